@@ -1,0 +1,1 @@
+"""Source to artifact: one file an edge of the conversion graph."""

@@ -1,0 +1,1 @@
+"""The operators in a model file: one file a format."""

@@ -1,0 +1,245 @@
+"""What an engine must be: a `Runtime` opens a model file, a `Session` runs it.
+
+A new engine is one file in this folder with a `Runtime` and a `Session`; the public methods check, the underscored
+ones work. ``tests/runtimes/contract.py`` is the test that every engine passes.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self, final
+
+import numpy as np
+
+from toolkit.core import (
+    Arrays,
+    Artifact,
+    ArtifactError,
+    DeviceError,
+    EngineError,
+    Format,
+    InputError,
+    MissingDependencyError,
+    Outputs,
+    Precision,
+    Signature,
+    ToolkitError,
+    UnknownNameError,
+    available_threads,
+    has_module,
+    install_command,
+    version_of,
+)
+
+DEVICES = ("cpu", "gpu", "npu", "auto")
+
+
+@dataclass(frozen=True)
+class SessionOptions:
+    """How to open a model. ``threads`` None means all that this process may use; ``precision`` None means the artifact's own."""
+
+    device: str = "cpu"
+    threads: int | None = None
+    precision: Precision | None = None
+
+
+@dataclass(frozen=True)
+class Actual:
+    """What an engine really gave, read back from it where it tells: ``device`` is one of cpu, gpu, npu; ``precision`` is the
+    floating-point type it computes in; ``threads`` is 0 where it cannot be known. ``detail`` is the engine's own wording."""
+
+    engine: str
+    engine_version: str
+    device: str
+    precision: Precision
+    threads: int
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class OpenRequest:
+    """A checked request to open one model file: what `Runtime._open` receives.
+
+    ``device`` is resolved (never ``auto``), ``threads`` at least 1, ``precision`` the floating-point type to compute in.
+    ``signature`` is None for a model without a manifest: the session then takes it from the file.
+    """
+
+    file: Path
+    format: Format
+    signature: Signature | None
+    device: str
+    threads: int
+    precision: Precision
+
+
+class Session(ABC):
+    """An open model. Use it as a context manager; `run` may be called from several threads.
+
+    ``concurrent`` says that the engine itself allows calls at the same time; otherwise they take turns.
+    """
+
+    concurrent: ClassVar[bool] = False
+
+    def __init__(self, signature: Signature, actual: Actual) -> None:
+        self.signature = signature
+        self.actual = actual
+        self._lock = threading.Lock()
+        self._closed = False
+        self._outputs = Outputs.named([spec.name for spec in signature.outputs])
+        only = signature.inputs[0] if len(signature.inputs) == 1 else None
+        # A single input whose only free dimension is the batch, the usual case, is checked by two comparisons.
+        simple = only is not None and only.has_free_batch and all(isinstance(size, int) for size in only.shape[1:])
+        self._fast_dtype = np.dtype(only.dtype) if only is not None and simple else None
+        self._fast_tail = only.shape[1:] if only is not None and simple else ()
+
+    @final
+    def run(self, inputs: Arrays) -> Outputs:
+        """Run the model once.
+
+        Args:
+            inputs: one array, arrays in signature order, or arrays by name; shapes and dtypes as in `signature`.
+
+        Returns:
+            The outputs in signature order, also by name. The arrays are the caller's: no later call changes them.
+
+        Raises:
+            SignatureError: a name, dtype or shape does not fit.
+            EngineError: the engine failed, or the session is closed.
+        """
+        if type(inputs) is np.ndarray and inputs.dtype == self._fast_dtype and inputs.shape[1:] == self._fast_tail and inputs.size:
+            arrays = [inputs]
+        else:
+            arrays = self.signature.check(inputs)
+        try:
+            if self.concurrent:
+                if self._closed:
+                    raise EngineError("the session is closed", hint="open the model again")
+                return self._outputs(self._run(arrays))
+            with self._lock:
+                if self._closed:
+                    raise EngineError("the session is closed", hint="open the model again")
+                return self._outputs(self._run(arrays))
+        except ToolkitError:
+            raise
+        except Exception as error:
+            raise EngineError(f"{self.actual.engine} failed: {_first_line(error)}") from error
+
+    @abstractmethod
+    def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        """Outputs in signature order for checked inputs in signature order; the arrays returned must not be reused."""
+
+    def _close(self) -> None:  # noqa: B027 - most engines release everything with their last reference
+        """Release what the engine holds."""
+
+    @final
+    def close(self) -> None:
+        """Release the engine's memory; a later `run` raises `EngineError`."""
+        with self._lock:
+            if not self._closed:
+                self._closed = True
+                self._close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class Runtime(ABC):
+    """An inference engine. ``distribution`` is its package's name on the index, ``module`` what is imported, ``extra`` the extra of
+    this project that installs it."""
+
+    name: ClassVar[str]
+    formats: ClassVar[frozenset[Format]]
+    distribution: ClassVar[str]
+    module: ClassVar[str]
+    extra: ClassVar[str]
+
+    def is_installed(self) -> bool:
+        """Whether the engine's package can be found; nothing is imported."""
+        return has_module(self.module)
+
+    def version(self) -> str:
+        """The installed version; empty when it is not installed."""
+        return version_of(self.distribution) or ""
+
+    @abstractmethod
+    def devices(self) -> tuple[str, ...]:
+        """The devices that this engine can use here, the best one first, out of cpu, gpu, npu."""
+
+    def precisions(self, format: Format) -> frozenset[Precision]:
+        """The precisions of artifacts that this engine can run in `format`; all but bf16 unless it says otherwise."""
+        return frozenset(Precision) - {Precision.BF16}
+
+    @final
+    def open(self, model: Artifact | Path, options: SessionOptions | None = None) -> Session:
+        """Open an artifact, or a bare model file whose signature the engine then tells.
+
+        Raises:
+            MissingDependencyError: the engine is not installed.
+            ArtifactError: the file is missing, truncated or not a model.
+            DeviceError: the device asked for is not here, or the engine fell back to another one.
+            EngineError: the engine refused the model.
+        """
+        options = options or SessionOptions()
+        if not self.is_installed():
+            raise MissingDependencyError(f"engine '{self.name}' is not installed", hint=f"run: {install_command(self.extra)}")
+        file = model.model_file if isinstance(model, Artifact) else model
+        if not file.is_file():
+            raise ArtifactError(f"no model file '{file}'", expected="an existing file")
+        format = Format.of_file(file)
+        if format not in self.formats:
+            raise InputError(f"engine '{self.name}' does not run '{file.name}'", expected=", ".join(sorted(self.formats)), got=format)
+        stored = model.manifest.precision if isinstance(model, Artifact) else Precision.FP32
+        if stored not in self.precisions(format):
+            raise EngineError(f"engine '{self.name}' has no {stored} for {format}", hint="choose another engine or precision")
+        if options.threads is not None and options.threads < 1:
+            raise InputError("threads", expected="at least 1", got=str(options.threads))
+        request = OpenRequest(
+            file=file,
+            format=format,
+            signature=model.manifest.signature if isinstance(model, Artifact) else None,
+            device=self._resolve(options.device),
+            threads=options.threads or available_threads(),
+            precision=options.precision or (Precision.BF16 if stored is Precision.BF16 else Precision.FP32),
+        )
+        try:
+            session = self._open(request)
+        except ToolkitError:
+            raise
+        except Exception as error:
+            if file.stat().st_size == 0:
+                raise ArtifactError(f"'{file}' is empty", expected=f"a {format} model", got="0 bytes") from error
+            raise EngineError(
+                f"{self.name} cannot open '{file}': {_first_line(error)}", hint="is the file complete? convert it again"
+            ) from error
+        if session.actual.device != request.device:
+            session.close()
+            raise DeviceError(f"{self.name} did not use the device asked for", expected=request.device, got=session.actual.device)
+        return session
+
+    @abstractmethod
+    def _open(self, request: OpenRequest) -> Session:
+        """Open the model; any exception becomes an `EngineError`."""
+
+    def _resolve(self, device: str) -> str:
+        if device not in DEVICES:
+            raise UnknownNameError("device", device, DEVICES)
+        here = self.devices()
+        if device == "auto":
+            return here[0]
+        if device not in here:
+            raise DeviceError(
+                f"engine '{self.name}' has no device '{device}' here", expected=f"one of {', '.join(here)}", hint="run: toolkit doctor"
+            )
+        return device
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0][:300]}" if text else type(error).__name__

@@ -1,0 +1,1 @@
+"""Measuring sessions: latency, throughput, load, memory."""

@@ -1,0 +1,1 @@
+"""Comparing sessions: tolerances, ratios, the metric of the task."""

@@ -1,0 +1,84 @@
+"""The few types that every part shares. Standard library, NumPy, msgspec and platformdirs only: no engine, no framework."""
+
+from __future__ import annotations
+
+from .artifact import MANIFEST, Artifact, Bundle, CalibrationRecord, Manifest, Operators, Preprocessing, Scalar
+from .discovery import discover
+from .errors import (
+    ArtifactError,
+    ConversionError,
+    DataError,
+    DeviceError,
+    EngineError,
+    InputError,
+    MissingDependencyError,
+    ProcessError,
+    SignatureError,
+    StorageError,
+    ToolkitError,
+    UnknownNameError,
+)
+from .evidence import ParityReport, TaskMetric, TensorError, Verdict
+from .files import cache_home, new_folder, sha256_of, storage_errors, write_file
+from .formats import Format, Precision
+from .isolated import run_isolated
+from .machine import Machine, available_threads, load_average, this_machine
+from .needs import has_module, install_command, needs, version_of
+from .samples import Samples
+from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec
+from .statistics import Interval, bootstrap_median, bootstrap_ratio, paired_difference, wilson
+
+__all__ = [
+    "MANIFEST",
+    "Arrays",
+    "Artifact",
+    "ArtifactError",
+    "Bundle",
+    "CalibrationRecord",
+    "ConversionError",
+    "DataError",
+    "DeviceError",
+    "Dimension",
+    "EngineError",
+    "Format",
+    "InputError",
+    "Interval",
+    "Machine",
+    "Manifest",
+    "MissingDependencyError",
+    "Operators",
+    "Outputs",
+    "ParityReport",
+    "Precision",
+    "Preprocessing",
+    "ProcessError",
+    "Samples",
+    "Scalar",
+    "Signature",
+    "SignatureError",
+    "StorageError",
+    "TaskMetric",
+    "TensorError",
+    "TensorSpec",
+    "ToolkitError",
+    "UnknownNameError",
+    "Verdict",
+    "available_threads",
+    "bootstrap_median",
+    "bootstrap_ratio",
+    "cache_home",
+    "discover",
+    "has_module",
+    "install_command",
+    "load_average",
+    "needs",
+    "new_folder",
+    "paired_difference",
+    "run_isolated",
+    "sha256_of",
+    "storage_errors",
+    "this_machine",
+    "version_of",
+    "wilson",
+    "write_file",
+]

@@ -1,0 +1,197 @@
+"""An artifact: one model file in one precision, with everything that is known of it, in a folder of its own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from .errors import ArtifactError
+from .evidence import ParityReport, Verdict
+from .files import sha256_of, write_file
+from .formats import Format, Precision
+from .signature import Signature
+
+SCHEMA = 1
+MANIFEST = "manifest.json"
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Operators:
+    """The operators in a model file: how many of each type, and how many of them compute or store in integers."""
+
+    total: int
+    quantized: int
+    by_type: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How a raw sample becomes an input: ``(raw * scale - mean) / std`` per channel, in the given layout."""
+
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    layout: str = "NCHW"
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class CalibrationRecord:
+    """Which samples fixed the integer ranges: where they came from, how many, and the hash of their content."""
+
+    origin: str
+    samples: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is written in ``manifest.json``. ``parent`` and ``root`` are the ``content_sha256`` of the artifact this one was
+    made from and of the trained model at the start of the path; ``edge`` is the converter that made it.
+
+    Schema history: 1, the first.
+    """
+
+    model: str
+    format: Format
+    precision: Precision
+    signature: Signature
+    files: dict[str, str]
+    edge: str
+    parent: str = ""
+    root: str = ""
+    recipe: dict[str, Scalar] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    calibration: CalibrationRecord | None = None
+    preprocessing: Preprocessing | None = None
+    labels: tuple[str, ...] = ()
+    data: str = ""
+    operators: Operators | None = None
+    evidence: tuple[ParityReport, ...] = ()
+    schema: int = SCHEMA
+
+    @property
+    def content_sha256(self) -> str:
+        """The identity of the artifact: a hash over its files' names and hashes, whatever the manifest says besides."""
+        lines = "".join(f"{name} {digest}\n" for name, digest in sorted(self.files.items()))
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+    def to_json(self) -> bytes:
+        """The manifest as indented JSON."""
+        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A folder ``<model>/<format>-<precision>/`` with the model file and its manifest. Frozen: a change is a new value."""
+
+    path: Path
+    manifest: Manifest
+
+    @classmethod
+    def load(cls, path: Path, *, verify: bool = True) -> Artifact:
+        """Read an artifact folder; `verify` also compares every file with its SHA-256.
+
+        Raises:
+            ArtifactError: no manifest, one that does not fit the schema, or a file that is missing or changed.
+        """
+        source = path / MANIFEST
+        if not source.is_file():
+            raise ArtifactError(
+                f"'{path}' is no artifact",
+                expected=f"a folder with a {MANIFEST}",
+                got="a folder without" if path.is_dir() else "no such folder",
+            )
+        try:
+            manifest = msgspec.json.decode(source.read_bytes(), type=Manifest)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ArtifactError(f"'{source}' cannot be read: {error}", hint="convert the model again") from error
+        if manifest.schema != SCHEMA:
+            raise ArtifactError(
+                f"'{source}' has another schema", expected=str(SCHEMA), got=str(manifest.schema), hint="convert the model again"
+            )
+        if manifest.format.file_name not in manifest.files:
+            raise ArtifactError(
+                f"'{source}' lists no model file", expected=manifest.format.file_name, got=", ".join(manifest.files) or "none"
+            )
+        artifact = cls(path, manifest)
+        if verify:
+            artifact.verify_files()
+        return artifact
+
+    @property
+    def model_file(self) -> Path:
+        """The file that an engine opens."""
+        return self.path / self.manifest.format.file_name
+
+    @property
+    def name(self) -> str:
+        """``<format>-<precision>``, the folder's usual name."""
+        return f"{self.manifest.format}-{self.manifest.precision}"
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the model's files, without the manifest."""
+        return sum((self.path / name).stat().st_size for name in self.manifest.files)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The worst verdict of the evidence that is about these very files; None when there is none."""
+        own = {report.verdict for report in self.manifest.evidence if report.candidate == self.manifest.content_sha256}
+        return next((v for v in (Verdict.FAILED, Verdict.UNDECIDED, Verdict.PASSED) if v in own), None)
+
+    def verify_files(self) -> None:
+        """Compare each file with the SHA-256 in the manifest; raises `ArtifactError`."""
+        for name, digest in self.manifest.files.items():
+            file = self.path / name
+            if Path(name).name != name or name in {".", ".."}:
+                raise ArtifactError(
+                    f"'{self.path / MANIFEST}' names a file outside its folder", expected="a plain file name", got=f"'{name}'"
+                )
+            if not file.is_file():
+                raise ArtifactError(f"'{file}' is missing", expected=f"the file that {MANIFEST} lists", hint="convert the model again")
+            found = sha256_of(file)
+            if found != digest:
+                raise ArtifactError(
+                    f"'{file}' is not the file its manifest describes",
+                    expected=f"SHA-256 {digest[:12]}…",
+                    got=f"{found[:12]}…",
+                    hint="convert the model again",
+                )
+
+    def with_evidence(self, reports: tuple[ParityReport, ...]) -> Artifact:
+        """The artifact with these reports in place of its evidence, written to its manifest."""
+        manifest = replace(self.manifest, evidence=reports)
+        write_file(self.path / MANIFEST, manifest.to_json())
+        return replace(self, manifest=manifest)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """The folder of one model's artifacts."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[Artifact]:
+        """The artifacts, sorted by name; their files are not hashed here."""
+        for folder in sorted(self.path.iterdir()):
+            if not folder.name.startswith(".") and (folder / MANIFEST).is_file():
+                yield Artifact.load(folder, verify=False)
+
+    @classmethod
+    def load(cls, path: Path) -> Bundle:
+        """The bundle at `path`; raises `ArtifactError` when there is no artifact in it."""
+        if not path.is_dir():
+            raise ArtifactError(
+                f"'{path}' is no bundle", expected="a folder of artifacts", got="no such folder" if not path.exists() else "a file"
+            )
+        bundle = cls(path)
+        if not any(True for _ in bundle):
+            raise ArtifactError(f"'{path}' holds no artifact", expected=f"folders with a {MANIFEST}", hint="run: toolkit convert")
+        return bundle

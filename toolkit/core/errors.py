@@ -1,0 +1,90 @@
+"""Every error this project raises on purpose.
+
+::
+
+    ToolkitError                  one clear line for a person; the command line exits with 2
+    ├── InputError                what the caller gave cannot be used
+    │   ├── ArtifactError         a model file or a manifest is missing, cut short or changed
+    │   ├── SignatureError        wrong input name, order, shape or dtype
+    │   ├── UnknownNameError      no such model, precision, format, device, data set
+    │   └── DataError             a data set that is missing, empty or of the wrong shape
+    ├── MissingDependencyError    an extra is not installed; names the command that installs it
+    ├── DeviceError               the device asked for is not there
+    ├── ConversionError           a converter could not make the target
+    ├── EngineError               an engine refused a model or failed while running it
+    ├── ProcessError              a child process crashed, ran out of time or of memory
+    └── StorageError              the disk is full or a folder cannot be written
+
+A message says what was expected, what came, and what to do next.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ToolkitError(Exception):
+    """Base of all errors of the toolkit.
+
+    Args:
+        problem: what is wrong, naming the thing itself.
+        expected: what would have been right.
+        got: what came instead.
+        hint: what to do next, as a full sentence or a command.
+    """
+
+    def __init__(self, problem: str, *, expected: str = "", got: str = "", hint: str = "") -> None:
+        self.problem, self.expected, self.got, self.hint = problem, expected, got, hint
+        detail = ", ".join(part for part in (f"expected {expected}" if expected else "", f"got {got}" if got else "") if part)
+        super().__init__("; ".join(part for part in (": ".join(p for p in (problem, detail) if p), hint) if part))
+
+
+class InputError(ToolkitError):
+    """What the caller gave cannot be used."""
+
+
+class ArtifactError(InputError):
+    """A model file or its manifest is missing, truncated or changed."""
+
+
+class SignatureError(InputError):
+    """An input or output has the wrong name, order, shape or dtype."""
+
+
+class UnknownNameError(InputError):
+    """A name that is not in a registry; says which are, and the nearest one."""
+
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> None:
+        known = sorted(known)
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        guess = f"did you mean '{near[0]}'?" if near else ""
+        super().__init__(f"unknown {kind} '{name}'", expected=f"one of {', '.join(known)}" if known else "", hint=hint or guess)
+
+
+class DataError(InputError):
+    """A data set is missing, empty or of the wrong shape."""
+
+
+class MissingDependencyError(ToolkitError):
+    """A package is not installed; the hint is the command that installs it."""
+
+
+class DeviceError(ToolkitError):
+    """The requested device is not on this machine, or the engine did not really use it."""
+
+
+class ConversionError(ToolkitError):
+    """A converter could not make its target."""
+
+
+class EngineError(ToolkitError):
+    """An inference engine refused a model or failed while running it."""
+
+
+class ProcessError(ToolkitError):
+    """A child process crashed, timed out or was killed."""
+
+
+class StorageError(ToolkitError):
+    """A file or folder could not be written."""

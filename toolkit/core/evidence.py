@@ -1,0 +1,76 @@
+"""What was proved about an artifact: the values that a manifest keeps as parity evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Verdict(StrEnum):
+    """The outcome of a check; ``undecided`` means the samples were too few to tell."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class TensorError:
+    """How far one output is from its reference, over every sample and batch size that was compared.
+
+    ``sqnr_db`` is the signal-to-quantization-noise ratio 10 log10(sum r^2 / sum (r - c)^2) in decibels, None when the
+    two are equal; ``cosine`` is the cosine similarity of the flattened outputs; ``top1_agreement`` is the share of samples
+    whose largest entry is at the same place, None where the output is no row of class scores.
+    """
+
+    output: str
+    max_abs: float
+    max_rel: float
+    sqnr_db: float | None
+    cosine: float
+    top1_agreement: float | None
+    within_tolerance: bool
+    finite: bool = True
+
+
+@dataclass(frozen=True)
+class TaskMetric:
+    """The task's own metric of reference and candidate on the same samples.
+
+    ``drop`` is reference minus candidate in percentage points, with its paired 95 % interval ``[low, high]``;
+    ``differing`` counts samples whose predicted label is not the reference's.
+    """
+
+    name: str
+    samples: int
+    reference: float
+    candidate: float
+    drop: float
+    drop_low: float
+    drop_high: float
+    differing: int
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """One comparison of a candidate with a reference, as evidence in a manifest.
+
+    ``edge`` names the conversion step under test, such as ``onnx_from_pt2``; ``failed_edge`` the step at which the
+    numbers first departed, empty when none did. The artifacts are named by their ``content_sha256``.
+    """
+
+    candidate: str
+    reference: str
+    edge: str
+    engine: str
+    engine_version: str
+    device: str
+    execution_precision: str
+    verdict: Verdict
+    reason: str
+    rule: str
+    batch_sizes: tuple[int, ...]
+    samples_sha256: str
+    outputs: tuple[TensorError, ...]
+    task: TaskMetric | None = None
+    failed_edge: str = ""

@@ -1,0 +1,88 @@
+"""Model formats and precisions, as data whose names decode."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+
+from .errors import InputError, UnknownNameError
+
+
+class Format(StrEnum):
+    """A model file format; ``file_name`` is the model file's name inside an artifact folder."""
+
+    file_name: str
+    suffix: str
+
+    def __new__(cls, value: str, file_name: str, suffix: str) -> Format:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.file_name = file_name
+        member.suffix = suffix
+        return member
+
+    PT2 = "pt2", "model.pt2", ".pt2"
+    ONNX = "onnx", "model.onnx", ".onnx"
+    OPENVINO = "openvino", "model.xml", ".xml"
+    TFLITE = "tflite", "model.tflite", ".tflite"
+
+    @classmethod
+    def parse(cls, name: str) -> Format:
+        """The format called `name`; raises `UnknownNameError`."""
+        try:
+            return cls(name.strip().lower())
+        except ValueError as error:
+            raise UnknownNameError("format", name, [f.value for f in cls]) from error
+
+    @classmethod
+    def of_file(cls, path: Path) -> Format:
+        """The format that a model file's suffix says; raises `InputError`."""
+        for member in cls:
+            if path.suffix.lower() == member.suffix:
+                return member
+        raise InputError(
+            f"cannot tell the format of '{path}'",
+            expected=f"a file ending in {', '.join(f.suffix for f in cls)}",
+            got=f"'{path.suffix or path.name}'",
+        )
+
+
+class Precision(StrEnum):
+    """What a model's weights and activations are.
+
+    ``weights`` and ``activations`` name the stored and the computed type. ``is_calibrated`` says that making
+    it needs real samples. int8 is static (ranges fixed by calibration), int8-dynamic measures activations at
+    run time, int8-weights stores weights in int8 and computes in float.
+    """
+
+    weights: str
+    activations: str
+    is_calibrated: bool
+
+    def __new__(cls, value: str, weights: str, activations: str, is_calibrated: bool) -> Precision:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.weights = weights
+        member.activations = activations
+        member.is_calibrated = is_calibrated
+        return member
+
+    FP32 = "fp32", "float32", "float32", False
+    FP16 = "fp16", "float16", "float16", False
+    BF16 = "bf16", "bfloat16", "bfloat16", False
+    INT8 = "int8", "int8", "int8", True
+    INT8_DYNAMIC = "int8-dynamic", "int8", "int8 measured at run time", False
+    INT8_WEIGHTS = "int8-weights", "int8", "float32", False
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the weights are integers, so that quantized operators must appear in the file."""
+        return self.weights.startswith("int")
+
+    @classmethod
+    def parse(cls, name: str) -> Precision:
+        """The precision called `name`; raises `UnknownNameError`."""
+        try:
+            return cls(name.strip().lower())
+        except ValueError as error:
+            raise UnknownNameError("precision", name, [p.value for p in cls]) from error

@@ -1,0 +1,43 @@
+"""Optional dependencies: which distribution, which version, and the command that installs a missing one."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Iterator
+
+from .errors import MissingDependencyError
+
+DISTRIBUTION = "edge-inference-toolkit"
+
+
+def install_command(extra: str) -> str:
+    """The command that installs an extra of this distribution."""
+    return f"pip install '{DISTRIBUTION}[{extra}]'"
+
+
+@contextlib.contextmanager
+def needs(extra: str) -> Iterator[None]:
+    """Turn an ImportError inside the block into `MissingDependencyError` with the command that installs `extra`."""
+    try:
+        yield
+    except ImportError as error:
+        missing = error.name or str(error)
+        raise MissingDependencyError(f"'{missing}' cannot be imported ({error})", hint=f"run: {install_command(extra)}") from error
+
+
+def has_module(name: str) -> bool:
+    """Whether a module can be found, without importing it."""
+    try:
+        return importlib.util.find_spec(name) is not None
+    except (ModuleNotFoundError, ValueError):
+        return False
+
+
+def version_of(distribution: str) -> str | None:
+    """The installed version of a distribution, read without importing it; None when it is not installed."""
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,107 @@
+"""Real samples: what calibrates an integer range and what proves an artifact."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from .errors import DataError
+from .signature import Signature, TensorSpec
+
+_TARGETS = "targets"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs by name, each ``[N, ...]`` with one row a sample, and the true labels ``[N]`` where they are known."""
+
+    inputs: Mapping[str, np.ndarray]
+    targets: np.ndarray | None = None
+    origin: str = ""
+
+    def __len__(self) -> int:
+        return min((len(array) for array in self.inputs.values()), default=0)
+
+    @cached_property
+    def sha256(self) -> str:
+        """A hash over the content: names, dtypes, shapes and bytes."""
+        digest = hashlib.sha256()
+        for name, array in sorted(self._arrays().items()):
+            digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        extra = {} if self.targets is None else {_TARGETS: self.targets}
+        return {**self.inputs, **extra}
+
+    def rows(self, index: slice | np.ndarray) -> Samples:
+        """The samples at these rows."""
+        targets = None if self.targets is None else self.targets[index]
+        return Samples({name: array[index] for name, array in self.inputs.items()}, targets, self.origin)
+
+    def without(self, other: Samples) -> Samples:
+        """The samples that do not occur in `other`, compared by the bytes of their inputs."""
+        taken = set(other.row_keys())
+        keep = np.array([key not in taken for key in self.row_keys()], dtype=bool)
+        return self.rows(keep)
+
+    def row_keys(self) -> list[bytes]:
+        """A digest of each row's inputs; equal rows have equal keys."""
+        arrays = [np.ascontiguousarray(array) for _, array in sorted(self.inputs.items())]
+        return [hashlib.blake2b(b"".join(a[row].tobytes() for a in arrays), digest_size=16).digest() for row in range(len(self))]
+
+    def fit(self, signature: Signature) -> Samples:
+        """The samples under a signature's own input names; raises `DataError` when empty or of the wrong shape.
+
+        A single unnamed array takes the name of the only input.
+        """
+        specs = {spec.name: spec for spec in signature.inputs}
+        inputs = dict(self.inputs)
+        if len(inputs) == 1 and len(specs) == 1:
+            inputs = {next(iter(specs)): next(iter(inputs.values()))}
+        if set(inputs) != set(specs):
+            raise DataError(f"samples '{self.origin}' have the wrong inputs", expected=", ".join(specs), got=", ".join(inputs) or "none")
+        if len({len(array) for array in inputs.values()}) > 1:
+            raise DataError(
+                f"samples '{self.origin}'", expected="as many rows in every input", got=str({n: len(a) for n, a in inputs.items()})
+            )
+        for name, array in inputs.items():
+            _check_rows(specs[name], array, self.origin)
+        return Samples(inputs, self.targets, self.origin)
+
+    def save(self, path: Path) -> None:
+        """Write the samples to a ``.npz`` file."""
+        np.savez(path, allow_pickle=False, **self._arrays())
+
+    @classmethod
+    def load(cls, path: Path) -> Samples:
+        """Read a ``.npz`` of inputs by name, ``targets`` being the labels, or a ``.npy`` of a single input; no pickles."""
+        if not path.is_file():
+            raise DataError(f"no samples at '{path}'", expected="a .npz or .npy file")
+        try:
+            content = np.load(path, allow_pickle=False)
+            arrays = {"": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
+        except (ValueError, OSError, EOFError) as error:
+            raise DataError(f"'{path}' cannot be read as NumPy arrays: {error}", expected="a .npz or .npy file without pickles") from error
+        targets = arrays.pop(_TARGETS, None)
+        return cls(arrays, targets, path.name)
+
+
+def _check_rows(spec: TensorSpec, array: np.ndarray, origin: str) -> None:
+    if len(array) == 0:
+        raise DataError(f"samples '{origin}' are empty", expected=f"rows for {spec}", got="0 rows", hint="give at least one sample")
+    fits = array.ndim == len(spec.shape) and all(
+        isinstance(want, str) or want == have for want, have in zip(spec.shape[1:], array.shape[1:], strict=True)
+    )
+    if not fits or array.dtype != np.dtype(spec.dtype):
+        raise DataError(
+            f"samples '{origin}' do not fit the model's input", expected=f"{spec}", got=f"{array.dtype}[{','.join(map(str, array.shape))}]"
+        )
+    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+        raise DataError(f"samples '{origin}' hold NaN or infinity in input '{spec.name}'", hint="clean the data")

@@ -1,0 +1,137 @@
+"""What goes into a model and what comes out: names, dtypes and shapes, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import SignatureError
+
+Dimension = int | str
+"""A size, or a symbol such as ``"batch"`` that is free at run time."""
+
+Arrays = np.ndarray | Sequence[np.ndarray] | Mapping[str, np.ndarray]
+"""One array, arrays in signature order, or arrays by name."""
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output: a shape such as ``("batch", 1, 28, 28)``, a NumPy dtype name, a layout such as ``"NCHW"``."""
+
+    name: str
+    dtype: str
+    shape: tuple[Dimension, ...]
+    layout: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.dtype}[{','.join(map(str, self.shape))}]"
+
+    @property
+    def has_free_batch(self) -> bool:
+        """Whether the first dimension is a symbol."""
+        return bool(self.shape) and isinstance(self.shape[0], str)
+
+    def concrete(self, batch: int, *, free: int = 1) -> tuple[int, ...]:
+        """The shape with its first symbol set to `batch` and every other symbol to `free`."""
+        return tuple(size if isinstance(size, int) else batch if axis == 0 else free for axis, size in enumerate(self.shape))
+
+    def check(self, array: object, *, what: str = "input") -> None:
+        """Raise `SignatureError` unless `array` is an ndarray of this dtype and shape."""
+        if not isinstance(array, np.ndarray):
+            raise SignatureError(
+                f"{what} '{self.name}'", expected=f"a NumPy array {self}", got=type(array).__name__, hint="wrap it in numpy.asarray"
+            )
+        if array.dtype != np.dtype(self.dtype):
+            raise SignatureError(
+                f"{what} '{self.name}' has the wrong dtype",
+                expected=self.dtype,
+                got=str(array.dtype),
+                hint=f"convert it with .astype('{self.dtype}')",
+            )
+        fits = array.ndim == len(self.shape) and all(
+            isinstance(want, str) or want == have for want, have in zip(self.shape, array.shape, strict=True)
+        )
+        if not fits or 0 in array.shape:
+            raise SignatureError(
+                f"{what} '{self.name}' has the wrong shape",
+                expected=f"[{', '.join(map(str, self.shape))}]",
+                got=f"[{', '.join(map(str, array.shape))}]",
+                hint="the first dimension is the batch" if self.has_free_batch and array.ndim == len(self.shape) - 1 else "",
+            )
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A model's inputs and outputs, in order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+    def __str__(self) -> str:
+        return f"({', '.join(map(str, self.inputs))}) -> ({', '.join(map(str, self.outputs))})"
+
+    @property
+    def has_free_batch(self) -> bool:
+        """Whether every input's first dimension is free."""
+        return all(spec.has_free_batch for spec in self.inputs)
+
+    def order(self, inputs: Arrays) -> list[np.ndarray]:
+        """`inputs` as a list in signature order; raises `SignatureError` for a wrong count or name."""
+        if isinstance(inputs, np.ndarray):
+            values: list[np.ndarray] = [inputs]
+        elif isinstance(inputs, Mapping):
+            names = [spec.name for spec in self.inputs]
+            if set(inputs) != set(names):
+                raise SignatureError("wrong input names", expected=", ".join(names), got=", ".join(map(str, inputs)) or "none")
+            values = [inputs[name] for name in names]
+        else:
+            values = list(inputs)
+        if len(values) != len(self.inputs):
+            raise SignatureError("wrong number of inputs", expected=f"{len(self.inputs)}: {self}", got=str(len(values)))
+        return values
+
+    def check(self, inputs: Arrays) -> list[np.ndarray]:
+        """`inputs` in signature order, each checked, and each symbol bound to one size; raises `SignatureError`."""
+        arrays = self.order(inputs)
+        bound: dict[str, tuple[int, str]] = {}
+        for spec, array in zip(self.inputs, arrays, strict=True):
+            spec.check(array)
+            for symbol, size in zip(spec.shape, array.shape, strict=True):
+                if not isinstance(symbol, str):
+                    continue
+                known, where = bound.setdefault(symbol, (size, spec.name))
+                if known != size:
+                    raise SignatureError(
+                        f"dimension '{symbol}' differs between inputs",
+                        expected=f"{known} as in '{where}'",
+                        got=f"{size} in '{spec.name}'",
+                    )
+        return arrays
+
+
+class Outputs(tuple[np.ndarray, ...]):
+    """A model's outputs: a tuple in signature order that also answers to names, ``outputs["logits"]``.
+
+    `named` makes the subclass of one signature once, so that making a value costs no more than a tuple.
+    """
+
+    __slots__ = ()
+    names: tuple[str, ...] = ()
+
+    @staticmethod
+    def named(names: Sequence[str]) -> type[Outputs]:
+        """The subclass whose values carry `names`, in order."""
+        return type("Outputs", (Outputs,), {"__slots__": (), "names": tuple(names)})
+
+    def __getitem__(self, key: int | slice | str) -> np.ndarray:  # type: ignore[override]
+        if isinstance(key, str):
+            if key not in self.names:
+                raise SignatureError(f"no output '{key}'", expected=f"one of {', '.join(self.names)}")
+            key = self.names.index(key)
+        return tuple.__getitem__(self, key)  # type: ignore[return-value]
+
+    def as_dict(self) -> dict[str, np.ndarray]:
+        """The outputs by name, in order."""
+        return dict(zip(self.names, self, strict=True))

@@ -1,0 +1,1 @@
+"""The benchmark report as one self-contained HTML page."""
