@@ -1,1 +1,9 @@
 """Comparing sessions: tolerances, ratios, the metric of the task."""
+
+from __future__ import annotations
+
+from .judge import Limits, judge
+from .observe import Observation, observe
+from .probes import BATCH_SIZES, batch_sizes, probe
+
+__all__ = ["BATCH_SIZES", "Limits", "Observation", "batch_sizes", "judge", "observe", "probe"]

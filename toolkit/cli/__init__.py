@@ -1,1 +1,81 @@
-"""The `toolkit` command."""
+"""The ``toolkit`` command. Each sub-command is a file of this folder, imported only when it is used."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import pkgutil
+import sys
+
+import click
+
+from toolkit import __version__
+from toolkit.core.errors import ToolkitError
+
+
+class Commands(click.Group):
+    """A group whose commands are the modules of this folder: module ``convert`` holds the command ``command``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+        """The names of the commands: the files of this folder."""
+        return sorted(info.name.replace("_", "-") for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_"))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest name in the message for an unknown one."""
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
+            guess = f" Did you mean '{near[0]}'?" if near else ""
+            ctx.fail(f"No such command '{args[0]}'.{guess}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, no_args_is_help=True)
+@click.version_option(__version__, prog_name="toolkit")
+def toolkit() -> None:
+    """Convert a trained network, prove it is still right, measure it, and call it.
+
+    \b
+    toolkit demo                                  the whole road on built-in data
+    toolkit train cnn --data fashion-mnist        a trained reference model
+    toolkit convert artifacts/cnn                 ONNX, OpenVINO, TF Lite; fp32, fp16, int8
+    toolkit benchmark artifacts/cnn --html r.html which one to ship, and why
+
+    Shell completion: eval "$(_TOOLKIT_COMPLETE=bash_source toolkit)" (or zsh_source, fish_source).
+    """
+
+
+def main() -> None:
+    """Run the command line: 0 well, 1 a target or a check failed, 2 bad input, 130 interrupted."""
+    try:
+        toolkit.main(prog_name="toolkit", standalone_mode=False)
+    except ToolkitError as error:
+        _end(str(error), 2)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        _end("interrupted; what was complete is kept, run the same command again to go on", 130)
+    except BrokenPipeError:
+        # The reader of a pipe such as `toolkit models | head` has enough: Python must not complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+
+
+def _end(message: str, code: int) -> None:
+    click.echo(f"error: {message}" if code == 2 else message, err=True)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -46,7 +46,8 @@ def run_isolated(
         request = msgspec.json.encode({"task": task, "payload": payload, "result": str(result)}) + b"\n"
         with output.open("wb") as sink:
             child = subprocess.Popen(
-                [sys.executable, "-m", "toolkit.core.isolated"],
+                # -P: a file in the user's folder, such as random.py, must not shadow a module of the child's.
+                [sys.executable, "-P", "-c", "from toolkit.core.isolated import main; main()"],
                 stdin=subprocess.PIPE,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
@@ -114,7 +115,8 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _main() -> None:
+def main() -> None:
+    """The child's side: read a request from standard input, call the task, write its answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it kills this process.
     request = msgspec.json.decode(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -137,7 +139,3 @@ def _main() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)  # Some engines crash in their own teardown, after the answer is complete.
-
-
-if __name__ == "__main__":
-    _main()

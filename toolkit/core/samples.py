@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -85,9 +86,10 @@ class Samples:
         if not path.is_file():
             raise DataError(f"no samples at '{path}'", expected="a .npz or .npy file")
         try:
-            content = np.load(path, allow_pickle=False)
-            arrays = {"": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
-        except (ValueError, OSError, EOFError) as error:
+            with path.open("rb") as stream:
+                content = np.load(stream, allow_pickle=False)
+                arrays = {"": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise DataError(f"'{path}' cannot be read as NumPy arrays: {error}", expected="a .npz or .npy file without pickles") from error
         targets = arrays.pop(_TARGETS, None)
         return cls(arrays, targets, path.name)

@@ -1,0 +1,43 @@
+# Everything runs in .venv, made from constraints.txt: exactly the versions that were tested together.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+SOURCES := toolkit models converters runtimes tests
+
+.PHONY: demo setup check test bench train-all clean format
+
+demo: $(STAMP) ## the whole road on built-in data
+	$(BIN)/toolkit demo
+
+setup: $(STAMP) ## .venv with everything
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.11 $@"; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+check: $(STAMP) ## format, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+test: $(STAMP) ## the tests, in parallel and in random order, with coverage
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=90
+
+bench: $(STAMP) ## the budgets, measured: docs/benchmarks.md
+	$(BIN)/python tests/bench/report.py --out docs/benchmarks.md
+
+train-all: $(STAMP) ## the full recipes on Fashion-MNIST
+	$(BIN)/toolkit train cnn --data fashion-mnist --out artifacts/fashion-mnist
+	$(BIN)/toolkit train resnet --data fashion-mnist --out artifacts/fashion-mnist --resume
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

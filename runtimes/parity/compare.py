@@ -1,0 +1,47 @@
+"""How far a candidate's output is from its reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from toolkit.core import TensorError
+
+ATOL = 1e-4
+RTOL = 1e-3
+
+
+def compare(output: str, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> TensorError:
+    """Compare one output over several (reference, candidate) pairs of equal shape.
+
+    Within tolerance means ``|c - r| <= 1e-4 + 1e-3 |r|`` everywhere. Top-1 agreement is given where the output is ``[N, C]``
+    with at least two columns. Values that are not finite in the candidate make ``finite`` False, whatever the reference has.
+    """
+    reference = np.concatenate([np.asarray(r, dtype=np.float64).ravel() for r, _ in pairs])
+    candidate = np.concatenate([np.asarray(c, dtype=np.float64).ravel() for _, c in pairs])
+    finite = bool(np.isfinite(candidate).all() and np.isfinite(reference).all())
+    if not finite:
+        return TensorError(output, math.inf, math.inf, None, 0.0, None, within_tolerance=False, finite=False)
+    error = np.abs(candidate - reference)
+    scale = np.abs(reference)
+    signal, noise = float(np.sum(reference**2)), float(np.sum(error**2))
+    norms = float(np.linalg.norm(reference) * np.linalg.norm(candidate))
+    return TensorError(
+        output=output,
+        max_abs=float(error.max(initial=0.0)),
+        max_rel=float(np.max(error / np.maximum(scale, 1e-6), initial=0.0)),
+        sqnr_db=None if noise == 0.0 else 10 * math.log10(signal / noise) if signal else -math.inf,
+        cosine=float(reference @ candidate) / norms if norms else float(noise == 0.0),
+        top1_agreement=top1_agreement(pairs),
+        within_tolerance=bool(np.all(error <= ATOL + RTOL * scale)),
+    )
+
+
+def top1_agreement(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float | None:
+    """The share of rows whose largest entry is at the same place; None for outputs that are no rows of scores."""
+    if any(r.ndim != 2 or r.shape[1] < 2 for r, _ in pairs):
+        return None
+    same = np.concatenate([r.argmax(axis=1) == c.argmax(axis=1) for r, c in pairs])
+    return float(same.mean())

@@ -1,0 +1,115 @@
+"""What one engine answers for one artifact: the outputs on probes and on real samples, seen in a process of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from toolkit.core import Artifact, EngineError, Samples, run_isolated
+
+from .. import find_runtime
+from ..base import Actual, Session, SessionOptions
+from .probes import batch_sizes, probe
+
+CHUNK = 32
+
+
+@dataclass(frozen=True)
+class Observation:
+    """Outputs by name: ``probes[batch][output]`` for each batch size, ``samples[output]`` ``[N, ...]`` for the real samples.
+
+    ``problem`` is the reason why there are none: a wrong name, order, shape or dtype of an output, or an engine that failed.
+    """
+
+    artifact: str
+    actual: Actual | None
+    probes: dict[int, dict[str, np.ndarray]]
+    samples: dict[str, np.ndarray]
+    problem: str = ""
+
+
+def observe(
+    artifact: Artifact, engine: str, samples: Samples, *, device: str = "cpu", timeout_s: float = 900.0, log: Path | None = None
+) -> Observation:
+    """Run `artifact` on `engine` over seeded probes of every batch size and over all `samples`, in a fresh process.
+
+    Raises:
+        ToolkitError: the process crashed, the engine is missing or refused the model.
+    """
+    with tempfile.TemporaryDirectory(prefix="toolkit-parity-") as name:
+        folder = Path(name)
+        samples.save(folder / "samples.npz")
+        answer = run_isolated(
+            f"{__name__}:observe_task",
+            {"artifact": str(artifact.path.resolve()), "engine": engine, "device": device, "folder": name},
+            timeout_s=timeout_s,
+            log=log,
+        )
+        actual = msgspec.convert(answer["actual"], Actual)
+        arrays = dict(np.load(folder / "outputs.npz", allow_pickle=False)) if not answer["problem"] else {}
+    probes: dict[int, dict[str, np.ndarray]] = {}
+    seen: dict[str, np.ndarray] = {}
+    for key, array in arrays.items():
+        where, _, output = key.partition("/")
+        if where == "samples":
+            seen[output] = array
+        else:
+            probes.setdefault(int(where), {})[output] = array
+    return Observation(artifact.manifest.content_sha256, actual, probes, seen, answer["problem"])
+
+
+def observe_task(payload: dict[str, Any]) -> dict[str, Any]:
+    """The child's half of `observe`: leaves ``outputs.npz`` in the folder of the request."""
+    artifact = Artifact.load(Path(payload["artifact"]))
+    folder = Path(payload["folder"])
+    samples = Samples.load(folder / "samples.npz").fit(artifact.manifest.signature)
+    arrays: dict[str, np.ndarray] = {}
+    problem = ""
+    with find_runtime(payload["engine"]).open(artifact, SessionOptions(device=payload["device"])) as session:
+        try:
+            for batch in batch_sizes(session.signature):
+                inputs = probe(session.signature, batch=batch, samples=samples)
+                for name, array in _checked(session, inputs, batch).items():
+                    arrays[f"{batch}/{name}"] = array
+            for name, array in _over_samples(session, samples).items():
+                arrays[f"samples/{name}"] = array
+        except EngineError as error:
+            problem = str(error)
+        actual = session.actual
+    if not problem:
+        np.savez(folder / "outputs.npz", allow_pickle=False, **arrays)
+    return {"actual": msgspec.to_builtins(actual), "problem": problem}
+
+
+def _over_samples(session: Session, samples: Samples) -> dict[str, np.ndarray]:
+    signature = session.signature
+    step = CHUNK if signature.has_free_batch else batch_sizes(signature)[0]
+    whole = len(samples) // step * step if not signature.has_free_batch else len(samples)
+    chunks: dict[str, list[np.ndarray]] = {spec.name: [] for spec in signature.outputs}
+    for start in range(0, whole, step):
+        rows = samples.rows(slice(start, start + step))
+        inputs = [np.ascontiguousarray(rows.inputs[spec.name]) for spec in signature.inputs]
+        for name, array in _checked(session, inputs, len(rows)).items():
+            chunks[name].append(array)
+    return {name: np.concatenate(parts) if parts and parts[0].ndim else np.asarray(parts) for name, parts in chunks.items()}
+
+
+def _checked(session: Session, inputs: list[np.ndarray], batch: int) -> dict[str, np.ndarray]:
+    """The outputs by name, each with the dtype and the shape that the signature promises for this batch."""
+    outputs = session.run(inputs).as_dict()
+    for spec in session.signature.outputs:
+        array = outputs[spec.name]
+        free = [size if axis or isinstance(size, int) else batch for axis, size in enumerate(spec.shape)]
+        fits = array.ndim == len(free) and all(isinstance(want, str) or want == have for want, have in zip(free, array.shape, strict=True))
+        if array.dtype != np.dtype(spec.dtype) or not fits:
+            raise EngineError(
+                f"output '{spec.name}' at batch {batch}",
+                expected=f"{spec.dtype}[{','.join(map(str, free))}]",
+                got=f"{array.dtype}[{','.join(map(str, array.shape))}]",
+            )
+    return outputs

@@ -1,0 +1,43 @@
+"""Seeded inputs without any symmetry, so that a swapped axis, a flipped image or a fixed batch cannot hide."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from toolkit.core import Samples, Signature, TensorSpec
+
+BATCH_SIZES = (1, 2, 3, 7, 32)
+
+
+def batch_sizes(signature: Signature) -> tuple[int, ...]:
+    """The batch sizes to compare: all of `BATCH_SIZES` where the batch is free, else the one that is fixed."""
+    if signature.has_free_batch:
+        return BATCH_SIZES
+    first = signature.inputs[0].shape
+    return (first[0] if first and isinstance(first[0], int) else 1,)
+
+
+def probe(signature: Signature, *, batch: int, seed: int = 0, samples: Samples | None = None) -> list[np.ndarray]:
+    """Random inputs in signature order for one batch size.
+
+    Floats are normal noise plus a ramp that differs along every axis; integers lie in the range that `samples` show for that
+    input, else in [0, 2).
+    """
+    generator = np.random.default_rng([seed, batch])
+    return [_fill(spec, generator, batch=batch, samples=samples) for spec in signature.inputs]
+
+
+def _fill(spec: TensorSpec, generator: np.random.Generator, *, batch: int, samples: Samples | None) -> np.ndarray:
+    real = samples.inputs.get(spec.name) if samples is not None and len(samples) else None
+    shape = (batch, *real.shape[1:]) if real is not None else spec.concrete(batch, free=4)
+    dtype = np.dtype(spec.dtype)
+    if dtype == np.bool_:
+        return generator.random(shape) < 0.5
+    if np.issubdtype(dtype, np.integer):
+        low, high = (int(real.min()), int(real.max())) if real is not None else (0, 1)
+        return generator.integers(low, high + 1, size=shape, dtype=dtype)
+    noise = generator.standard_normal(shape)
+    for axis, size in enumerate(shape):
+        ramp = np.linspace(-1.0, 1.0, size) if size > 1 else np.zeros(1)
+        noise += (axis + 1) / 8 * ramp.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    return noise.astype(dtype)

@@ -1,0 +1,133 @@
+"""Tasks run in processes of their own: results come back, crashes and errors stay there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.core import ArtifactError, InputError, ProcessError, UnknownNameError, run_isolated
+
+HERE = {"PYTHONPATH": str(Path(__file__).parent)}
+
+
+# The tasks below are called in the child, as `test_isolated:<name>`.
+def double(payload: dict[str, Any]) -> dict[str, Any]:
+    return {"twice": 2 * payload["x"], "pid": os.getpid()}
+
+
+def crash(_: object) -> None:
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def leave(_: object) -> None:
+    print("last words")
+    sys.stdout.flush()
+    os._exit(7)
+
+
+def sleep(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+def refuse(_: object) -> None:
+    raise ArtifactError("file", expected="this", got="that", hint="do so")
+
+
+def unknown(_: object) -> None:
+    raise UnknownNameError("format", "onx", ["onnx"])
+
+
+def bug(_: object) -> None:
+    raise ValueError("first line\nsecond line")
+
+
+def chatter(_: object) -> str:
+    os.write(1, b"native noise\n")
+    return "quiet"
+
+
+def wait_in_child(folder: str) -> None:
+    (Path(folder) / "started").write_text(str(os.getpid()))
+    time.sleep(60)
+
+
+def call(name: str, payload: object = None, **options: Any) -> Any:
+    return run_isolated(f"test_isolated:{name}", payload, environment=HERE, **options)
+
+
+def test_a_result_comes_back_from_another_process() -> None:
+    answer = call("double", {"x": 21})
+    assert answer["twice"] == 42
+    assert answer["pid"] != os.getpid()
+
+
+def test_a_native_crash_is_an_error_that_names_the_signal() -> None:
+    with pytest.raises(ProcessError, match=r"crash crashed with signal 11 \(SIGSEGV\)"):
+        call("crash")
+
+
+def test_a_sudden_end_tells_the_last_words() -> None:
+    with pytest.raises(ProcessError, match="ended with exit code 7: got last words"):
+        call("leave")
+
+
+def test_a_task_that_takes_too_long_is_stopped() -> None:
+    start = time.perf_counter()
+    with pytest.raises(ProcessError, match="took longer than 1 s"):
+        call("sleep", 60, timeout_s=1.0)
+    assert time.perf_counter() - start < 30
+
+
+def test_our_errors_keep_their_class_and_text() -> None:
+    with pytest.raises(ArtifactError, match="file: expected this, got that; do so"):
+        call("refuse")
+    with pytest.raises(InputError, match="unknown format 'onx'.*did you mean 'onnx'"):
+        call("unknown")
+
+
+def test_other_errors_are_one_line_and_the_log_has_the_rest(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    with pytest.raises(ProcessError) as caught:
+        call("bug", log=log)
+    assert str(caught.value) == "ValueError: first line"
+    assert "Traceback" in log.read_text()
+
+
+def test_noise_of_libraries_goes_to_the_log(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert call("chatter", log=tmp_path / "log") == "quiet"
+    assert capfd.readouterr().out == ""
+    assert (tmp_path / "log").read_text() == "native noise\n"
+
+
+def test_the_child_ends_with_its_parent(tmp_path: Path) -> None:
+    code = f"from toolkit.core import run_isolated; run_isolated('test_isolated:wait_in_child', {str(tmp_path)!r})"
+    parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, **HERE})
+    started = tmp_path / "started"
+    try:
+        for _ in range(600):
+            if started.exists() and started.read_text():
+                break
+            time.sleep(0.05)
+        child = int(started.read_text())
+    finally:
+        parent.kill()
+        parent.wait()
+    for _ in range(200):
+        if not _alive(child):
+            return
+        time.sleep(0.05)
+    pytest.fail("the child outlived its parent by ten seconds")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

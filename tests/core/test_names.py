@@ -1,0 +1,50 @@
+"""Formats, precisions and errors: names decode, wrong ones are answered with the nearest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from toolkit.core import Format, InputError, MissingDependencyError, Precision, ToolkitError, UnknownNameError, needs, version_of
+from toolkit.core import errors as errors_module
+
+
+@pytest.mark.parametrize("format", Format)
+def test_a_format_is_found_by_name_and_by_file(format: Format) -> None:
+    assert Format.parse(f" {format.upper()} ") is format
+    assert Format.of_file(Path(f"x/{format.file_name}")) is format
+
+
+def test_wrong_names_say_what_is_known_and_what_is_near() -> None:
+    with pytest.raises(UnknownNameError, match="unknown format 'onx': expected one of onnx, openvino, pt2, tflite; did you mean 'onnx'"):
+        Format.parse("onx")
+    with pytest.raises(UnknownNameError, match="did you mean 'int8-dynamic'"):
+        Precision.parse("int8-dynamc")
+    with pytest.raises(InputError, match=r"cannot tell the format of 'x.bin'"):
+        Format.of_file(Path("x.bin"))
+
+
+def test_precisions_decode() -> None:
+    assert Precision.INT8.is_calibrated
+    assert not Precision.INT8_DYNAMIC.is_calibrated
+    assert [p for p in Precision if p.is_quantized] == [Precision.INT8, Precision.INT8_DYNAMIC, Precision.INT8_WEIGHTS]
+    assert (Precision.INT8_WEIGHTS.weights, Precision.INT8_WEIGHTS.activations) == ("int8", "float32")
+
+
+def test_a_missing_package_names_the_command_that_installs_it() -> None:
+    with pytest.raises(MissingDependencyError, match=r"run: pip install 'edge-inference-toolkit\[openvino\]'"), needs("openvino"):
+        import a_module_that_is_not_there  # type: ignore[import-not-found]  # noqa: F401
+    assert version_of("a-distribution-that-is-not-there") is None
+
+
+def test_the_error_tree_in_the_docstring_is_the_real_one() -> None:
+    tree = {c.__name__ for c in vars(errors_module).values() if isinstance(c, type) and issubclass(c, ToolkitError)}
+    drawn = {word for word in (errors_module.__doc__ or "").split() if word.endswith("Error")}
+    assert tree == drawn
+
+
+def test_a_message_has_its_four_parts() -> None:
+    text = str(ToolkitError("problem", expected="a", got="b", hint="do c"))
+    assert text == "problem: expected a, got b; do c"
+    assert str(ToolkitError("problem")) == "problem"

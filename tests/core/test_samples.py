@@ -1,0 +1,76 @@
+"""Samples: hashes, overlap, files, and what does not fit a signature."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from toolkit.core import DataError, Samples, Signature, TensorSpec
+
+SIGNATURE = Signature((TensorSpec("image", "float32", ("batch", 2)),), ())
+
+
+def some(rows: int = 4, start: int = 0) -> Samples:
+    return Samples({"image": np.arange(start, start + 2 * rows, dtype=np.float32).reshape(rows, 2)}, np.arange(rows), "some")
+
+
+@given(arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 3)), elements=st.floats(-4, 4, width=32)))
+def test_the_hash_is_of_the_content(array: np.ndarray) -> None:
+    assert Samples({"x": array}).sha256 == Samples({"x": np.asfortranarray(array)}).sha256
+    assert Samples({"x": array}).sha256 != Samples({"x": array + 1}).sha256
+    assert Samples({"x": array}).sha256 != Samples({"y": array}).sha256
+
+
+def test_overlap_is_removed() -> None:
+    left = some(4).without(some(2, start=4))
+    assert left.inputs["image"].tolist() == [[0, 1], [2, 3]]
+    assert left.targets is not None
+    assert left.targets.tolist() == [0, 1]
+
+
+def test_files_round_trip(tmp_path: Path) -> None:
+    some().save(tmp_path / "s.npz")
+    assert Samples.load(tmp_path / "s.npz").sha256 == some().sha256
+    np.save(tmp_path / "one.npy", some().inputs["image"])
+    assert list(Samples.load(tmp_path / "one.npy").fit(SIGNATURE).inputs) == ["image"]
+
+
+@pytest.mark.parametrize("content", [b"", b"no array", b"PK\x03\x04 broken zip", b"\x93NUMPY"])
+def test_a_broken_file_is_one_line(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        Samples.load(tmp_path / "x.npz")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_a_pickle_is_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.array([object()]), allow_pickle=True)
+    with pytest.raises(DataError, match="without pickles"):
+        Samples.load(tmp_path / "x.npy")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((0, 2), np.float32), "are empty"),
+        (np.zeros((3, 5), np.float32), r"expected image:float32\[batch,2\], got float32\[3,5\]"),
+        (np.zeros((3, 2)), "got float64"),
+        (np.full((3, 2), np.nan, np.float32), "NaN or infinity"),
+    ],
+)
+def test_what_does_not_fit(array: np.ndarray, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        Samples({"image": array}, origin="x").fit(SIGNATURE)
+
+
+def test_wrong_names_and_lengths() -> None:
+    two = Signature((TensorSpec("a", "float32", ("batch",)), TensorSpec("b", "float32", ("batch",))), ())
+    with pytest.raises(DataError, match="expected a, b, got image"):
+        some().fit(two)
+    with pytest.raises(DataError, match="as many rows in every input"):
+        Samples({"a": np.zeros(2, np.float32), "b": np.zeros(3, np.float32)}).fit(two)

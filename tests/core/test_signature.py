@@ -1,0 +1,67 @@
+"""Signatures check names, dtypes, shapes and shared symbols; outputs answer to index and name."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.core import Outputs, Signature, SignatureError, TensorSpec
+
+IMAGE = TensorSpec("image", "float32", ("batch", 1, 8, 8))
+TOKENS = TensorSpec("tokens", "int64", ("batch", "length"))
+MASK = TensorSpec("mask", "bool", ("batch", "length"))
+TWO = Signature((TOKENS, MASK), ())
+
+
+def test_good_inputs_in_each_form() -> None:
+    tokens, mask = np.zeros((2, 5), np.int64), np.ones((2, 5), bool)
+    for inputs in ((tokens, mask), [tokens, mask], {"mask": mask, "tokens": tokens}):
+        assert [a is b for a, b in zip(TWO.check(inputs), (tokens, mask), strict=True)] == [True, True]
+    one = np.zeros((3, 1, 8, 8), np.float32)
+    assert Signature((IMAGE,), ()).check(one)[0] is one
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        (np.zeros((1, 1, 8, 8)), "wrong dtype: expected float32, got float64"),
+        (np.zeros((1, 1, 8, 9), np.float32), r"wrong shape: expected \[batch, 1, 8, 8\], got \[1, 1, 8, 9\]"),
+        (np.zeros((1, 8, 8), np.float32), "the first dimension is the batch"),
+        (np.zeros((0, 1, 8, 8), np.float32), "wrong shape"),
+        ([[1.0]], "expected a NumPy array"),
+        ([], "wrong number of inputs"),
+        ({"picture": np.zeros((1, 1, 8, 8), np.float32)}, "wrong input names: expected image, got picture"),
+    ],
+)
+def test_bad_inputs(inputs: object, message: str) -> None:
+    with pytest.raises(SignatureError, match=message):
+        Signature((IMAGE,), ()).check(inputs)  # type: ignore[arg-type]
+
+
+def test_a_symbol_has_one_size() -> None:
+    with pytest.raises(SignatureError, match="dimension 'length' differs between inputs: expected 5 as in 'tokens', got 4 in 'mask'"):
+        TWO.check((np.zeros((2, 5), np.int64), np.ones((2, 4), bool)))
+
+
+@given(st.integers(1, 64), st.lists(st.integers(1, 4), max_size=3))
+def test_every_concrete_shape_passes_its_own_check(batch: int, sizes: list[int]) -> None:
+    spec = TensorSpec("x", "int32", ("batch", *sizes))
+    spec.check(np.zeros(spec.concrete(batch), np.int32))
+    with pytest.raises(SignatureError):
+        spec.check(np.zeros((*spec.concrete(batch), 1), np.int32))
+
+
+def test_outputs_by_index_and_name() -> None:
+    kind = Outputs.named(["logits", "value"])
+    a, b = np.zeros(1), np.ones(1)
+    outputs = kind([a, b])
+    assert outputs[0] is outputs["logits"] is a
+    assert outputs[-1] is outputs["value"] is b
+    first, second = outputs
+    assert first is a
+    assert second is b
+    assert list(outputs.as_dict()) == ["logits", "value"]
+    with pytest.raises(SignatureError, match="no output 'policy': expected one of logits, value"):
+        outputs["policy"]

@@ -1,0 +1,154 @@
+"""What the commands share: options, tables, JSON, progress."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from toolkit.core import Artifact
+
+F = TypeVar("F", bound=Callable[..., Any])
+VERDICT_STYLE = {"passed": "green", "undecided": "yellow", "failed": "red"}
+
+
+class Words(click.ParamType):
+    """A comma-separated list whose words complete in the shell; `known` gives them when asked."""
+
+    name = "a,b,..."
+
+    def __init__(self, known: Callable[[], Sequence[str]]) -> None:
+        self._known = known
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:  # noqa: ARG002
+        """The words; they are checked where they are used, with the nearest name in the message."""
+        if isinstance(value, tuple):
+            return value
+        words = tuple(dict.fromkeys(word.strip() for word in value.split(",") if word.strip()))
+        if not words:
+            self.fail("expected at least one name", param, ctx)
+        return words
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
+        """Complete the last word of the list."""
+        head, comma, last = incomplete.rpartition(",")
+        return [CompletionItem(f"{head}{comma}{word}") for word in self._known() if word.startswith(last)]
+
+
+class Numbers(click.ParamType):
+    """A comma-separated list of positive whole numbers."""
+
+    name = "n,n,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The numbers, in order and without repetition."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            numbers = tuple(dict.fromkeys(int(word) for word in value.split(",")))
+        except ValueError:
+            self.fail(f"expected whole numbers such as 1,32, got '{value}'", param, ctx)
+        if min(numbers) < 1:
+            self.fail(f"expected numbers of at least 1, got {min(numbers)}", param, ctx)
+        return numbers
+
+
+def json_option(function: F) -> F:
+    """``--json``: print JSON in place of the table, or write it to a file beside the table."""
+    return click.option(
+        "--json",
+        "json_to",
+        is_flag=False,
+        flag_value="-",
+        metavar="[FILE]",
+        help="Print JSON in place of the table; with a file name, write it there besides. Give it after the arguments.",
+    )(function)
+
+
+def data_options(function: F) -> F:
+    """``--data`` and ``--data-dir``."""
+    function = click.option(
+        "--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files."
+    )(function)
+    return click.option(
+        "--data", metavar="NAME|FILE", help="A data set (toolkit data), or a .npz or .npy of samples. Default: what the model was trained on."
+    )(function)
+
+
+def console(*, error: bool = False) -> Console:
+    """A rich console: standard output for results, standard error for progress."""
+    from rich.console import Console
+
+    return Console(stderr=error, highlight=False)
+
+
+@contextlib.contextmanager
+def progress() -> Iterator[Progress]:
+    """A progress display on standard error; it is silent where that is no terminal."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(error=True), transient=True) as display:
+        yield display
+
+
+def print_json(value: object, json_to: str | None = "-") -> None:
+    """Print `value` as JSON to standard output for ``-``, else write it to the file `json_to`."""
+    import msgspec
+
+    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    if json_to in {None, "-"}:
+        click.echo(text.decode())
+    else:
+        from toolkit.core.files import write_file
+
+        write_file(Path(str(json_to)), text + b"\n")
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """A table that fits the terminal; cells may hold rich markup, text from outside must be escaped before."""
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console().print(table)
+
+
+def styled(verdict: object) -> str:
+    """A verdict in its colour; a dash for none."""
+    text = str(verdict) if verdict else "-"
+    return f"[{VERDICT_STYLE[text]}]{text}[/]" if text in VERDICT_STYLE else text
+
+
+def plain(text: object) -> str:
+    """Text from outside, safe inside rich markup."""
+    from rich.markup import escape
+
+    return escape(str(text))
+
+
+def size(count: int) -> str:
+    """A file size in KiB or MiB."""
+    from toolkit.pipeline.report.text import size as text
+
+    return text(count)
+
+
+def evidence_line(artifact: Artifact) -> str:
+    """The reason of the worst report about an artifact, with the edge that failed."""
+    own = [r for r in artifact.manifest.evidence if r.candidate == artifact.manifest.content_sha256]
+    if not own:
+        return "not verified"
+    worst = next((r for r in own if r.verdict == artifact.verdict), own[0])
+    return f"{worst.failed_edge}: {worst.reason}" if worst.failed_edge else worst.reason

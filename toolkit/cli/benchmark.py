@@ -1,0 +1,128 @@
+"""``toolkit benchmark``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ._common import Numbers, Words, console, data_options, json_option, plain, print_table, progress, styled
+from .verify import _engines
+
+if TYPE_CHECKING:
+    from toolkit.core.measurement import BenchmarkReport
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@data_options
+@click.option("--engine", "engines", type=Words(_engines), help="Engines to measure. Default: all installed.")
+@click.option("--threads", type=Numbers(), help="Thread counts. Default: all that this process may use.")
+@click.option("--batch", "batches", type=Numbers(), default="1", show_default=True, help="Batch sizes.")
+@click.option("--streams", type=Numbers(), help="Also measure throughput with so many sessions at a time.")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Fresh processes for each row, interleaved.")
+@click.option("--seconds", type=click.FloatRange(min=0.01), default=0.3, show_default=True, help="Measured seconds in each round at least.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, gpu, npu or auto.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Order of the rounds.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML page.")
+@json_option
+def command(
+    bundle: Path,
+    data: str | None,
+    data_dir: Path | None,
+    engines: tuple[str, ...] | None,
+    threads: tuple[int, ...] | None,
+    batches: tuple[int, ...],
+    streams: tuple[int, ...] | None,
+    rounds: int,
+    seconds: float,
+    device: str,
+    seed: int,
+    html: Path | None,
+    json_to: str | None,
+) -> None:
+    """Measure every artifact of BUNDLE in every installed engine, and say which one to ship.
+
+    Each row's rounds run in fresh processes, one at a time, in a random order; times are medians with 95 % intervals,
+    speed-ups are paired ratios to ONNX Runtime fp32. Ctrl-C prints what was measured so far.
+
+    \b
+    toolkit benchmark artifacts/cnn --threads 1,2 --batch 1,32 --html report.html
+    toolkit benchmark artifacts/cnn --streams 2 --json report.json
+    """
+    from toolkit.core import Bundle, write_file
+    from toolkit.core.measurement import Protocol
+    from toolkit.pipeline.benchmark import BundleInterrupted, benchmark_bundle
+    from toolkit.pipeline.report import write_html
+    from toolkit.pipeline.sources import split_samples, trained
+
+    loaded = Bundle.load(bundle)
+    samples = split_samples(trained(loaded), data, folder=data_dir, evaluation=2048).evaluation
+    protocol = Protocol(rounds=rounds, min_seconds=seconds, seed=seed)
+    interrupted = False
+    with progress() as display:
+        bar = display.add_task("measuring", total=None)
+        try:
+            report = benchmark_bundle(
+                loaded,
+                samples,
+                protocol=protocol,
+                engines=engines,
+                device=device,
+                threads=threads,
+                batches=batches,
+                streams=streams or (),
+                on_progress=lambda step: display.update(bar, total=step.total, completed=step.done, description=step.setting.artifact),
+            )
+        except BundleInterrupted as stop:
+            report, interrupted = stop.report, True
+    if json_to == "-":
+        click.echo(report.to_json().decode())
+    else:
+        show(report)
+        if json_to:
+            write_file(Path(json_to), report.to_json())
+    if html:
+        write_html(report, html)
+    if interrupted:
+        raise KeyboardInterrupt
+    if any(not m.ok for m in report.measurements):
+        raise click.exceptions.Exit(1)
+
+
+def show(report: BenchmarkReport) -> None:
+    """Print one table for each scenario, thread count and batch, the failed rows, and the recommendation."""
+    from itertools import groupby
+
+    from toolkit.core.measurement import Scenario
+    from toolkit.pipeline.report.recommend import recommend
+    from toolkit.pipeline.report.rows import table_rows
+
+    rows = table_rows(report)
+    good = sorted((r for r in rows if r.ok), key=lambda r: (r.scenario != Scenario.SINGLE_STREAM, r.threads, r.batch, r.streams))
+    for (scenario, threads, batch, streams), group in groupby(good, key=lambda r: (r.scenario, r.threads, r.batch, r.streams)):
+        single = scenario == Scenario.SINGLE_STREAM
+        title = f"{report.model}: {scenario}, {threads} thread{'s' if threads > 1 else ''}, batch {batch}"
+        title += "" if single else f", {streams} streams"
+        figure = "latency" if single else "samples/s"
+        cells = [
+            [
+                f"[bold]{plain(r.artifact)}[/]" if r.recommended else plain(r.artifact),
+                r.engine,
+                plain(r.latency if single else r.throughput),
+                plain(r.ratio),
+                styled(r.parity),
+                plain(r.accuracy),
+                r.size,
+                r.memory,
+            ]
+            for r in group
+        ]
+        columns = ["artifact", "engine", figure, "speed-up", "parity", "accuracy", "size", "memory"]
+        print_table(title, columns, cells, right=["size", "memory"])
+        console().print()
+    for row in rows:
+        if not row.ok:
+            console().print(f"[red]{plain(row.artifact)} {row.engine}[/]: {plain(row.note)}")
+    console().print(f"[bold]{plain(recommend(report).reason)}[/]")

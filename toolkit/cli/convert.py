@@ -1,0 +1,101 @@
+"""``toolkit convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ._common import Numbers, Words, data_options, evidence_line, json_option, plain, print_json, print_table, progress, size, styled
+
+if TYPE_CHECKING:
+    from toolkit.pipeline.convert import Row
+
+
+def _formats() -> list[str]:
+    from toolkit.core import Format
+
+    return [f.value for f in Format]
+
+
+def _precisions() -> list[str]:
+    from toolkit.core import Precision
+
+    return [p.value for p in Precision]
+
+
+@click.command()
+@click.argument("source")
+@click.option("--to", "formats", type=Words(_formats), default="onnx,tflite,openvino", show_default=True, help="Target formats.")
+@click.option("--precision", "precisions", type=Words(_precisions), default="fp32,fp16,int8", show_default=True, help="Target precisions.")
+@data_options
+@click.option("--weights", type=click.Path(path_type=Path), help="Weights (.safetensors) for a reference model named as SOURCE.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of bundles. Default: where the source's bundle is, else artifacts.")
+@click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that int8 may lose.")
+@click.option("--calibration", type=click.IntRange(min=1), default=512, show_default=True, help="Calibration samples at most.")
+@click.option("--evaluation", type=click.IntRange(min=1), help="Evaluation samples at most. Default: all.")
+@click.option("--batch-sizes", type=Numbers(), default="1,32", show_default=True, help="Batch signatures of TF Lite files.")
+@click.option("--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds for each conversion step.")
+@json_option
+def command(
+    source: str,
+    formats: tuple[str, ...],
+    precisions: tuple[str, ...],
+    data: str | None,
+    data_dir: Path | None,
+    weights: Path | None,
+    out: Path | None,
+    max_drop: float,
+    calibration: int,
+    evaluation: int | None,
+    batch_sizes: tuple[int, ...],
+    timeout: float,
+    json_to: str | None,
+) -> None:
+    """Convert SOURCE and prove what arrived.
+
+    SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2 or an .onnx file. Every target is
+    calibrated on training samples, compared with the source on evaluation samples, and written to OUT/<model>/. One target
+    that fails does not stop the others; the exit code is then 1.
+
+    \b
+    toolkit convert artifacts/cnn
+    toolkit convert cnn --to onnx,openvino --precision fp32,int8,int8-weights --data fashion-mnist
+    toolkit convert model.pt2 --data samples.npz --out artifacts/
+    """
+    from toolkit.pipeline.convert import Request, convert, nodes
+    from toolkit.pipeline.sources import resolve_source, split_samples
+    from toolkit.runtimes.parity import Limits
+
+    targets = nodes(formats, precisions)
+    artifact = resolve_source(source, out=out or Path("artifacts"), weights=weights, data=data)
+    split = split_samples(artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation)
+    in_bundle = out is None and artifact.path.name == artifact.name
+    folder = artifact.path.parent if in_bundle else (out or Path("artifacts")) / artifact.manifest.model
+    request = Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout)
+    with progress() as display:
+        bar = display.add_task("converting", total=2 * len(targets))
+
+        def on_progress(name: str, event: str) -> None:
+            display.update(bar, advance=1, description=f"{name} {event}")
+
+        rows = convert(request, on_progress=on_progress)
+    if json_to:
+        print_json(rows, json_to)
+    if json_to != "-":
+        show(rows, folder)
+    if not all(row.passed for row in rows):
+        raise click.exceptions.Exit(1)
+
+
+def show(rows: list[Row], folder: Path) -> None:
+    """Print what became of each target."""
+    cells = []
+    for row in rows:
+        made = row.artifact
+        verdict = styled(made.verdict) if made and made.verdict else "[red]failed[/]"
+        reason = row.reason or (evidence_line(made) if made else "")
+        took = "cached" if row.from_cache else f"{row.seconds:.1f} s" if made else "-"
+        cells.append([row.target, size(made.size_bytes) if made else "-", took, verdict, plain(reason)])
+    print_table(f"{folder}", ["artifact", "size", "took", "parity", "evidence"], cells, right=["size", "took"])

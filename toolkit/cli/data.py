@@ -1,0 +1,40 @@
+"""``toolkit data``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ._common import console, json_option, plain, print_json, print_table
+
+
+@click.command()
+@click.argument("fetch", required=False, metavar="[NAME]")
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
+@json_option
+def command(fetch: str | None, data_dir: Path | None, json_to: str | None) -> None:
+    """List the data sets, or fetch the one called NAME into the cache and check its SHA-256.
+
+    \b
+    toolkit data
+    toolkit data fashion-mnist
+    """
+    from toolkit.core import DataError
+    from toolkit.models.data import all_data, find_data
+
+    if fetch:
+        data = find_data(fetch)
+        try:
+            train, test = data.load("train", data_dir), data.load("test", data_dir)
+        except DataError:
+            data.fetch()
+            train, test = data.load("train", data_dir), data.load("test", data_dir)
+        console().print(f"{data.name}: {len(train)} training and {len(test)} test samples, every file's SHA-256 as expected")
+        return
+    sets = [{"name": d.name, "input": list(d.input_shape), "labels": list(d.labels), "summary": d.summary} for d in all_data()]
+    if json_to:
+        print_json(sets, json_to)
+    if json_to != "-":
+        rows = [[d.name, "x".join(map(str, d.input_shape)), str(len(d.labels)), plain(d.summary)] for d in all_data()]
+        print_table("Data sets", ["data", "input", "labels", "what it is"], rows, right=["labels"])

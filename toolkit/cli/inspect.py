@@ -1,0 +1,59 @@
+"""``toolkit inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ._common import console, json_option, plain, print_json, print_table, size, styled
+
+
+@click.command()
+@click.argument("artifact", type=click.Path(path_type=Path))
+@json_option
+def command(artifact: Path, json_to: str | None) -> None:
+    """Show an artifact's signature, operators and how many are quantized, sizes, origin and evidence.
+
+    ARTIFACT is an artifact folder, or a bare model file.
+
+    \b
+    toolkit inspect artifacts/cnn/onnx-int8
+    toolkit inspect model.onnx --json
+    """
+    from toolkit.core import MANIFEST, Artifact
+    from toolkit.pipeline.inspect import describe_file
+
+    if not (artifact / MANIFEST).is_file() and artifact.is_file():
+        about = describe_file(artifact)
+        manifest, path, total = about, artifact, artifact.stat().st_size
+    else:
+        loaded = Artifact.load(artifact)
+        manifest, path, total = loaded.manifest, loaded.path, loaded.size_bytes
+    if json_to:
+        print_json(manifest, json_to)
+    if json_to == "-":
+        return
+    out = console()
+    out.print(f"[bold]{plain(path)}[/]  {manifest.format} {manifest.precision}, {size(total)}")
+    for what, specs in (("in", manifest.signature.inputs), ("out", manifest.signature.outputs)):
+        for spec in specs:
+            out.print(f"  {what:4}{plain(spec)}")
+    if manifest.operators:
+        kinds = sorted(manifest.operators.by_type.items(), key=lambda kind: -kind[1])
+        out.print(f"operators: {manifest.operators.total}, of them {manifest.operators.quantized} quantized")
+        out.print("  " + plain(", ".join(f"{name} {count}" for name, count in kinds)))
+    if manifest.edge:
+        out.print(f"made by: {manifest.edge} {plain(', '.join(f'{n} {v}' for n, v in manifest.versions.items()))}")
+    if manifest.calibration:
+        out.print(f"calibrated on: {manifest.calibration.samples} samples of {plain(manifest.calibration.origin)}")
+    for name, digest in manifest.files.items():
+        out.print(f"SHA-256: {digest[:16]}…  {plain(name)}")
+    rows = [
+        [r.edge, r.engine, styled(r.verdict), plain(r.reason), f"{max((o.max_abs for o in r.outputs), default=float('nan')):.2g}"]
+        for r in manifest.evidence
+    ]
+    if rows:
+        print_table("Evidence", ["step", "engine", "parity", "reason", "max error"], rows, right=["max error"])
+    else:
+        out.print("evidence: none; run: toolkit verify")

@@ -1,0 +1,62 @@
+"""``toolkit run``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ._common import console, json_option, plain, print_json, print_table
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option(
+    "--input", "inputs", multiple=True, required=True, metavar="[NAME=]FILE", help="A .npy or .npz; repeat for several inputs."
+)
+@click.option("--output", type=click.Path(path_type=Path), help="Write the outputs to this .npz.")
+@click.option("--engine", help="Engine's name. Default: the fastest for a bundle, else the first installed one.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, gpu, npu or auto.")
+@click.option("--threads", type=click.IntRange(min=1), help="Default: all that this process may use.")
+@json_option
+def command(
+    model: Path, inputs: tuple[str, ...], output: Path | None, engine: str | None, device: str, threads: int | None, json_to: str | None
+) -> None:
+    """Run MODEL (a bundle, an artifact or a model file) once on inputs from files.
+
+    \b
+    toolkit run artifacts/cnn --input x.npy
+    toolkit run model.onnx --input image=x.npy --output y.npz
+    """
+    import io
+
+    import numpy as np
+
+    from toolkit.core import write_file
+    from toolkit.pipeline.load import load
+    from toolkit.pipeline.sources import read_inputs
+
+    arrays = read_inputs(inputs)
+    with load(model, engine=engine, device=device, threads=threads) as session:
+        outputs = session.run(next(iter(arrays.values())) if list(arrays) == [""] else arrays).as_dict()
+        actual = session.actual
+    if output:
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **outputs)
+        write_file(output, buffer.getvalue())
+    if json_to:
+        print_json({name: array.tolist() for name, array in outputs.items()}, json_to)
+    if json_to != "-":
+        console().print(f"{actual.engine} {actual.engine_version}, {actual.device}, {actual.precision}, {actual.threads} threads")
+        rows = [
+            [plain(name), f"{array.dtype}{list(array.shape)}", plain(np.array2string(array.ravel()[:6], precision=4)), _labels(array)]
+            for name, array in outputs.items()
+        ]
+        print_table("Outputs", ["output", "type", "first values", "largest at"], rows)
+
+
+def _labels(array: object) -> str:
+    import numpy as np
+
+    scores = np.asarray(array)
+    return ", ".join(map(str, scores.argmax(axis=1)[:8])) if scores.ndim == 2 and scores.shape[1] > 1 else "-"

@@ -1,0 +1,150 @@
+"""One trained model to many artifacts: plan, convert in processes of their own, verify."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from toolkit.core import Artifact, Format, Precision, ToolkitError, Verdict, available_threads, storage_errors
+from toolkit.converters.base import Converter, Node, Recipe
+from toolkit.converters.cache import copy
+from toolkit.converters.planner import plan
+from toolkit.converters.task import Obtained, obtain
+from toolkit.runtimes.parity import Limits
+
+from .sources import Split
+from .verify import Verifier, verify_all
+
+Progress = Callable[[str, str], None]
+"""Called with a target's name and what just happened to it: converted, cached, failed, verified."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one target. ``artifact`` is None when it could not be made; ``reason`` says why."""
+
+    target: str
+    artifact: Artifact | None
+    from_cache: bool = False
+    seconds: float = 0.0
+    reason: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the artifact was made and its parity passed."""
+        return self.artifact is not None and self.artifact.verdict is Verdict.PASSED
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to make: ``targets`` in order, into the bundle folder ``out``."""
+
+    source: Artifact
+    targets: tuple[Node, ...]
+    out: Path
+    split: Split
+    limits: Limits = Limits()
+    batch_sizes: tuple[int, ...] = (1, 32)
+    timeout_s: float = 600.0
+
+
+def nodes(formats: Iterable[str], precisions: Iterable[str]) -> tuple[Node, ...]:
+    """Every combination of the named formats and precisions; raises `UnknownNameError`."""
+    kinds = [Precision.parse(name) for name in precisions]
+    return tuple(Node(Format.parse(name), kind) for name in formats for kind in kinds)
+
+
+def convert(request: Request, *, on_progress: Progress | None = None) -> list[Row]:
+    """Convert and verify; one target that fails does not stop the others.
+
+    Edges that several targets share run once; independent edges run side by side on the threads this process may use.
+    """
+    report = on_progress or (lambda _target, _event: None)
+    log = request.out / "logs"
+    with storage_errors(request.out):
+        log.mkdir(parents=True, exist_ok=True)
+    root = _in_bundle(request.source, request.out)
+    with tempfile.TemporaryDirectory(prefix="toolkit-convert-") as work, ThreadPoolExecutor(available_threads()) as pool:
+        scheduler = _Scheduler(request, root, Path(work), log, pool)
+        rows = scheduler.run(report)
+        made = [row.artifact for row in rows if row.artifact is not None]
+        verifier = Verifier(root, request.split.evaluation, request.limits, known=scheduler.known())
+        results = verify_all(verifier, made, on_done=lambda name: report(name, "verified"))
+    return [_with_result(row, results.get(row.target)) for row in rows]
+
+
+class _Scheduler:
+    """Runs each edge once, a child after its parent. Futures are submitted parents first, so a waiting child never blocks one."""
+
+    def __init__(self, request: Request, root: Artifact, work: Path, log: Path, pool: ThreadPoolExecutor) -> None:
+        self._request, self._root, self._work, self._log, self._pool = request, root, work, log, pool
+        self._recipe = Recipe(calibration=request.split.calibration, batch_sizes=request.batch_sizes)
+        self._steps: dict[Node, Future[Obtained]] = {}
+        self._start = Node(root.manifest.format, root.manifest.precision)
+
+    def run(self, report: Progress) -> list[Row]:
+        paths: dict[Node, Sequence[Converter] | ToolkitError] = {}
+        for target in self._request.targets:
+            try:
+                paths[target] = path = plan(self._start, target)
+            except ToolkitError as error:
+                paths[target] = error
+                continue
+            for converter in path:
+                node = converter.target
+                if node not in self._steps:
+                    parent = self._steps.get(converter.source)
+                    self._steps[node] = self._pool.submit(self._step, converter, parent, report)
+        try:
+            return [self._row(target, paths[target]) for target in self._request.targets]
+        except BaseException:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+    def known(self) -> dict[str, Artifact]:
+        """Every artifact that was made, by content."""
+        done = [step.result().artifact for step in self._steps.values() if step.exception() is None]
+        return {artifact.manifest.content_sha256: artifact for artifact in done}
+
+    def _step(self, converter: Converter, parent: Future[Obtained] | None, report: Progress) -> Obtained:
+        name = str(converter.target)
+        source = parent.result().artifact if parent else self._root
+        wanted = converter.target in self._request.targets
+        folder = (self._request.out if wanted else self._work) / name
+        log = self._log / f"{name}.log"
+        try:
+            made = obtain(converter, source, folder, self._recipe, timeout_s=self._request.timeout_s, log=log)
+        except ToolkitError:
+            report(name, "failed")
+            raise
+        report(name, "cached" if made.from_cache else "converted")
+        return made
+
+    def _row(self, target: Node, path: Sequence[Converter] | ToolkitError) -> Row:
+        if isinstance(path, ToolkitError):
+            return Row(str(target), None, reason=str(path))
+        if not path:
+            return Row(str(target), self._root)
+        try:
+            made = self._steps[target].result()
+        except ToolkitError as error:
+            return Row(str(target), None, reason=str(error))
+        return Row(str(target), made.artifact, made.from_cache, made.seconds)
+
+
+def _with_result(row: Row, result: Artifact | ToolkitError | None) -> Row:
+    if isinstance(result, ToolkitError):
+        return replace(row, reason=str(result))
+    return row if result is None else replace(row, artifact=result)
+
+
+def _in_bundle(source: Artifact, out: Path) -> Artifact:
+    """The source as part of the bundle."""
+    home = out / source.name
+    if home.resolve() != source.path.resolve():
+        copy(source, home)
+    return Artifact.load(home)
+

@@ -1,0 +1,143 @@
+"""`toolkit.load`: one call that opens the fastest artifact that is proved right and whose engine is installed here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, InputError, ToolkitError, Verdict, this_machine
+from toolkit.core.measurement import BenchmarkReport, Scenario
+from toolkit.runtimes import find_runtime, open_session, runtimes_for
+from toolkit.runtimes.base import Session, SessionOptions
+from toolkit.runtimes.parity import batch_sizes, probe
+
+from .benchmark import BENCHMARK
+
+_QUICK_ROUNDS = 5
+_QUICK_CALLS = 20
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """An artifact that passed parity in an engine that is installed here."""
+
+    artifact: Artifact
+    engine: str
+
+
+def load(
+    model: str | Path, *, engine: str | None = None, device: str = "cpu", threads: int | None = None, unverified: bool = False
+) -> Session:
+    """Open a model for inference.
+
+    Args:
+        model: a bundle folder, an artifact folder, or a model file (.onnx, .tflite, .xml, .pt2; no manifest needed).
+        engine: an engine's name; by default the fastest for a bundle, else the first installed one that runs the format.
+        device: cpu, gpu, npu or auto; one that is not there is an error.
+        threads: by default all that this process may use.
+        unverified: allow artifacts of a bundle that have no passed parity evidence.
+
+    Returns:
+        A session: ``session.run(array)``; use it as a context manager. From a bundle it is the fastest artifact that passed parity, by the
+        stored benchmark of this machine, else by a quick one (a fraction of a second an artifact).
+
+    Raises:
+        ToolkitError: nothing there, no engine installed, no verified artifact, no such device.
+    """
+    path = Path(model)
+    options = SessionOptions(device=device, threads=threads)
+    if path.is_file() or (not path.is_dir() and path.suffix):
+        return open_session(path, engine=engine, options=options)
+    if (path / MANIFEST).is_file():
+        return open_session(Artifact.load(path), engine=engine, options=options)
+    found = candidates(Bundle.load(path), engine=engine, unverified=unverified)
+    chosen = _from_benchmark(path, found, options) or _quickest(found, options)
+    chosen.artifact.verify_files()
+    return find_runtime(chosen.engine).open(chosen.artifact, options)
+
+
+def candidates(bundle: Bundle, *, engine: str | None = None, unverified: bool = False) -> list[Candidate]:
+    """The artifacts of a bundle that passed parity, each with each installed engine that they passed in.
+
+    Artifacts made from another training than the one in the bundle do not count. Raises `ArtifactError` when none is left.
+    """
+    artifacts = list(bundle)
+    roots = {a.manifest.content_sha256 for a in artifacts if not a.manifest.root}
+    found: list[Candidate] = []
+    for artifact in artifacts:
+        if roots and artifact.manifest.root and artifact.manifest.root not in roots:
+            continue
+        for runtime in runtimes_for(artifact.manifest.format):
+            able = runtime.is_installed() and artifact.manifest.precision in runtime.precisions(artifact.manifest.format)
+            wanted = engine is None or runtime.name == engine
+            if able and wanted and (unverified or _passed(artifact, runtime.name)):
+                found.append(Candidate(artifact, runtime.name))
+    if not found:
+        which = f"engine '{engine}'" if engine else "an installed engine"
+        raise ArtifactError(
+            f"'{bundle.path}' has no artifact for {which} that passed parity",
+            expected="at least one",
+            got=", ".join(f"{a.name}: {a.verdict or 'not verified'}" for a in artifacts),
+            hint="run: toolkit verify, or toolkit doctor for the engines",
+        )
+    return found
+
+
+def _passed(artifact: Artifact, engine: str) -> bool:
+    own = artifact.manifest.content_sha256
+    verdicts = {r.verdict for r in artifact.manifest.evidence if r.candidate == own and r.engine == engine}
+    return verdicts == {Verdict.PASSED}
+
+
+def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions) -> Candidate | None:
+    """The fastest candidate in the bundle's stored benchmark, when that is of this machine and knows every candidate."""
+    machine = this_machine()
+    try:
+        report = BenchmarkReport.load(path / BENCHMARK)
+    except InputError:
+        return None
+    if report.machine.fingerprint != machine.fingerprint:
+        return None
+    speed = {
+        (m.setting.content_sha256, m.setting.artifact, m.setting.engine): m.latency_ns.value
+        for m in report.measurements
+        if m.ok
+        and m.setting.scenario is Scenario.SINGLE_STREAM
+        and m.setting.batch == 1
+        and m.setting.device == options.device
+        and m.setting.threads == (options.threads or machine.threads)
+    }
+    known = [(speed[key], c) for c in found if (key := (c.artifact.manifest.content_sha256, c.artifact.name, c.engine)) in speed]
+    return min(known, key=lambda pair: pair[0])[1] if len(known) == len(found) else None
+
+
+def _quickest(found: list[Candidate], options: SessionOptions) -> Candidate:
+    """The candidate with the lowest median latency at the smallest batch, in a few interleaved rounds; one that fails drops out."""
+    if len(found) == 1:
+        return found[0]
+    sessions: list[tuple[Candidate, Session]] = []
+    problems: list[str] = []
+    try:
+        for candidate in found:
+            try:
+                sessions.append((candidate, find_runtime(candidate.engine).open(candidate.artifact, options)))
+            except ToolkitError as error:
+                problems.append(f"{candidate.artifact.name}: {error}")
+        if not sessions:
+            raise ArtifactError("no artifact of the bundle opens", got="; ".join(problems))
+        seconds: list[list[float]] = [[] for _ in sessions]
+        for _ in range(_QUICK_ROUNDS):
+            for index, (_, session) in enumerate(sessions):
+                inputs = probe(session.signature, batch=batch_sizes(session.signature)[0])
+                session.run(inputs)
+                start = time.perf_counter()
+                for _ in range(_QUICK_CALLS):
+                    session.run(inputs)
+                seconds[index].append(time.perf_counter() - start)
+        best = min(range(len(sessions)), key=lambda index: median(seconds[index]))
+        return sessions[best][0]
+    finally:
+        for _, session in sessions:
+            session.close()

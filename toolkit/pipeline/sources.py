@@ -1,0 +1,178 @@
+"""What a user may name as a source or as samples, resolved to an artifact and to calibration and evaluation sets."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    ArtifactError,
+    Bundle,
+    DataError,
+    Format,
+    InputError,
+    Manifest,
+    Precision,
+    Samples,
+    Signature,
+    UnknownNameError,
+    new_folder,
+    run_isolated,
+    sha256_of,
+)
+from toolkit.models import all_models, find_model
+from toolkit.models.data import all_data, find_data
+
+CALIBRATION_SAMPLES = 512
+_TRAINED = ("pt2-fp32", "onnx-fp32")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Real samples: what may fix integer ranges, and what proves the result. No row is in both."""
+
+    calibration: Samples
+    evaluation: Samples
+
+
+def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: str | None = None) -> Artifact:
+    """The artifact that `text` names: a model file, an artifact folder, a bundle, or a reference model's name.
+
+    A reference model is found in its bundle ``out/<name>``, as ``toolkit train`` leaves it, or is built anew with `weights`.
+
+    Raises:
+        InputError: nothing there, a pickled checkpoint, or an unknown name.
+    """
+    path = Path(text)
+    if weights is not None:
+        return _from_weights(text, weights, data=data, out=out)
+    if (path / MANIFEST).is_file():
+        return Artifact.load(path)
+    if path.is_dir():
+        return trained(Bundle.load(path))
+    if path.is_file() or path.suffix:
+        return _from_file(path, out=out)
+    names = [model.name for model in all_models()]
+    if text not in names:
+        raise UnknownNameError("model", text, names, hint="" if "/" not in text else "there is no such file or folder")
+    if not (out / text / _TRAINED[0] / MANIFEST).is_file():
+        raise ArtifactError(f"model '{text}' is not trained yet in '{out}'", hint=f"run: toolkit train {text} --out {out}")
+    return Artifact.load(out / text / _TRAINED[0])
+
+
+def trained(bundle: Bundle) -> Artifact:
+    """The artifact at the start of a bundle's paths; raises `ArtifactError` when it is missing."""
+    for name in _TRAINED:
+        if (bundle.path / name / MANIFEST).is_file():
+            return Artifact.load(bundle.path / name)
+    raise ArtifactError(f"'{bundle.path}' has no trained model", expected=f"a folder {' or '.join(_TRAINED)}", hint="convert from the source again")
+
+
+def current(bundle: Bundle) -> list[Artifact]:
+    """The artifacts of a bundle that were made from its trained model; those of an earlier training are left out."""
+    root = trained(bundle).manifest.content_sha256
+    return [artifact for artifact in bundle if root in {artifact.manifest.root, artifact.manifest.content_sha256}]
+
+
+def _from_file(path: Path, *, out: Path) -> Artifact:
+    if path.suffix.lower() in {".pt", ".pth", ".pkl", ".ckpt", ".safetensors"}:
+        raise InputError(
+            f"'{path.name}' holds weights, not a model", expected="a .pt2 or .onnx file, or a reference model", hint=f"for weights: toolkit convert MODEL --weights {path}"
+        )
+    if not path.is_file():
+        raise ArtifactError(f"no model file '{path}'", expected="an existing file")
+    format = Format.of_file(path)
+    if format not in {Format.PT2, Format.ONNX}:
+        raise InputError(f"'{path.name}' cannot be converted further", expected="a .pt2 or .onnx file", got=format)
+    signature = msgspec.convert(run_isolated(f"{__name__}:signature_task", str(path.resolve())), Signature)
+    target = out / path.stem / f"{format}-{Precision.FP32}"
+    with new_folder(target) as work:
+        shutil.copyfile(path, work / format.file_name)
+        manifest = Manifest(
+            model=path.stem,
+            format=format,
+            precision=Precision.FP32,
+            signature=signature,
+            files={format.file_name: sha256_of(work / format.file_name)},
+            edge="import",
+        )
+        (work / MANIFEST).write_bytes(manifest.to_json())
+    return Artifact.load(target)
+
+
+def signature_task(file: str) -> Any:
+    """Read a bare model file's signature with the engine of its format, in a process of its own."""
+    from toolkit.runtimes import open_session
+
+    with open_session(Path(file)) as session:
+        return msgspec.to_builtins(session.signature)
+
+
+def _from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> Artifact:
+    from toolkit.models.training.export import export_pt2, load_weights
+
+    model = find_model(name)
+    if data is None:
+        raise InputError(f"weights for '{name}' need the data set they were trained on", hint="add --data NAME")
+    about = find_data(data)
+    module = model.build(about.input_shape, len(about.labels))
+    load_weights(module, weights)
+    return export_pt2(module, data=about, model=name, out=out / name / _TRAINED[0], recipe={"weights": weights.name})
+
+
+def split_samples(
+    artifact: Artifact, data: str | None, *, folder: Path | None = None, calibration: int = CALIBRATION_SAMPLES, evaluation: int | None = None
+) -> Split:
+    """Calibration samples from the training part and evaluation samples from the test part of a data set.
+
+    Args:
+        data: a data set's name, a ``.npz`` or ``.npy`` file, or None for the set that the model was trained on. A file's rows are
+            divided at random but seeded: a fifth, at most `calibration` rows, calibrates.
+        evaluation: at most so many test samples; None means all.
+
+    Raises:
+        DataError: no data are named or known, they are empty, or do not fit the model's inputs.
+    """
+    name = data or artifact.manifest.data
+    if not name:
+        known = ", ".join(d.name for d in all_data())
+        raise DataError(f"no data are known for '{artifact.manifest.model}'", hint=f"add --data with a .npz file or one of: {known}")
+    if Path(name).suffix in {".npz", ".npy"}:
+        rows = Samples.load(Path(name)).fit(artifact.manifest.signature)
+        order = np.random.default_rng(0).permutation(len(rows))
+        count = max(1, min(calibration, len(rows) // 5))
+        if len(rows) < 2:
+            raise DataError(f"samples '{name}'", expected="at least 2 rows, to calibrate on one and to evaluate on another", got=str(len(rows)))
+        first, rest = rows.rows(np.sort(order[:count])), rows.rows(np.sort(order[count:]))
+    else:
+        dataset = find_data(name)
+        train = dataset.load("train", folder).fit(artifact.manifest.signature)
+        rest = dataset.load("test", folder).fit(artifact.manifest.signature)
+        pick = np.random.default_rng(0).permutation(len(train))[:calibration]
+        first = train.rows(np.sort(pick))
+    if evaluation is not None:
+        rest = rest.rows(slice(0, evaluation))
+    first = first.without(rest)
+    if not len(first):
+        raise DataError(f"every calibration sample of '{name}' is also an evaluation sample", hint="give more different samples")
+    return Split(first, rest)
+
+
+def read_inputs(words: Sequence[str]) -> dict[str, np.ndarray]:
+    """Arrays from ``[NAME=]FILE`` words, by input name; a single unnamed ``.npy`` has the name ``""``. Raises `DataError`."""
+    arrays: dict[str, np.ndarray] = {}
+    for word in words:
+        name, _, file = word.rpartition("=")
+        content = Samples.load(Path(file)).inputs
+        if name and set(content) != {""}:
+            raise DataError(f"'{file}' holds several arrays", expected="a .npy for a named input", hint="give the .npz without a name")
+        arrays.update({name: content[""]} if name else content)
+    return arrays

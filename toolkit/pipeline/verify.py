@@ -1,0 +1,150 @@
+"""Proof: each artifact against the trained model and against the artifact it was made from, so that a failure names its edge."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from toolkit.core import Artifact, InputError, ParityReport, Samples, ToolkitError, Verdict, cache_home, write_file
+from toolkit.runtimes import find_runtime, runtimes_for
+from toolkit.runtimes.parity import Limits, Observation, judge, observe
+
+# Part of every key in the cache of evidence: raise it when a rule or a probe changes.
+_RULES = 1
+
+
+@dataclass
+class Verifier:
+    """Verifies artifacts of one trained model on one set of real samples; each (artifact, engine) is observed once.
+
+    ``known`` holds every artifact that a chain of parents may lead through, by ``content_sha256``.
+    """
+
+    root: Artifact
+    samples: Samples
+    limits: Limits = field(default_factory=Limits)
+    device: str = "cpu"
+    known: dict[str, Artifact] = field(default_factory=dict)
+    _seen: dict[tuple[str, str], Observation] = field(default_factory=dict)
+
+    def verify(self, artifact: Artifact, *, engines: Sequence[str] = (), log: Path | None = None) -> Artifact:
+        """`artifact` with fresh evidence in its manifest: a report per engine and reference.
+
+        Args:
+            engines: names; by default the first installed engine that runs the format.
+
+        Raises:
+            ToolkitError: no engine, or one that crashed or refused the model.
+        """
+        self.known[self.root.manifest.content_sha256] = self.root
+        self.known[artifact.manifest.content_sha256] = artifact
+        reports: list[ParityReport] = []
+        for engine in engines or [default_engine(artifact)]:
+            reports += self._reports(artifact, engine, log)
+        return artifact.with_evidence(tuple(reports))
+
+    def _reports(self, artifact: Artifact, engine: str, log: Path | None) -> list[ParityReport]:
+        key = self._key(artifact, engine)
+        cached = _cached(key)
+        if cached is not None:
+            return cached
+        candidate = self._observe(artifact, engine, log)
+        reports = [self._judge(artifact, candidate, self.root)]
+        parent = self.known.get(artifact.manifest.parent)
+        if parent is not None and parent != self.root:
+            reports.append(self._judge(artifact, candidate, parent))
+        if any(report.verdict is Verdict.FAILED for report in reports):
+            edge = self._first_failing(artifact, reports[0])
+            reports = [replace(report, failed_edge=edge) for report in reports]
+        write_file(_evidence_file(key), msgspec.json.encode(reports))
+        return reports
+
+    def _judge(self, artifact: Artifact, candidate: Observation, reference: Artifact) -> ParityReport:
+        other = self._observe(reference, default_engine(reference), None)
+        return judge(artifact, candidate, other, self.samples, limits=self.limits)
+
+    def _observe(self, artifact: Artifact, engine: str, log: Path | None) -> Observation:
+        key = (artifact.manifest.content_sha256, f"{engine}/{artifact.manifest.precision}")
+        if key not in self._seen:
+            self._seen[key] = observe(artifact, engine, self.samples, device=self.device, log=log)
+        return self._seen[key]
+
+    def _first_failing(self, artifact: Artifact, own: ParityReport) -> str:
+        """The earliest edge on the way from the root whose artifact already fails against the root."""
+        chain = [artifact]
+        while (parent := self.known.get(chain[-1].manifest.parent)) is not None and parent != self.root:
+            chain.append(parent)
+        for step in reversed(chain[1:]):
+            seen = self._observe(step, default_engine(step), None)
+            if judge(step, seen, self._observe(self.root, default_engine(self.root), None), self.samples).verdict is Verdict.FAILED:
+                return step.manifest.edge
+        return own.edge
+
+    def _key(self, artifact: Artifact, engine: str) -> str:
+        parts = [
+            _RULES,
+            artifact.manifest.content_sha256,
+            artifact.manifest.precision,
+            artifact.manifest.parent if artifact.manifest.parent in self.known else "",
+            self.root.manifest.content_sha256,
+            engine,
+            find_runtime(engine).version(),
+            self.device,
+            self.samples.sha256,
+            self.limits,
+            artifact.manifest.operators,
+        ]
+        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+
+def default_engine(artifact: Artifact) -> str:
+    """The first installed engine that runs this artifact; raises `InputError` when there is none."""
+    return engines_for(artifact, ("all",))[0]
+
+
+def engines_for(artifact: Artifact, names: Sequence[str] | None) -> tuple[str, ...]:
+    """The engines to verify `artifact` in: the first installed one that runs it for None, all of them for "all", else those of
+    `names` that can; raises `InputError` when there is none."""
+    able = [
+        runtime.name
+        for runtime in runtimes_for(artifact.manifest.format)
+        if runtime.is_installed() and artifact.manifest.precision in runtime.precisions(artifact.manifest.format)
+    ]
+    if names is None:
+        able = able[:1]
+    elif "all" not in names:
+        able = [name for name in able if name in {find_runtime(word).name for word in names}]
+    if not able:
+        raise InputError(f"no installed engine{' of those asked for' if names else ''} runs {artifact.name}", hint="run: toolkit doctor")
+    return tuple(able)
+
+
+def verify_all(
+    verifier: Verifier, artifacts: Sequence[Artifact], *, engines: Mapping[str, Sequence[str]] | None = None, on_done: Callable[[str], None] | None = None
+) -> dict[str, Artifact | ToolkitError]:
+    """Verify several artifacts; the result holds, by artifact name, the artifact with its evidence or the error that stopped it."""
+    verifier.known.update({artifact.manifest.content_sha256: artifact for artifact in artifacts})
+    results: dict[str, Artifact | ToolkitError] = {}
+    for artifact in artifacts:
+        try:
+            results[artifact.name] = verifier.verify(artifact, engines=(engines or {}).get(artifact.name, ()))
+        except ToolkitError as error:
+            results[artifact.name] = error
+        if on_done:
+            on_done(artifact.name)
+    return results
+
+
+def _evidence_file(key: str) -> Path:
+    return cache_home() / "evidence" / f"{key}.json"
+
+
+def _cached(key: str) -> list[ParityReport] | None:
+    try:
+        return msgspec.json.decode(_evidence_file(key).read_bytes(), type=list[ParityReport])
+    except (OSError, msgspec.DecodeError):
+        return None
