@@ -50,7 +50,8 @@ class Node:
 @dataclass(frozen=True)
 class Recipe:
     """How to convert. ``calibration`` are real samples under the signature's input names, never used for evaluation;
-    ``batch_sizes`` are the signatures of a format that cannot leave the batch free; ``options`` are a converter's own."""
+    ``batch_sizes`` are the signatures of a format that cannot leave the batch free; ``options`` are a converter's own.
+    """
 
     calibration: Samples | None = None
     batch_sizes: tuple[int, ...] = (1, 32)
@@ -59,17 +60,23 @@ class Recipe:
 
 class Converter(ABC):
     """An edge from one kind of artifact to another. ``distributions`` are the packages whose versions decide the result; ``settings``
-    are the recipe fields besides calibration that this edge reads, so that others do not change its cache key."""
+    are the fixed choices that decide it, written to the manifest.
+    """
 
     name: ClassVar[str]
     source: ClassVar[Node]
     target: ClassVar[Node]
     extra: ClassVar[str]
     distributions: ClassVar[tuple[str, ...]]
+    settings: ClassVar[Mapping[str, Scalar]] = {}
 
-    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
-        """The settings that decide this edge's result, as written to the manifest and hashed into the cache key."""
-        return dict(recipe.options)
+    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:  # noqa: ARG002 - a converter that reads the recipe adds what it read
+        """What decides this edge's result besides source and calibration, as written to the manifest and hashed into the cache key.
+
+        A converter that reads ``recipe.batch_sizes`` or ``recipe.options`` adds what it reads, and nothing else, so that what it
+        ignores does not change its cache key.
+        """
+        return dict(self.settings)
 
     def versions(self) -> dict[str, str]:
         """The versions of the packages that do the work, read without importing them."""
@@ -84,10 +91,7 @@ class Converter(ABC):
             MissingDependencyError: the extra is not installed.
             ConversionError: the library refused, or the result is not what was asked for.
         """
-        kind = Node(source.manifest.format, source.manifest.precision)
-        if kind != self.source:
-            raise InputError(f"converter '{self.name}'", expected=str(self.source), got=str(kind))
-        calibration = self._calibration(source.manifest.signature, recipe)
+        calibration = self.check(source, recipe)
         with new_folder(out) as work:
             target = work / self.target.format.file_name
             try:
@@ -127,10 +131,20 @@ class Converter(ABC):
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         """Write the model file `target` (and files beside it); return a signature only if it differs from the source's."""
 
-    def _calibration(self, signature: Signature, recipe: Recipe) -> CalibrationRecord | None:
+    @final
+    def check(self, source: Artifact, recipe: Recipe) -> CalibrationRecord | None:
+        """Whether this edge can start from `source` with `recipe`, without a framework; the record of the calibration if there is one.
+
+        Raises:
+            InputError: the source is of another kind.
+            DataError: calibration samples are missing or do not fit the source's inputs.
+        """
+        kind = Node(source.manifest.format, source.manifest.precision)
+        if kind != self.source:
+            raise InputError(f"converter '{self.name}'", expected=str(self.source), got=str(kind))
         if not self.target.precision.is_calibrated:
             return None
         if recipe.calibration is None:
             raise DataError(f"{self.target} needs calibration samples", hint="name a data set: --data digits, or --data samples.npz")
-        samples = recipe.calibration.fit(signature)
+        samples = recipe.calibration.fit(source.manifest.signature)
         return CalibrationRecord(samples.origin, len(samples), samples.sha256)

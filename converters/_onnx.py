@@ -1,0 +1,104 @@
+"""Reading and writing ONNX files for the edges that start or end at them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.core import ArtifactError, ConversionError, InputError, Signature
+
+
+def read_model(file: Path) -> Any:
+    """The `onnx.ModelProto` in `file`; raises `ArtifactError` when it is truncated, `InputError` when a weight is NaN or infinite."""
+    import onnx
+
+    try:
+        model = onnx.load(file)
+        onnx.checker.check_model(model)
+    except Exception as error:
+        text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ArtifactError(f"'{file}' is no valid ONNX model: {text}", hint="is the file complete? convert it again") from error
+    for tensor in model.graph.initializer:
+        values = onnx.numpy_helper.to_array(tensor)
+        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
+            bad = int((~np.isfinite(values)).sum())
+            raise InputError(
+                f"weight '{tensor.name}'", expected="finite numbers", got=f"{bad} NaN or infinite values", hint="train the model again"
+            )
+    return model
+
+
+def write_model(model: Any, target: Path) -> None:
+    """Write `model` with neither notes nor unused operator sets, so that the same network gives the same bytes.
+
+    torch's notes hold the stack trace of every operator, and with it the paths of the machine that made the file.
+    """
+    for owner in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
+        owner.ClearField("metadata_props")
+        owner.ClearField("doc_string")
+    for tensor in model.graph.initializer:
+        tensor.ClearField("metadata_props")
+        tensor.ClearField("doc_string")
+    # torch describes initializers twice; a quantizer that replaces one then finds the old shape beside the new.
+    weights = {tensor.name for tensor in model.graph.initializer}
+    described = [value for value in model.graph.value_info if value.name not in weights]
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(described)
+    used = {node.domain for node in model.graph.node} | {node.domain for function in model.functions for node in function.node} | {""}
+    kept = [entry for entry in model.opset_import if entry.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
+    target.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def rename(program: Any, signature: Signature) -> None:
+    """Give an `onnx_ir.Model` the names and the symbols of `signature`.
+
+    Raises:
+        ConversionError: another number of inputs or outputs, another rank, or a dimension that is fixed though it should be free.
+    """
+    symbols: dict[str, str] = {}
+    for values, specs, kind in ((program.graph.inputs, signature.inputs, "input"), (program.graph.outputs, signature.outputs, "output")):
+        if len(values) != len(specs):
+            raise ConversionError(f"the ONNX graph has another number of {kind}s", expected=str(len(specs)), got=str(len(values)))
+        for value, spec in zip(values, specs, strict=True):
+            if value.shape is None or len(value.shape) != len(spec.shape):
+                raise ConversionError(f"{kind} '{spec.name}' has another rank in ONNX", expected=str(spec), got=str(value.shape))
+            for size, wanted in zip(value.shape, spec.shape, strict=True):
+                if isinstance(wanted, str) == isinstance(size, int) or (isinstance(size, int) and size != wanted):
+                    raise ConversionError(
+                        f"{kind} '{spec.name}' has another shape in ONNX",
+                        expected=str(spec),
+                        got=str(value.shape),
+                        hint="export the model with an example batch of 2 and a dynamic batch",
+                    )
+                if isinstance(wanted, str) and kind == "input":
+                    symbols[str(size)] = wanted
+    _rename_values(program, signature)
+    _rename_symbols(program, symbols)
+
+
+def _rename_values(program: Any, signature: Signature) -> None:
+    values = [*program.graph.inputs, *program.graph.outputs]
+    names = [spec.name for spec in (*signature.inputs, *signature.outputs)]
+    if len({id(value) for value in values}) != len(values):
+        raise ConversionError("one tensor is returned twice", hint="return each output once, or a copy of it")
+    everything = [*program.graph.inputs, *program.graph.initializers.values(), *(out for node in program.graph for out in node.outputs)]
+    for value in everything:
+        if value.name in names and all(value is not own for own in values):
+            value.name = f"{value.name}.inner"
+    for index, value in enumerate(values):
+        value.name = f"signature.{index}"  # So that two values may swap their names.
+    for value, name in zip(values, names, strict=True):
+        value.name = name
+
+
+def _rename_symbols(program: Any, symbols: dict[str, str]) -> None:
+    values = [*program.graph.inputs, *(out for node in program.graph for out in node.outputs)]
+    for value in values:
+        for axis, size in enumerate(value.shape or ()):
+            if not isinstance(size, int) and size.value is not None:
+                value.shape[axis] = re.sub(r"[A-Za-z_]\w*", lambda found: symbols.get(found[0], found[0]), str(size.value))

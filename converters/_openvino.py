@@ -1,0 +1,99 @@
+"""Reading and writing OpenVINO models, and NNCF without its telemetry."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from toolkit.core import Artifact, ConversionError
+
+_NUMBERED = re.compile(r"[A-Za-z]\w*_\d+")
+
+
+@contextlib.contextmanager
+def without_telemetry() -> Iterator[None]:
+    """Inside the block the package ``openvino_telemetry`` cannot be imported; OpenVINO and NNCF then use a stub that sends nothing.
+
+    Both send usage data unless somebody opted out, and the documented ways to do that are a file in the user's
+    home or pretending to be a CI job. They keep what they imported, so the block is needed around their first import only.
+    """
+    missing = object()
+    before = {name: sys.modules.get(name, missing) for name in ("openvino_telemetry", "openvino_telemetry.backend")}
+    modules: dict[str, Any] = sys.modules
+    modules.update(dict.fromkeys(before))  # None is how the import system marks a module that is not there.
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is missing:
+                del modules[name]
+            else:
+                modules[name] = module
+
+
+def import_openvino() -> Any:
+    """The module ``openvino``."""
+    with without_telemetry():
+        import openvino
+
+    return openvino
+
+
+def import_nncf() -> Any:
+    """The module ``nncf``, which sends nothing and logs errors only."""
+    import_openvino()
+    with without_telemetry():
+        import nncf
+
+    nncf.set_log_level(logging.ERROR)
+    return nncf
+
+
+def read_model(file: Path) -> Any:
+    """The `openvino.Model` in an ONNX or XML file, with its constants folded.
+
+    Read by OpenVINO's core and not by its ``convert_model``, which reports to its maker how it was called.
+    """
+    openvino = import_openvino()
+    from openvino.passes import ConstantFolding, Manager
+
+    model = openvino.Core().read_model(file)
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(model)
+    return model
+
+
+def save_model(model: Any, target: Path, source: Artifact, *, compress_to_fp16: bool = False) -> None:
+    """Write `model` and its weights beside it, after comparing its inputs and outputs with the signature.
+
+    Raises:
+        ConversionError: a name is missing, or a dimension is fixed that the signature leaves free.
+    """
+    signature = source.manifest.signature
+    for ports, specs in ((model.inputs, signature.inputs), (model.outputs, signature.outputs)):
+        found = {name: port for port in ports for name in port.get_names()}
+        for spec in specs:
+            port = found.get(spec.name)
+            shape = [size.is_dynamic for size in port.get_partial_shape()] if port is not None else None
+            if shape != [isinstance(size, str) for size in spec.shape]:
+                got = "no such tensor" if port is None else str(port.get_partial_shape())
+                raise ConversionError(f"OpenVINO changed '{spec.name}'", expected=str(spec), got=got)
+    _number_names(model)
+    import_openvino().save_model(model, target, compress_to_fp16=compress_to_fp16)
+
+
+def _number_names(model: Any) -> None:
+    """Name the nodes that OpenVINO named, after their place in the graph.
+
+    It numbers them by a counter that runs through the whole process, so that the same model would give other bytes each time.
+    """
+    for place, node in enumerate(model.get_ordered_ops()):
+        kind = node.get_type_name()
+        if kind not in {"Parameter", "Result"} and _NUMBERED.fullmatch(node.get_friendly_name()):
+            node.set_friendly_name(f"{kind}_{place}")

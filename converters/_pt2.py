@@ -1,0 +1,48 @@
+"""Loading a torch.export archive for the edges that start at it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from toolkit.core import ArtifactError, InputError
+from toolkit.core.pt2 import check_pt2
+
+
+def load_program(file: Path) -> Any:
+    """The exported program in `file`, checked to be plain data before torch reads it.
+
+    Raises:
+        ArtifactError: the archive is truncated, or loading it could run code.
+        InputError: a weight is NaN or infinite.
+    """
+    check_pt2(file)
+    import torch
+
+    try:
+        program = torch.export.load(file)
+    except Exception as error:
+        text = (str(error).strip().splitlines() or [""])[0][:200]
+        raise ArtifactError(f"'{file}' cannot be loaded: {type(error).__name__}: {text}", hint="export the model again") from error
+    for name, tensor in {**program.state_dict, **program.constants}.items():
+        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            bad = int((~torch.isfinite(tensor)).sum())
+            raise InputError(
+                f"weight '{name}'", expected="finite numbers", got=f"{bad} NaN or infinite values", hint="train the model again"
+            )
+    return program
+
+
+@contextlib.contextmanager
+def plain_attention() -> Iterator[None]:
+    """Multi-head attention as ordinary operators: its fused fast path cannot be traced."""
+    import torch
+
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

@@ -1,0 +1,112 @@
+"""Converted artifacts, kept by what decides their content: the same model, recipe and versions convert once."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    ArtifactError,
+    Manifest,
+    cache_home,
+    new_folder,
+    sha256_of,
+    version_of,
+)
+
+from .base import Converter, Recipe
+
+
+def key_of(converter: Converter, source: Artifact, recipe: Recipe) -> str:
+    """The SHA-256 of everything that decides what `converter` makes of `source`.
+
+    Raises:
+        InputError, DataError: as `Converter.check`.
+    """
+    calibration = converter.check(source, recipe)
+    parts = {
+        "source": source.manifest.content_sha256,
+        "schema": source.manifest.schema,
+        "signature": source.manifest.signature,
+        "converter": converter.name,
+        "recipe": converter.recipe_record(recipe),
+        "calibration": calibration.sha256 if calibration else "",
+        "versions": converter.versions(),
+        "toolkit": version_of("edge-inference-toolkit"),
+        "code": _code_sha256(),
+    }
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
+@functools.cache
+def _code_sha256() -> str:
+    """A hash of the converters themselves: a version number does not change with every correction."""
+    digest = hashlib.sha256()
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(f"{file.name} {sha256_of(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def lookup(key: str) -> Artifact | None:
+    """The artifact kept under `key`, its files compared with their hashes; a damaged one is removed and counts as absent."""
+    folder = _folder(key)
+    if not folder.exists():
+        return None
+    try:
+        return Artifact.load(folder)
+    except (ArtifactError, FileNotFoundError):
+        _remove(folder)
+        return None
+
+
+def store(key: str, artifact: Artifact) -> None:
+    """Keep a copy of `artifact` under `key`; when another process was faster, its copy stays.
+
+    Raises:
+        StorageError: the cache folder cannot be written.
+    """
+    folder = _folder(key)
+    try:
+        if not folder.exists():
+            copy(artifact, folder)
+    except OSError:
+        # Another process put its folder there between the question and the rename; both hold the same.
+        if not folder.exists():
+            raise
+
+
+def copy(artifact: Artifact, out: Path, *, manifest: Manifest | None = None) -> Artifact:
+    """The artifact's files in the new folder `out`, with `manifest` in place of its own.
+
+    The copy shares nothing with the original: a hard link would let an edit of one damage the other.
+
+    Raises:
+        ArtifactError: a file changed while it was copied.
+        StorageError: the folder cannot be written.
+    """
+    with new_folder(out) as work:
+        for name in artifact.manifest.files:
+            shutil.copyfile(artifact.path / name, work / name)
+        made = Artifact(work, manifest or artifact.manifest)
+        (work / MANIFEST).write_bytes(made.manifest.to_json())
+        made.verify_files()
+    return replace(made, path=out)
+
+
+def _folder(key: str) -> Path:
+    return cache_home() / "artifacts" / key[:2] / key
+
+
+def _remove(folder: Path) -> None:
+    """Move away, then delete, so that no other process sees half of it."""
+    with contextlib.suppress(OSError), tempfile.TemporaryDirectory(prefix=".damaged-", dir=folder.parent) as grave:
+        folder.rename(Path(grave) / "content")

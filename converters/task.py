@@ -1,0 +1,112 @@
+"""A conversion in a process of its own, and the cache before it."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from toolkit.core import Artifact, ArtifactError, Samples, StorageError, UnknownNameError, new_folder, run_isolated
+
+from .base import Converter, Recipe
+from .cache import copy, key_of, lookup, store
+from .planner import all_converters
+
+# Libraries' own reports; warnings and errors still reach the log.
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "1", "PYTHONWARNINGS": "ignore"}
+
+
+@dataclass(frozen=True)
+class Obtained:
+    """An artifact, whether it came out of the cache, and the seconds that took."""
+
+    artifact: Artifact
+    from_cache: bool
+    seconds: float
+
+
+def obtain(
+    converter: Converter, source: Artifact, out: Path, recipe: Recipe, *, timeout_s: float = 600.0, log: Path | None = None
+) -> Obtained:
+    """The artifact that `converter` makes of `source`, in the folder `out`: out of the cache, else made in a process of its own.
+
+    A crash or a time limit ends that process only and leaves nothing behind. ``log`` receives what the libraries print.
+
+    Raises:
+        ToolkitError: as `Converter.convert`.
+        ProcessError: the process crashed or ran longer than `timeout_s` seconds.
+    """
+    start = time.perf_counter()
+    key = key_of(converter, source, recipe)
+    kept = lookup(key)
+    if kept is not None:
+        try:
+            return Obtained(_adopted(kept, source, converter, recipe, out), True, time.perf_counter() - start)
+        except (ArtifactError, FileNotFoundError):
+            # Another process removed or replaced the entry while it was copied: as if it had not been there.
+            pass
+    artifact = convert_isolated(converter, source, out, recipe, timeout_s=timeout_s, log=log)
+    # A cache that cannot be written must not undo a conversion that succeeded.
+    with contextlib.suppress(StorageError):
+        store(key, artifact)
+    return Obtained(artifact, False, time.perf_counter() - start)
+
+
+def _adopted(kept: Artifact, source: Artifact, converter: Converter, recipe: Recipe, out: Path) -> Artifact:
+    """A copy of the kept artifact as a child of `source`, whose name, labels and origin may differ from those it was first made of."""
+    own = source.manifest
+    manifest = replace(
+        kept.manifest,
+        model=own.model,
+        root=own.root or own.content_sha256,
+        calibration=converter.check(source, recipe),
+        preprocessing=own.preprocessing,
+        labels=own.labels,
+        data=own.data,
+        evidence=(),
+    )
+    return copy(kept, out, manifest=manifest)
+
+
+def convert_isolated(
+    converter: Converter, source: Artifact, out: Path, recipe: Recipe, *, timeout_s: float = 600.0, log: Path | None = None
+) -> Artifact:
+    """`converter.convert` in a fresh process, without the cache; arguments and errors as `obtain`."""
+    with new_folder(out) as work, tempfile.TemporaryDirectory(prefix="toolkit-") as scratch:
+        samples = recipe.calibration if converter.target.precision.is_calibrated else None
+        if samples is not None:
+            samples.save(Path(scratch) / "calibration.npz")
+        payload = {
+            "converter": converter.name,
+            "source": str(source.path.absolute()),
+            # Below the folder that this process removes on failure: a killed child cannot clean up after itself.
+            "out": str((work / "made").absolute()),
+            "calibration": str(Path(scratch) / "calibration.npz") if samples is not None else None,
+            "origin": samples.origin if samples is not None else "",
+            "batch_sizes": list(recipe.batch_sizes),
+            "options": dict(recipe.options),
+        }
+        run_isolated("toolkit.converters.task:convert_task", payload, timeout_s=timeout_s, log=log, environment=_QUIET)
+        made = work / "made"
+        for file in made.iterdir():
+            file.rename(work / file.name)
+        made.rmdir()
+    return Artifact.load(out)
+
+
+def convert_task(payload: dict[str, Any]) -> dict[str, Any]:
+    """What the child runs: one conversion, described by the converter's name and paths; the folder of the new artifact."""
+    converters = {converter.name: converter for converter in all_converters()}
+    if payload["converter"] not in converters:
+        raise UnknownNameError("converter", payload["converter"], converters)
+    calibration = Samples.load(Path(payload["calibration"])) if payload["calibration"] else None
+    recipe = Recipe(
+        calibration=replace(calibration, origin=payload["origin"]) if calibration else None,
+        batch_sizes=tuple(payload["batch_sizes"]),
+        options=payload["options"],
+    )
+    artifact = converters[payload["converter"]].convert(Artifact.load(Path(payload["source"])), Path(payload["out"]), recipe)
+    return {"artifact": str(artifact.path)}

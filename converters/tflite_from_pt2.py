@@ -1,0 +1,94 @@
+"""torch.export archive to TF Lite, by litert-torch."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from toolkit.core import Artifact, ConversionError, Format, InputError, Precision, Scalar, Signature
+
+from ._pt2 import load_program, plain_attention
+from ._tflite import quiet
+from .base import Converter, Node, Recipe
+
+
+class TfliteFromPt2(Converter):
+    """One signature for each of the recipe's batch sizes, named ``b1``, ``b32`` and so on, because the format's free batch does not survive
+    the conversion; the weights are stored once. Names are kept; int64 inputs and outputs become int32.
+    """
+
+    name = "tflite_from_pt2"
+    source = Node(Format.PT2, Precision.FP32)
+    target = Node(Format.TFLITE, Precision.FP32)
+    extra = "convert"
+    distributions = ("torch", "litert-torch", "litert-converter", "ai-edge-litert")
+
+    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
+        """The batch sizes, as text."""
+        return {"batch_sizes": ",".join(map(str, sorted(recipe.batch_sizes)))}
+
+    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
+        signature = source.manifest.signature
+        sizes = _sizes(signature, recipe)
+        quiet()
+        import torch
+
+        with warnings.catch_warnings():
+            # torchao, which litert-torch imports, warns of its own use of torch; nobody here can act on it.
+            warnings.simplefilter("ignore")
+            import litert_torch
+
+        program = load_program(source.model_file)
+        module = _named(program.module(), signature)
+        signatures: Any = litert_torch
+        for size in sizes:
+            example = {spec.name: torch.zeros(spec.concrete(size), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs}
+            signatures = signatures.signature(f"b{size}", module, sample_kwargs=example)
+        with plain_attention(), torch.no_grad():
+            signatures.convert().export(str(target))
+        _check(target, signature, sizes)
+        return None
+
+
+def _sizes(signature: Signature, recipe: Recipe) -> list[int]:
+    free = {str(size) for spec in signature.inputs for size in spec.shape[1:] if isinstance(size, str)}
+    if free:
+        raise InputError("TF Lite needs fixed sizes", expected="a free batch only", got=f"also free: {', '.join(sorted(free))}")
+    if not signature.has_free_batch:
+        return sorted({int(spec.shape[0]) for spec in signature.inputs if isinstance(spec.shape[0], int)})[:1]
+    if not recipe.batch_sizes or min(recipe.batch_sizes) < 1:
+        raise InputError("batch sizes", expected="at least one, each 1 or more", got=str(list(recipe.batch_sizes)))
+    return sorted(set(recipe.batch_sizes))
+
+
+def _named(program: Any, signature: Signature) -> Any:
+    """The program as a module that takes and returns tensors by the signature's names, which become the file's."""
+    import torch
+
+    inputs = [spec.name for spec in signature.inputs]
+    outputs = [spec.name for spec in signature.outputs]
+
+    class Named(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.program = program
+            # An exported program refuses train() and eval(), and litert-torch asks for a module in evaluation mode.
+            self.training = False
+
+        def forward(self, **arrays: Any) -> dict[str, Any]:
+            found = self.program(*(arrays[name] for name in inputs))
+            found = (found,) if isinstance(found, torch.Tensor) else tuple(found)
+            return dict(zip(outputs, found, strict=True))
+
+    return Named()
+
+
+def _check(target: Path, signature: Signature, sizes: list[int]) -> None:
+    from ai_edge_litert.interpreter import Interpreter
+
+    found = Interpreter(model_path=str(target)).get_signature_list()
+    names = {"inputs": sorted(spec.name for spec in signature.inputs), "outputs": sorted(spec.name for spec in signature.outputs)}
+    wanted = {f"b{size}": names for size in sizes}
+    if {key: {kind: sorted(value) for kind, value in entry.items()} for key, entry in found.items()} != wanted:
+        raise ConversionError("TF Lite has other signatures", expected=str(wanted), got=str(found))

@@ -1,0 +1,33 @@
+"""TF Lite in int8 with ranges fixed by calibration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.core import Artifact, Format, Precision, Signature
+
+from ._tflite import calibrate, quantize
+from .base import Converter, Node, Recipe
+
+
+class TfliteInt8(Converter):
+    """Every operator that AI Edge Quantizer can, with symmetric int8 weights per channel and asymmetric int8 activations per tensor;
+    inputs and outputs stay float32 outside, quantized at the border.
+    """
+
+    name = "tflite_int8"
+    source = Node(Format.TFLITE, Precision.FP32)
+    target = Node(Format.TFLITE, Precision.INT8)
+    extra = "convert"
+    distributions = ("ai-edge-quantizer", "ai-edge-litert")
+    settings = {"recipe": "static_wi8_ai8", "ranges": "minmax"}  # noqa: RUF012 - read-only
+
+    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
+        from ai_edge_quantizer import recipe as recipes
+
+        assert recipe.calibration is not None
+        signature = source.manifest.signature
+        static = recipes.static_wi8_ai8()
+        ranges = calibrate(source.model_file, static, recipe.calibration.fit(signature), signature)
+        quantize(source.model_file, target, static, ranges)
+        return None
