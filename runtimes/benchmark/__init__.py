@@ -1,1 +1,7 @@
-"""Measuring sessions: latency, throughput, load, memory."""
+"""Measuring sessions: latency, throughput, load, memory. One process measures at a time, a fresh one each round."""
+
+from __future__ import annotations
+
+from .runner import BenchmarkInterrupted, Progress, run_benchmark
+
+__all__ = ["BenchmarkInterrupted", "Progress", "run_benchmark"]

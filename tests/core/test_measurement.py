@@ -52,7 +52,9 @@ def test_statistics_are_medians_over_the_rounds() -> None:
 
 
 def test_a_report_read_back_gives_the_same_numbers() -> None:
-    report = a_report(measured(100.0, 130.0, 110.0), replace(measured(1.0), reason="crashed"), parity=(ParityRow("abc", "onnxruntime", "cpu"),))
+    report = a_report(
+        measured(100.0, 130.0, 110.0), replace(measured(1.0), reason="crashed"), parity=(ParityRow("abc", "onnxruntime", "cpu"),)
+    )
     before = report.measurements[0].latency_ns  # a derived value must not find its way into the file
     again = BenchmarkReport.from_json(report.to_json())
     assert again == report
@@ -63,7 +65,12 @@ def test_a_report_read_back_gives_the_same_numbers() -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"{", "no benchmark report"), (b"{}", "no benchmark report"), (b'{"schema": 99}', "expected 1, got 99"), (b'{"schema": 1}', "missing")],
+    [
+        (b"{", "no benchmark report"),
+        (b"{}", "no benchmark report"),
+        (b'{"schema": 99}', "expected 1, got 99"),
+        (b'{"schema": 1}', "missing"),
+    ],
 )
 def test_a_file_that_is_no_report_is_refused(content: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -1,0 +1,235 @@
+"""Benchmark a bundle: every artifact in every installed engine that runs it, joined with its parity evidence by hash."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from toolkit.core import (
+    Artifact,
+    Bundle,
+    InputError,
+    ParityReport,
+    Samples,
+    ToolkitError,
+    Verdict,
+    available_threads,
+    install_command,
+    load_average,
+    this_machine,
+    write_file,
+)
+from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Scenario, Setting
+from toolkit.runtimes import all_runtimes, find_runtime
+from toolkit.runtimes.base import Runtime
+from toolkit.runtimes.benchmark import BenchmarkInterrupted, Progress, run_benchmark
+
+BENCHMARK = "benchmark.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be measured, and a row with its reason for each artifact that cannot be."""
+
+    settings: tuple[Setting, ...]
+    skipped: tuple[Measurement, ...] = ()
+
+
+class BundleInterrupted(KeyboardInterrupt):
+    """Ctrl-C while a bundle was measured; ``report`` is valid for the rounds that had ended and is not written anywhere."""
+
+    def __init__(self, report: BenchmarkReport) -> None:
+        super().__init__("the benchmark was interrupted")
+        self.report = report
+
+
+def plan_settings(
+    artifacts: Iterable[Artifact],
+    *,
+    engines: Sequence[str] | None = None,
+    device: str = "cpu",
+    threads: tuple[int, ...] | None = None,
+    batches: tuple[int, ...] = (1,),
+    streams: tuple[int, ...] = (),
+    offline_batch: int = 32,
+) -> Plan:
+    """The settings for `artifacts` in every installed engine that can run them.
+
+    Args:
+        artifacts: what to measure.
+        engines: names of engines; None means all that are installed.
+        device: cpu, gpu, npu or auto.
+        threads: thread counts for single-stream; None means all that this process may use.
+        batches: batch sizes for single-stream.
+        streams: numbers of sessions at a time for offline, which divide the largest thread count among them.
+        offline_batch: batch size for offline.
+
+    Raises:
+        UnknownNameError: no engine has such a name.
+        InputError: a number below 1.
+    """
+    threads = (available_threads(),) if threads is None else threads
+    for what, numbers in {"threads": threads, "batch": batches, "streams": streams, "offline batch": (offline_batch,)}.items():
+        if any(number < 1 for number in numbers):
+            raise InputError(what, expected="at least 1", got=str(min(numbers)))
+    chosen = None if engines is None else {find_runtime(name).name for name in engines}
+    cells = [(Scenario.SINGLE_STREAM, count, batch, 1) for count in threads for batch in batches]
+    cells += [(Scenario.OFFLINE, max(*threads, count), offline_batch, count) for count in streams]
+    settings: list[Setting] = []
+    skipped: list[Measurement] = []
+    for artifact in artifacts:
+        found, reason = _engines_for(artifact, chosen)
+        if not found:
+            skipped.append(Measurement(_setting(artifact, ""), size_bytes=_size(artifact), reason=reason))
+        for runtime in found:
+            fixed = _fixed_batch(artifact)
+            for scenario, count, batch, sessions in dict.fromkeys(cells):
+                setting = replace(
+                    _setting(artifact, runtime.name), device=device, threads=count, batch=batch, scenario=scenario, streams=sessions
+                )
+                if fixed not in {None, batch}:
+                    why = f"the model's batch is fixed at {fixed}"
+                    skipped.append(Measurement(setting, size_bytes=_size(artifact), reason=why))
+                else:
+                    settings.append(setting)
+    return Plan(tuple(settings), tuple(skipped))
+
+
+def _setting(artifact: Artifact, engine: str) -> Setting:
+    return Setting(str(artifact.path), artifact.name, artifact.manifest.content_sha256, engine)
+
+
+def _size(artifact: Artifact) -> int:
+    files = [artifact.path / name for name in artifact.manifest.files]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def _fixed_batch(artifact: Artifact) -> int | None:
+    sizes = [spec.shape[0] for spec in artifact.manifest.signature.inputs if spec.shape]
+    return next((size for size in sizes if isinstance(size, int)), None)
+
+
+def _engines_for(artifact: Artifact, chosen: set[str] | None) -> tuple[list[Runtime], str]:
+    format, precision = artifact.manifest.format, artifact.manifest.precision
+    able = [r for r in all_runtimes() if format in r.formats and precision in r.precisions(format)]
+    if not able:
+        return [], f"no engine runs {precision} in {format}"
+    wanted = [r for r in able if chosen is None or r.name in chosen]
+    if not wanted:
+        return [], f"none of the engines asked for runs {artifact.name}; {', '.join(r.name for r in able)} would"
+    here = [r for r in wanted if r.is_installed()]
+    if not here:
+        return [], f"{', '.join(r.name for r in wanted)} not installed; run: {' or '.join(install_command(r.extra) for r in wanted)}"
+    return here, ""
+
+
+def benchmark_bundle(
+    bundle: Bundle,
+    samples: Samples,
+    *,
+    protocol: Protocol | None = None,
+    engines: Sequence[str] | None = None,
+    device: str = "cpu",
+    threads: tuple[int, ...] | None = None,
+    batches: tuple[int, ...] = (1,),
+    streams: tuple[int, ...] = (),
+    offline_batch: int = 32,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> BenchmarkReport:
+    """Measure all artifacts of a bundle on `samples` and write ``benchmark.json`` into it.
+
+    An artifact whose files are not those of its manifest is a row with its reason. The arguments are those of `plan_settings`.
+
+    Raises:
+        BundleInterrupted: Ctrl-C; holds the partial report, and the bundle keeps its old one.
+        DataError: the samples are empty.
+    """
+    protocol = protocol or Protocol()
+    started, load_before = datetime.now(UTC).isoformat(timespec="seconds"), load_average()
+    artifacts, broken = _intact(bundle)
+    plan = plan_settings(
+        artifacts, engines=engines, device=device, threads=threads, batches=batches, streams=streams, offline_batch=offline_batch
+    )
+    rows = max((setting.batch for setting in plan.settings), default=1) * protocol.inputs
+    measured: tuple[Measurement, ...] = ()
+    complete = True
+    with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
+        inputs = Path(folder) / "inputs.npz"
+        samples.rows(slice(0, rows)).save(inputs)
+        try:
+            measured = run_benchmark(plan.settings, inputs=inputs, protocol=protocol, on_progress=on_progress)
+        except BenchmarkInterrupted as interrupt:
+            measured, complete = interrupt.measurements, False
+    measurements = tuple(
+        replace(m, setting=replace(m.setting, folder=Path(m.setting.folder).name)) for m in (*measured, *plan.skipped, *broken)
+    )
+    report = BenchmarkReport(
+        model=artifacts[0].manifest.model if artifacts else bundle.path.name,
+        machine=this_machine(),
+        started=started,
+        load_before=load_before,
+        load_after=load_average(),
+        protocol=protocol,
+        measurements=measurements,
+        parity=join_parity(artifacts, measurements),
+        samples=samples.origin,
+        samples_sha256=samples.sha256,
+        complete=complete,
+    )
+    if not complete:
+        raise BundleInterrupted(report)
+    write_file(bundle.path / BENCHMARK, report.to_json())
+    return report
+
+
+def _intact(bundle: Bundle) -> tuple[list[Artifact], list[Measurement]]:
+    artifacts: list[Artifact] = []
+    broken: list[Measurement] = []
+    for artifact in bundle:
+        try:
+            artifact.verify_files()
+            artifacts.append(artifact)
+        except ToolkitError as error:
+            broken.append(Measurement(_setting(artifact, ""), size_bytes=_size(artifact), reason=str(error)))
+    return artifacts, broken
+
+
+def join_parity(artifacts: Iterable[Artifact], measurements: Iterable[Measurement]) -> tuple[ParityRow, ...]:
+    """The evidence for each measured combination of artifact, engine and device.
+
+    Evidence counts for the very files, engine and device that it names: a pass in one engine proves nothing about another.
+    """
+    evidence = {artifact.manifest.content_sha256: artifact.manifest for artifact in artifacts}
+    measured = [(m.setting, str(m.actual.get("device", m.setting.device))) for m in measurements if m.setting.engine]
+    keys = dict.fromkeys((setting.content_sha256, setting.engine, device) for setting, device in measured)
+    rows: list[ParityRow] = []
+    for sha256, engine, device in keys:
+        manifest = evidence[sha256]
+        reports = [r for r in manifest.evidence if (r.candidate, r.engine, r.device) == (sha256, engine, device)]
+        rows.append(_parity_row(ParityRow(sha256, engine, device), reports, root=manifest.root))
+    return tuple(rows)
+
+
+def _parity_row(row: ParityRow, reports: list[ParityReport], *, root: str) -> ParityRow:
+    if not reports:
+        return row
+    worst = min(reports, key=lambda report: (Verdict.FAILED, Verdict.UNDECIDED, Verdict.PASSED).index(report.verdict))
+    # The drop that counts is that against the trained model, not against a step on the way.
+    tasks = [r for r in reports if r.task is not None and r.reference == root] or [r for r in reports if r.task is not None]
+    outputs = [output for report in reports for output in report.outputs]
+    return replace(
+        row,
+        verdict=worst.verdict,
+        reason=worst.reason,
+        task=tasks[0].task if tasks else None,
+        top1=min((o.top1_agreement for o in outputs if o.top1_agreement is not None), default=None),
+        sqnr_db=min((o.sqnr_db for o in outputs if o.sqnr_db is not None), default=None),
+    )
+
+
+def read_report(path: Path) -> BenchmarkReport:
+    """The report at `path`, a file or a bundle with a ``benchmark.json``; raises `InputError`."""
+    return BenchmarkReport.load(path / BENCHMARK if path.is_dir() else path)

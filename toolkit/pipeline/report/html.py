@@ -1,0 +1,172 @@
+"""The benchmark report as one HTML file that needs nothing else: no network, no script, no font."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+
+from toolkit.core import Verdict, needs, write_file
+from toolkit.core.measurement import BenchmarkReport, Measurement, Scenario
+
+from . import text
+from .plot import Point, pareto_front, pareto_svg
+from .recommend import Recommendation, recommend
+from .rows import Row, table_rows
+
+_MAX_LABELS = 16
+
+
+@dataclass(frozen=True)
+class Plot:
+    """One plot in two shapes, of which the page shows the one that fits its width."""
+
+    heading: str
+    wide: str
+    narrow: str
+    front: tuple[str, ...]
+    ring: bool
+
+
+@dataclass(frozen=True)
+class Group:
+    """The rows of one setting, and the heading over them."""
+
+    heading: str
+    rows: tuple[Row, ...]
+
+
+def write_html(report: BenchmarkReport, path: Path, *, threads: int | None = None, batch: int = 1) -> None:
+    """Write the report as one self-contained page.
+
+    Args:
+        report: what was measured.
+        path: the file to write; it appears whole or not at all.
+        threads: of the settings that the recommendation chooses from; None for any.
+        batch: the same.
+
+    Raises:
+        MissingDependencyError: Jinja2 or matplotlib is not installed.
+        StorageError: the file cannot be written.
+    """
+    write_file(path, render_html(report, threads=threads, batch=batch))
+
+
+def render_html(report: BenchmarkReport, *, threads: int | None = None, batch: int = 1) -> str:
+    """The page that `write_html` writes."""
+    with needs("report"):
+        import jinja2
+        import markupsafe
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["svg"] = markupsafe.Markup  # drawn here from escaped labels, not taken from the report
+    chosen = recommend(report, threads=threads, batch=batch)
+    rows = table_rows(report, recommendation=chosen)
+    return environment.get_template("page.html").render(
+        report=report,
+        chosen=chosen,
+        chosen_row=next((row for row in rows if row.recommended), None),
+        plots=_plots(report, chosen),
+        latency=_groups([row for row in rows if row.ok and row.scenario is Scenario.SINGLE_STREAM]),
+        throughput=_groups([row for row in rows if row.ok and row.scenario is Scenario.OFFLINE]),
+        parity=_parity_rows(rows),
+        failed=[row for row in rows if not row.ok],
+        machine=_machine(report),
+        protocol={name.replace("_", " "): value for name, value in asdict(report.protocol).items()},
+        dash=text.NONE,
+    )
+
+
+def _groups(rows: list[Row]) -> list[Group]:
+    def cell(row: Row) -> tuple[str, int, int, int]:
+        return (row.device, row.threads, row.batch, row.streams)
+
+    groups: list[Group] = []
+    for (device, threads, batch, streams), members in groupby(rows, cell):
+        groups.append(Group(_heading(device, threads=threads, batch=batch, streams=streams), tuple(members)))
+    return groups
+
+
+def _heading(device: str, *, threads: int, batch: int, streams: int) -> str:
+    parts = [f"batch {batch}", f"{threads} thread{'' if threads == 1 else 's'}"]
+    parts += [f"{streams} stream{'' if streams == 1 else 's'}"] if streams > 1 else []
+    return ", ".join([*parts, device])
+
+
+def _parity_rows(rows: tuple[Row, ...]) -> list[Row]:
+    """One row for each artifact in each engine on each device."""
+    unique = {(row.artifact, row.engine, row.device): row for row in reversed(rows) if row.engine != text.NONE}
+    return sorted(unique.values(), key=lambda row: (row.artifact, row.engine, row.device))
+
+
+def _machine(report: BenchmarkReport) -> dict[str, str]:
+    machine = report.machine
+    engines = {m.setting.engine: str(m.actual.get("engine_version", "")) for m in report.measurements if m.ok}
+    return {
+        "Processor": machine.cpu,
+        "Instruction sets": ", ".join(machine.instruction_sets) or text.NONE,
+        "Threads for this process": str(machine.threads),
+        "Memory": f"{machine.memory_gib:g} GiB",
+        "Governor": machine.governor or "unknown",
+        "System": machine.system,
+        "Python": machine.python,
+        "Load average before, after": f"{report.load_before:.2f}, {report.load_after:.2f}",
+        "Engines": ", ".join(f"{name} {version}".strip() for name, version in sorted(engines.items())) or text.NONE,
+        "Packages": ", ".join(f"{name} {version}" for name, version in sorted(machine.versions.items())) or text.NONE,
+        "Fingerprint": machine.fingerprint,
+        "Samples": f"{report.samples or 'unnamed'}, SHA-256 {report.samples_sha256[:16]}",
+    }
+
+
+def _plots(report: BenchmarkReport, chosen: Recommendation) -> list[Plot]:
+    """A plot for each setting with accuracy evidence; the recommendation's comes first."""
+    cells: dict[tuple[object, ...], list[Measurement]] = {}
+    for m in report.measurements:
+        evidence = report.parity_of(m)
+        if m.ok and m.setting.scenario is Scenario.SINGLE_STREAM and evidence and evidence.task:
+            cells.setdefault(m.setting.cell, []).append(m)
+    own = chosen.measurement.setting.cell if chosen.measurement else None
+    return [_plot(cells[cell], report, chosen) for cell in sorted(cells, key=lambda cell: (cell != own, cell))]
+
+
+def _plot(measurements: list[Measurement], report: BenchmarkReport, chosen: Recommendation) -> Plot:
+    several = {m.setting.artifact for m in measurements if sum(o.setting.artifact == m.setting.artifact for o in measurements) > 1}
+    points = [_point(m, report, chosen, with_engine=m.setting.artifact in several) for m in measurements]
+    setting = measurements[0].setting
+    heading = _heading(setting.device, threads=setting.threads, batch=setting.batch, streams=setting.streams)
+    evidence = report.parity_of(measurements[0])
+    assert evidence is not None
+    assert evidence.task is not None
+    metric = evidence.task.name
+    front = pareto_front(points)
+    labels = tuple(f"{p.label}: {text.duration(p.latency[0])}, {p.accuracy[0]:.2f} %" for p in front)
+    title = f"{metric} against latency, {heading}. The front: {'; '.join(labels) or 'no artifact passed parity'}"
+    return Plot(
+        heading,
+        pareto_svg(points, title=title, metric=metric, width=9.4, height=4.6, all_labels=len(points) <= _MAX_LABELS),
+        pareto_svg(points, title=title, metric=metric, width=4.4, height=4.4, all_labels=False),
+        labels,
+        any(p.recommended for p in points),
+    )
+
+
+def _point(m: Measurement, report: BenchmarkReport, chosen: Recommendation, *, with_engine: bool) -> Point:
+    evidence = report.parity_of(m)
+    assert evidence is not None
+    task = evidence.task
+    assert task is not None
+    reference = 100 * task.reference
+    return Point(
+        label=f"{m.setting.artifact}, {m.setting.engine}" if with_engine else m.setting.artifact,
+        engine=m.setting.engine,
+        precision=m.setting.precision,
+        latency=(m.latency_ns.value, m.latency_ns.low, m.latency_ns.high),
+        accuracy=(100 * task.candidate, reference - task.drop_high, reference - task.drop_low),
+        passed=evidence.verdict is Verdict.PASSED,
+        recommended=chosen.measurement is not None and chosen.measurement.setting == m.setting,
+    )

@@ -1,0 +1,224 @@
+"""The accuracy/latency plot as SVG that takes its colours from the page, so that one file suits light, dark and paper."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from toolkit.core import Precision, needs
+
+from . import text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Stand-ins that matplotlib draws with; each becomes a CSS variable of the page.
+_INK, _MUTED, _PAPER = "#010101", "#020202", "#030303"
+_COLOURS = {precision: f"#0400{number:02x}" for number, precision in enumerate(Precision)}
+_VARIABLES = {_INK: "ink", _MUTED: "line", _PAPER: "paper"} | {colour: f"p-{precision}" for precision, colour in _COLOURS.items()}
+_MARKERS = {"onnxruntime": "o", "openvino": "s", "litert": "^", "tensorflow": "D", "torch": "P"}
+_OTHER_MARKER = "X"
+
+_OFFSETS = [(7, 5), (7, -12), (-7, 5), (-7, -12), (0, 10), (0, -18), (12, 18), (-12, 18), (12, -26), (-12, -26), (0, 30), (0, -38)]
+
+
+@dataclass(frozen=True)
+class Point:
+    """One artifact in one engine: latency in nanoseconds with its interval, accuracy in percent with its interval."""
+
+    label: str
+    engine: str
+    precision: Precision
+    latency: tuple[float, float, float]
+    accuracy: tuple[float, float, float]
+    passed: bool
+    recommended: bool = False
+
+
+def pareto_front(points: Sequence[Point]) -> tuple[Point, ...]:
+    """The points that passed parity and that no other such point beats in latency without losing accuracy, the fastest first."""
+    front: list[Point] = []
+    for point in sorted((p for p in points if p.passed), key=lambda p: (p.latency[0], -p.accuracy[0])):
+        if not front or point.accuracy[0] > front[-1].accuracy[0]:
+            front.append(point)
+    return tuple(front)
+
+
+def pareto_svg(points: Sequence[Point], *, title: str, metric: str, width: float, height: float, all_labels: bool) -> str:
+    """An SVG element of `width` x `height` inches with error bars, the front, and labels at the points.
+
+    Args:
+        points: what to draw, at least one.
+        title: what a screen reader says for the picture.
+        metric: the name of the y axis.
+        width: inches at 72 points each.
+        height: the same.
+        all_labels: False labels only the front, for many points or a narrow page.
+    """
+    with needs("report"):
+        import matplotlib as mpl
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    style = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": f"{title} {width}",
+        "font.size": 9,
+        "text.color": _INK,
+        "axes.labelcolor": _INK,
+        "axes.edgecolor": _MUTED,
+        "xtick.color": _MUTED,
+        "ytick.color": _MUTED,
+        "xtick.labelcolor": _INK,
+        "ytick.labelcolor": _INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "text.parse_math": False,
+    }
+    front = pareto_front(points)
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        canvas = FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        _draw_points(axes, points, front)
+        _draw_axes(axes, metric)
+        _draw_legend(axes, points, columns=3 if width < 6 else 6)
+        canvas.draw()  # the labels are placed where they do not overlap: that needs the final layout
+        figure.set_layout_engine("none")
+        _draw_labels(axes, points if all_labels else front, points, canvas.get_renderer())
+        sink = io.StringIO()
+        figure.savefig(sink, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+    return _page_svg(sink.getvalue(), title)
+
+
+def _draw_points(axes: Axes, points: Sequence[Point], front: Sequence[Point]) -> None:
+    if len(front) > 1:
+        x, y = [p.latency[0] for p in front], [p.accuracy[0] for p in front]
+        axes.step(x, y, where="post", color=_MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+    for p in points:
+        colour = _COLOURS[p.precision]
+        axes.errorbar(
+            p.latency[0],
+            p.accuracy[0],
+            xerr=_arms(p.latency),
+            yerr=_arms(p.accuracy),
+            fmt="none",
+            color=colour,
+            elinewidth=1,
+            capsize=2,
+            alpha=0.6,
+            zorder=2,
+        )
+        if p.recommended:
+            axes.plot(p.latency[0], p.accuracy[0], "o", markersize=14, markerfacecolor="none", markeredgecolor=_INK, zorder=2)
+        axes.plot(
+            p.latency[0],
+            p.accuracy[0],
+            _MARKERS.get(p.engine, _OTHER_MARKER),
+            markersize=7,
+            markerfacecolor=colour if p.passed else _PAPER,
+            markeredgecolor=colour if not p.passed else _PAPER,
+            markeredgewidth=1.4 if not p.passed else 0.8,
+            zorder=3,
+        )
+
+
+def _arms(interval: tuple[float, float, float]) -> list[list[float]]:
+    value, low, high = interval
+    return [[max(0.0, value - low)], [max(0.0, high - value)]]
+
+
+def _draw_axes(axes: Axes, metric: str) -> None:
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    axes.margins(x=0.12, y=0.14)
+    axes.set_xlim(left=0)
+    axes.set_xlabel("latency of a call, median (left is better)")
+    axes.set_ylabel(f"{metric}, %")
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.duration(value) if value > 0 else "0"))
+    axes.ticklabel_format(axis="y", useOffset=False)
+    axes.grid(visible=True, color=_MUTED, alpha=0.25, linewidth=0.6)
+
+
+def _draw_legend(axes: Axes, points: Sequence[Point], *, columns: int) -> None:
+    from matplotlib.lines import Line2D
+
+    precisions = [p for p in Precision if any(point.precision is p for point in points)]
+    engines = sorted({point.engine for point in points})
+    handles: list[Any] = [
+        Line2D([], [], linestyle="", marker="s", markersize=8, color=_COLOURS[precision], label=precision.value) for precision in precisions
+    ]
+    handles += [
+        Line2D([], [], linestyle="", marker=_MARKERS.get(engine, _OTHER_MARKER), color=_INK, markerfacecolor="none", label=engine)
+        for engine in engines
+    ]
+    if any(not p.passed for p in points):
+        handles.append(Line2D([], [], linestyle="", marker="o", color=_MUTED, markerfacecolor=_PAPER, label="not passed: hollow"))
+    axes.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0, 1.01),
+        ncols=columns,
+        frameon=False,
+        handletextpad=0.2,
+        columnspacing=1,
+    )
+
+
+def _draw_labels(axes: Axes, labelled: Sequence[Point], points: Sequence[Point], renderer: Any) -> None:
+    from matplotlib.transforms import Bbox
+
+    taken = []
+    for p in points:
+        x, y = axes.transData.transform((p.latency[0], p.accuracy[0]))
+        taken.append(Bbox.from_bounds(x - 5, y - 5, 10, 10))
+    frame = axes.get_window_extent(renderer)
+    for p in sorted(labelled, key=lambda point: point.latency[0]):
+        best = None
+        for dx, dy in _OFFSETS:
+            label = axes.annotate(
+                p.label,
+                (p.latency[0], p.accuracy[0]),
+                xytext=(dx, dy),
+                textcoords="offset points",
+                ha="left" if dx > 0 else "right" if dx < 0 else "center",
+                fontsize=8,
+                color=_COLOURS[p.precision],
+                fontweight="bold" if p.recommended else "normal",
+                zorder=4,
+            )
+            box = label.get_window_extent(renderer)
+            outside = box.x0 < frame.x0 or box.x1 > frame.x1 + 4 or box.y0 < frame.y0 or box.y1 > frame.y1
+            cost = sum(box.overlaps(other) for other in taken) + 3 * outside
+            if best is None or cost < best[0]:
+                if best is not None:
+                    best[1].remove()
+                best = (cost, label, box)
+            else:
+                label.remove()
+            if cost == 0:
+                break
+        assert best is not None
+        taken.append(best[2])
+
+
+def _page_svg(drawn: str, title: str) -> str:
+    """The drawn file as an element of a page: no prolog, no metadata, no fixed size, no style sheet; the page's font and colours."""
+    from markupsafe import escape
+
+    svg = drawn[drawn.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg)
+    svg = svg.replace("xlink:href", "href")
+    opening, box = svg[: svg.index(">") + 1], re.search(r'viewBox="([^"]*)"', svg)
+    assert box is not None
+    svg = f'<svg viewBox="{box[1]}" role="img" aria-label="{escape(title)}">' + svg[len(opening) :]
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", svg, count=1, flags=re.DOTALL)  # it would style the whole page
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)  # several plots share a page, and an id must be unique
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: var(--font)", svg)
+    for colour, variable in _VARIABLES.items():
+        svg = svg.replace(colour, f"var(--{variable})")
+    return svg

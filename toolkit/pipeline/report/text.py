@@ -1,0 +1,67 @@
+"""Numbers as people read them: the only place where a benchmark's figures become text."""
+
+from __future__ import annotations
+
+from toolkit.core import Interval, TaskMetric
+
+NONE = "–"
+
+_TIME = ((1e9, "s"), (1e6, "ms"), (1e3, "µs"), (1.0, "ns"))
+_SIZE = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"), (1, "B"))
+
+
+def duration(nanoseconds: float) -> str:
+    """``39.2 µs``: three digits, in the unit that fits."""
+    scale, unit = _time_unit(nanoseconds)
+    return f"{_digits(nanoseconds / scale, nanoseconds / scale)} {unit}"
+
+
+def duration_interval(interval: Interval) -> str:
+    """``39.2 [38.9, 40.1] µs``: one unit for the three."""
+    scale, unit = _time_unit(interval.value)
+    return f"{_bracketed(interval, scale)} {unit}"
+
+
+def rate_interval(interval: Interval) -> str:
+    """``12.3 [12.0, 12.6] k/s``: samples in a second."""
+    scale, unit = next(((s, u) for s, u in ((1e6, "M/s"), (1e3, "k/s")) if interval.value >= s), (1.0, "/s"))
+    return f"{_bracketed(interval, scale)} {unit}"
+
+
+def ratio_interval(interval: Interval) -> str:
+    """``1.32 [1.28, 1.36]×``."""
+    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]×"
+
+
+def size(count: float) -> str:
+    """``1.21 MiB``."""
+    scale, unit = next(((s, u) for s, u in _SIZE if count >= s), (1, "B"))
+    return f"{_digits(count / scale, count / scale) if scale > 1 else round(count)} {unit}"
+
+
+def accuracy(task: TaskMetric) -> str:
+    """The candidate's metric, ``88.75 %``."""
+    return f"{task.candidate:.2%}".replace("%", " %")
+
+
+def drop(task: TaskMetric) -> str:
+    """What was lost, in percentage points, ``0.10 [-0.15, 0.35]``; a gain is negative."""
+    return f"{_signed(task.drop)} [{_signed(task.drop_low)}, {_signed(task.drop_high)}]"
+
+
+def _signed(points: float) -> str:
+    return f"{points + 0.0:.2f}".replace("-0.00", "0.00")
+
+
+def _bracketed(interval: Interval, scale: float) -> str:
+    value, low, high = (_digits(number / scale, interval.value / scale) for number in (interval.value, interval.low, interval.high))
+    return f"{value} [{low}, {high}]"
+
+
+def _digits(number: float, like: float) -> str:
+    """Three significant digits of `like`, so that numbers printed side by side end at the same place."""
+    return f"{number:.{2 if like < 9.995 else 1 if like < 99.95 else 0}f}"
+
+
+def _time_unit(nanoseconds: float) -> tuple[float, str]:
+    return next(((scale, unit) for scale, unit in _TIME if nanoseconds >= scale), (1.0, "ns"))
