@@ -6,8 +6,21 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.core import MANIFEST, Artifact, Format, Manifest, ParityReport, Precision, Samples, Signature, TaskMetric, TensorSpec, Verdict
-from toolkit.core import new_folder, sha256_of
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    Format,
+    Manifest,
+    ParityReport,
+    Precision,
+    Samples,
+    Signature,
+    TaskMetric,
+    TensorSpec,
+    Verdict,
+    new_folder,
+    sha256_of,
+)
 
 FEATURES, CLASSES = 64, 10
 

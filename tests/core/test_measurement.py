@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ def test_a_file_that_is_no_report_is_refused(content: bytes, message: str) -> No
         BenchmarkReport.from_json(content)
 
 
-def test_a_missing_report_names_the_command(tmp_path) -> None:
+def test_a_missing_report_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="toolkit benchmark"):
         BenchmarkReport.load(tmp_path / "benchmark.json")
 

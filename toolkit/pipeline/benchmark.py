@@ -11,6 +11,7 @@ from pathlib import Path
 from toolkit.core import (
     Artifact,
     Bundle,
+    DataError,
     InputError,
     ParityReport,
     Samples,
@@ -145,11 +146,12 @@ def benchmark_bundle(
 
     Raises:
         BundleInterrupted: Ctrl-C; holds the partial report, and the bundle keeps its old one.
-        DataError: the samples are empty.
+        DataError: the samples fit none of the artifacts; those that they do not fit are rows with a reason otherwise.
     """
     protocol = protocol or Protocol()
     started, load_before = datetime.now(UTC).isoformat(timespec="seconds"), load_average()
     artifacts, broken = _intact(bundle)
+    _check_samples(samples, artifacts)
     plan = plan_settings(
         artifacts, engines=engines, device=device, threads=threads, batches=batches, streams=streams, offline_batch=offline_batch
     )
@@ -195,6 +197,19 @@ def _intact(bundle: Bundle) -> tuple[list[Artifact], list[Measurement]]:
         except ToolkitError as error:
             broken.append(Measurement(_setting(artifact, ""), size_bytes=_size(artifact), reason=str(error)))
     return artifacts, broken
+
+
+def _check_samples(samples: Samples, artifacts: list[Artifact]) -> None:
+    refused: DataError | None = None
+    for artifact in artifacts:
+        try:
+            samples.fit(artifact.manifest.signature)
+        except DataError as error:
+            refused = error
+        else:
+            return
+    if refused is not None:
+        raise refused
 
 
 def join_parity(artifacts: Iterable[Artifact], measurements: Iterable[Measurement]) -> tuple[ParityRow, ...]:

@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from toolkit.core import Interval, Precision, TaskMetric, Verdict, this_machine
+from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Round, Scenario, Setting
+from toolkit.pipeline.report import recommend, render_html, table_rows, write_html
+from toolkit.pipeline.report import text as words
+from toolkit.pipeline.report.plot import Point, pareto_front
+
+HOSTILE = "<script>alert(1)</script>"
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Checks that tags close in order, and collects what the tests ask about."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.rows: list[list[str]] = []
+        self.feed(html)
+        self.close()
+        assert self.open == [], "every tag is closed"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        if tag in {"td", "th"}:
+            self.rows[-1].append("")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+        if self.open[-1:] and self.rows and ("td" in self.open or "th" in self.open):
+            self.rows[-1][-1] += data
+
+
+def measured(
+    artifact: str, engine: str, base_ns: float, *, spread: float = 0.01, rounds: int = 5, reason: str = "", **cell: Any
+) -> Measurement:
+    setting = replace(Setting(artifact, artifact, f"sha-{artifact}", engine), **cell)
+    drift = [1.0, 1.3, 0.8, 1.1, 0.9]  # the same for all: what a machine's mood does to a round
+    values = [base_ns * drift[i] * (1 + spread * ((i * 7 + len(artifact)) % 5 - 2)) for i in range(rounds)]
+    found = tuple(
+        Round(
+            index=i,
+            order=i,
+            calls=300,
+            stride=1,
+            latency_ns=(int(v),) * 300,
+            median_ns=v,
+            mean_ns=v,
+            p90_ns=v,
+            p99_ns=v,
+            min_ns=int(v),
+            samples_per_s=setting.batch * 1e9 / v,
+            warmup_calls=10,
+            warmup_ns=1,
+            import_ns=1,
+            load_ns=4_000_000,
+            first_call_ns=300_000,
+            memory_bytes=5 << 20,
+            bare_memory_bytes=1,
+        )
+        for i, v in enumerate(values)
+    )
+    return Measurement(setting, found, 400_000, {"device": setting.device, "threads": setting.threads_per_stream}, reason)
+
+
+def parity(artifact: str, engine: str, *, drop: float = 0.1, verdict: Verdict = Verdict.PASSED, task: bool = True) -> ParityRow:
+    metric = TaskMetric("accuracy", 10000, 0.8862, 0.8862 - drop / 100, drop, drop - 0.2, drop + 0.2, 5)
+    return ParityRow(f"sha-{artifact}", engine, "cpu", verdict, f"why {artifact}", metric if task else None, 0.998, 42.0)
+
+
+def a_report(*measurements: Measurement, evidence: tuple[ParityRow, ...] = (), model: str = "cnn") -> BenchmarkReport:
+    machine = replace(this_machine(), threads=2)
+    return BenchmarkReport(model, machine, "2026-01-01T00:00:00+00:00", 0.5, 0.6, Protocol(), measurements, evidence, "digits", "ab" * 32)
+
+
+def many() -> BenchmarkReport:
+    """Sixty settings over five cells, with failures and hostile names."""
+    names = [
+        (f"{f}-{p}", e)
+        for f, e in (("onnx", "onnxruntime"), ("openvino", "openvino"), ("tflite", "litert"))
+        for p in ("fp32", "fp16", "int8")
+    ]
+    names += [("openvino-bf16", "openvino"), ("onnx-int8-dynamic", "onnxruntime"), ("onnx-int8-weights", "onnxruntime")]
+    cells: list[dict[str, Any]] = [{"threads": t, "batch": b} for t in (1, 2) for b in (1, 32)]
+    cells.append({"threads": 2, "batch": 32, "streams": 2, "scenario": Scenario.OFFLINE})
+    rows = [measured(n, e, 10_000.0 * (k + 1), **cell) for cell in cells for k, (n, e) in enumerate(names)]
+    rows[7] = replace(rows[7], reason=f"crashed {HOSTILE}")
+    evidence = [parity(n, e, drop=0.1 * k) for k, (n, e) in enumerate(names)]
+    evidence[5] = replace(evidence[5], verdict=Verdict.FAILED, reason=HOSTILE)
+    return a_report(
+        *rows, Measurement(Setting("x", "pt2-fp32", "s", ""), reason="torch not installed"), evidence=tuple(evidence), model=HOSTILE
+    )
+
+
+def single() -> BenchmarkReport:
+    return a_report(measured("onnx-fp32", "onnxruntime", 40_000.0), evidence=(parity("onnx-fp32", "onnxruntime", drop=0.0),))
+
+
+@pytest.mark.parametrize("report", [many(), single(), a_report()], ids=["many", "one row", "no row"])
+def test_the_page_is_whole_and_needs_nothing_else(report: BenchmarkReport) -> None:
+    html = render_html(report)
+    page = Page(html)
+    assert re.findall(r"https?:", html) == []
+    assert re.findall(r"\burl\((?!#)", html) == [], "only references inside the page"
+    tags = {tag for tag, _ in page.tags}
+    assert not tags & {"script", "link", "img", "iframe", "object", "embed"}
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes), "no event handlers"
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids)), "an id is unique"
+    references = set(re.findall(r'(?:href="#|url\(#)([^")]+)', html)) | set(re.findall(r'aria-labelledby="([^"]+)"', html))
+    assert references <= set(ids)
+    assert not re.findall(r"#0[1-4]0[0-4]0[0-9a-f]\b", html), "no stand-in colour is left"
+
+
+@pytest.fixture(scope="module")
+def full_page() -> str:
+    return render_html(many())
+
+
+def test_every_row_is_on_the_page(full_page: str) -> None:
+    report = many()
+    page = Page(full_page)
+    cells = [tuple(row) for row in page.rows]
+    for row in table_rows(report):
+        first = f"{row.artifact} ★ recommended" if row.recommended else row.artifact
+        if not row.ok:
+            assert any(c[0] == first and row.note in c[-1] for c in cells), row
+        elif row.scenario is Scenario.OFFLINE:
+            assert any(c[0] == first and row.throughput in c for c in cells), row
+        else:
+            assert any(c[0] == first and row.latency in c and row.size in c and row.load in c and row.first_call in c for c in cells), row
+    everything = " ".join(page.words)
+    assert all(evidence.reason in everything for evidence in report.parity)
+    for part in (recommend(report).reason, report.machine.cpu, "warmup seconds", report.machine.fingerprint):
+        assert part in everything
+
+
+def test_hostile_names_are_text(full_page: str) -> None:
+    html = full_page
+    assert "<script" not in html.lower()
+    assert html.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 4
+    hostile = single()
+    evidence = hostile.parity[0]
+    assert evidence.task is not None
+    task = replace(evidence.task, name=f'"{HOSTILE}$x$')
+    html = render_html(replace(hostile, parity=(replace(evidence, task=task),)))
+    assert "<script" not in html.lower()
+    Page(html)
+
+
+def test_tables_and_pictures_speak_to_screen_readers(full_page: str) -> None:
+    page = Page(full_page)
+    assert all("scope" in attributes for tag, attributes in page.tags if tag == "th")
+    pictures = [attributes for tag, attributes in page.tags if tag == "svg"]
+    assert len(pictures) == 8, "four settings with accuracy, each wide and narrow"
+    assert all(a["role"] == "img" and "accuracy against latency" in (a["aria-label"] or "") for a in pictures)
+    assert ("html", {"lang": "en"}) in page.tags
+
+
+def test_a_partial_report_says_so() -> None:
+    assert "interrupted" in render_html(replace(single(), complete=False))
+    assert "interrupted" not in render_html(single())
+
+
+def test_without_accuracy_the_page_names_the_command() -> None:
+    html = render_html(a_report(measured("onnx-fp32", "onnxruntime", 1e4)))
+    assert "No recommendation" in html
+    assert "toolkit verify" in html
+    assert "<svg" not in html
+
+
+def test_the_file_is_written_whole(tmp_path: Path) -> None:
+    write_html(single(), tmp_path / "deep" / "report.html")
+    assert (tmp_path / "deep" / "report.html").read_text().rstrip().endswith("</html>")
+    assert [file.name for file in (tmp_path / "deep").iterdir()] == ["report.html"]
+
+
+def test_rows_are_sorted_by_setting_then_speed() -> None:
+    report = a_report(
+        replace(measured("onnx-int8", "onnxruntime", 1.0), reason="failed"),
+        measured("onnx-fp32", "onnxruntime", 3e4, threads=2),
+        measured("onnx-fp16", "onnxruntime", 2e4),
+        measured("onnx-fp32", "onnxruntime", 1e4),
+    )
+    assert [(row.artifact, row.threads, row.ok) for row in table_rows(report)] == [
+        ("onnx-fp32", 1, True),
+        ("onnx-fp16", 1, True),
+        ("onnx-fp32", 2, True),
+        ("onnx-int8", 1, False),
+    ]
+    offline = [measured("onnx-fp32", "onnxruntime", ns, spread=0, scenario=Scenario.OFFLINE, batch=b) for ns, b in ((2e4, 8), (1e4, 8))]
+    assert [row.throughput[:3] for row in table_rows(a_report(*offline), scenario=Scenario.OFFLINE)] == ["800", "400"]
+
+
+def test_a_row_warns_of_what_is_not_as_asked() -> None:
+    many_threads = measured("onnx-fp32", "onnxruntime", 1e4, threads=8)
+    fewer = measured("onnx-int8", "onnxruntime", 1e4, threads=2, rounds=3)
+    fewer = replace(fewer, actual={**fewer.actual, "threads": 1})
+    notes = {row.artifact: row.note for row in table_rows(a_report(many_threads, fewer))}
+    assert notes == {"onnx-fp32": "8 threads asked for, 2 available", "onnx-int8": "the engine used 1 threads; 3 of 5 rounds"}
+
+
+def test_a_percentile_of_few_calls_is_too_few() -> None:
+    few = measured("onnx-fp32", "onnxruntime", 40_000.0, spread=0)
+    row = table_rows(a_report(few))[0]
+    assert (row.p90, row.p99) == ("52.0 µs", "52.0 µs")
+    few = replace(few, rounds=few.rounds[:2])
+    assert (table_rows(a_report(few))[0].p90, table_rows(a_report(few))[0].p99) == ("52.0 µs", "too few")
+
+
+def test_the_fastest_that_passed_is_recommended() -> None:
+    report = a_report(
+        measured("onnx-fp32", "onnxruntime", 40_000.0),
+        measured("tflite-int8", "litert", 10_000.0),
+        measured("openvino-int8", "openvino", 20_000.0),
+        evidence=(
+            parity("onnx-fp32", "onnxruntime", drop=0.0),
+            parity("tflite-int8", "litert", drop=3.0, verdict=Verdict.FAILED),
+            parity("openvino-int8", "openvino"),
+        ),
+    )
+    chosen = recommend(report)
+    assert (chosen.artifact, chosen.engine) == ("openvino-int8", "openvino")
+    row = next(row for row in table_rows(report) if row.recommended)
+    for part in (row.latency, row.ratio, row.drop, row.size, "88.52 %", "batch 1 with 1 thread"):
+        assert part in chosen.reason
+    assert row.speed == "faster"
+    assert "cannot be told apart" not in chosen.reason
+
+
+def test_among_equals_the_highest_precision_is_recommended() -> None:
+    report = a_report(
+        measured("tflite-int8", "litert", 10_000.0, spread=0.05),
+        measured("tflite-fp32", "litert", 10_050.0, spread=-0.05),
+        measured("onnx-fp32", "onnxruntime", 40_000.0),
+        evidence=(parity("tflite-int8", "litert"), parity("tflite-fp32", "litert"), parity("onnx-fp32", "onnxruntime")),
+    )
+    chosen = recommend(report)
+    assert chosen.artifact == "tflite-fp32"
+    assert "cannot be told apart from that of tflite-int8 with litert; it has the highest precision of them" in chosen.reason
+
+
+def test_among_equals_in_precision_fewer_threads_then_the_median_decide() -> None:
+    one, two = (measured("onnx-fp32", "onnxruntime", ns, spread=s, threads=t) for t, ns, s in ((1, 10_050.0, 0.05), (2, 10_000.0, -0.05)))
+    evidence = (parity("onnx-fp32", "onnxruntime"), parity("tflite-fp32", "litert"))
+    chosen = recommend(a_report(one, two, evidence=evidence))
+    assert chosen.measurement is one
+    assert "(threads: 2); it needs the fewest threads" in chosen.reason
+    other = measured("tflite-fp32", "litert", 10_000.0, spread=-0.05)
+    chosen = recommend(a_report(one, other, evidence=evidence))
+    assert chosen.measurement is min((one, other), key=lambda m: m.latency_ns.value)
+    assert "lower median" in chosen.reason
+
+
+def test_the_recommendation_is_for_the_batch_and_threads_asked_for() -> None:
+    cells = [(t, b) for t in (1, 2, 8) for b in (1, 32)]
+    rows = [measured("onnx-fp32", "onnxruntime", 1e6 * b / t, threads=t, batch=b) for t, b in cells]
+    report = a_report(*rows, evidence=(parity("onnx-fp32", "onnxruntime"),))
+
+    def setting(**asked: int) -> tuple[int, int]:
+        found = recommend(report, **asked).measurement
+        assert found is not None
+        return found.setting.threads, found.setting.batch
+
+    assert setting() == (2, 1), "eight threads are more than the machine has"
+    assert setting(threads=1, batch=32) == (1, 32)
+    assert setting(threads=8) == (8, 1), "asked for by name"
+    assert setting(batch=7) == (2, 1)
+    assert recommend(report, threads=5).artifact == ""
+
+
+def test_two_rounds_say_that_they_are_too_few() -> None:
+    report = a_report(
+        measured("onnx-fp32", "onnxruntime", 4e4, rounds=2),
+        measured("onnx-int8", "onnxruntime", 1e4, rounds=2),
+        evidence=(parity("onnx-int8", "onnxruntime", task=False),),
+    )
+    reason = recommend(report).reason
+    assert "from too few rounds to be sure" in reason
+    assert "no task metric" in reason
+
+
+def test_pareto_front() -> None:
+    def point(latency: float, accuracy: float, *, passed: bool = True) -> Point:
+        return Point("", "", Precision.FP32, (latency, latency, latency), (accuracy, accuracy, accuracy), passed)
+
+    a, b, c = point(1, 80), point(2, 90), point(3, 95)
+    assert pareto_front([c, point(2.5, 85), point(0.5, 99, passed=False), b, a, point(3, 94), point(4, 95)]) == (a, b, c)
+    assert pareto_front([]) == ()
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        (words.duration(950), "950 ns"),
+        (words.duration(39_249), "39.2 µs"),
+        (words.duration(1_240_000), "1.24 ms"),
+        (words.duration(3.4e9), "3.40 s"),
+        (words.duration_interval(Interval(39_249, 8_000, 140_100)), "39.2 [8.0, 140.1] µs"),
+        (words.duration_interval(Interval(999, 998, 1001)), "999 [998, 1001] ns"),
+        (words.rate_interval(Interval(12_345, 12_000, 13_000)), "12.3 [12.0, 13.0] k/s"),
+        (words.ratio_interval(Interval(1.3, 1.25, 1.349)), "1.30 [1.25, 1.35]×"),
+        (words.size(512), "512 B"),
+        (words.size(1.5 * 2**20), "1.50 MiB"),
+        (words.drop(TaskMetric("a", 1, 1, 1, -0.001, -0.2, 0.2, 0)), "0.00 [-0.20, 0.20]"),
+        (words.accuracy(TaskMetric("a", 1, 1, 0.88754, 0, 0, 0, 0)), "88.75 %"),
+    ],
+)
+def test_numbers_as_people_read_them(found: str, expected: str) -> None:
+    assert found == expected
