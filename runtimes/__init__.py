@@ -1,1 +1,82 @@
-"""Artifact to session: one file an engine; parity and benchmark stand on sessions."""
+"""Artifact to session: one file an engine; parity and benchmark stand on sessions.
+
+An engine is found, never listed: a file in this folder, or an entry point in the group ``toolkit.runtimes``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    EngineError,
+    Format,
+    MissingDependencyError,
+    Precision,
+    UnknownNameError,
+    discover,
+    install_command,
+)
+
+from .base import Actual, OpenRequest, Runtime, Session, SessionOptions
+
+__all__ = [
+    "Actual",
+    "OpenRequest",
+    "Runtime",
+    "Session",
+    "SessionOptions",
+    "all_runtimes",
+    "find_runtime",
+    "open_session",
+    "runtimes_for",
+]
+
+
+def all_runtimes() -> tuple[Runtime, ...]:
+    """Every engine that is known, installed or not, sorted by name."""
+    return discover("toolkit.runtimes", Runtime)
+
+
+def find_runtime(name: str) -> Runtime:
+    """The engine called `name`, installed or not; raises `UnknownNameError`."""
+    for runtime in all_runtimes():
+        if runtime.name == name:
+            return runtime
+    raise UnknownNameError("engine", name, [runtime.name for runtime in all_runtimes()])
+
+
+def runtimes_for(format: Format, precision: Precision = Precision.FP32) -> tuple[Runtime, ...]:
+    """The installed engines for a format, those made for it alone first, then by name."""
+    able = [r for r in all_runtimes() if format in r.formats and r.is_installed() and precision in r.precisions(format)]
+    return tuple(sorted(able, key=lambda runtime: (len(runtime.formats), runtime.name)))
+
+
+def open_session(model: Artifact | Path, *, engine: str | None = None, options: SessionOptions | None = None) -> Session:
+    """Open an artifact, its folder, or a bare model file; without `engine` in the first of `runtimes_for`.
+
+    Raises:
+        UnknownNameError: no such engine or device.
+        MissingDependencyError: no installed engine runs this format.
+        ArtifactError, DeviceError, EngineError: as `Runtime.open`.
+    """
+    if isinstance(model, Path) and (model / MANIFEST).is_file():
+        model = Artifact.load(model)
+    if engine is not None:
+        return find_runtime(engine).open(model, options)
+    format = model.manifest.format if isinstance(model, Artifact) else Format.of_file(model)
+    precision = model.manifest.precision if isinstance(model, Artifact) else Precision.FP32
+    candidates = runtimes_for(format, precision)
+    if not candidates:
+        raise _no_engine(format, precision)
+    return candidates[0].open(model, options)
+
+
+def _no_engine(format: Format, precision: Precision) -> MissingDependencyError | EngineError:
+    missing = [runtime for runtime in all_runtimes() if format in runtime.formats and not runtime.is_installed()]
+    if not missing:
+        return EngineError(f"no engine here runs {format} in {precision}", hint="convert the model to another precision")
+    return MissingDependencyError(
+        f"no engine for {format} is installed", hint="run: " + " or ".join(dict.fromkeys(install_command(r.extra) for r in missing))
+    )

@@ -32,9 +32,11 @@ from toolkit.core import (
     available_threads,
     has_module,
     install_command,
+    needs,
     version_of,
 )
 
+_NDARRAY = np.ndarray  # One lookup less in each call.
 DEVICES = ("cpu", "gpu", "npu", "auto")
 
 
@@ -50,7 +52,8 @@ class SessionOptions:
 @dataclass(frozen=True)
 class Actual:
     """What an engine really gave, read back from it where it tells: ``device`` is one of cpu, gpu, npu; ``precision`` is the
-    floating-point type it computes in; ``threads`` is 0 where it cannot be known. ``detail`` is the engine's own wording."""
+    floating-point type it computes in; ``threads`` is 0 where it cannot be known. ``detail`` is the engine's own wording.
+    """
 
     engine: str
     engine_version: str
@@ -64,8 +67,8 @@ class Actual:
 class OpenRequest:
     """A checked request to open one model file: what `Runtime._open` receives.
 
-    ``device`` is resolved (never ``auto``), ``threads`` at least 1, ``precision`` the floating-point type to compute in.
-    ``signature`` is None for a model without a manifest: the session then takes it from the file.
+    ``device`` is resolved (never ``auto``), ``threads`` at least 1, ``precision`` the floating-point type to compute in,
+    ``stored`` the artifact's own precision. ``signature`` is None for a model without a manifest: the session then takes it from the file.
     """
 
     file: Path
@@ -74,6 +77,7 @@ class OpenRequest:
     device: str
     threads: int
     precision: Precision
+    stored: Precision = Precision.FP32
 
 
 class Session(ABC):
@@ -90,11 +94,9 @@ class Session(ABC):
         self._lock = threading.Lock()
         self._closed = False
         self._outputs = Outputs.named([spec.name for spec in signature.outputs])
-        only = signature.inputs[0] if len(signature.inputs) == 1 else None
-        # A single input whose only free dimension is the batch, the usual case, is checked by two comparisons.
-        simple = only is not None and only.has_free_batch and all(isinstance(size, int) for size in only.shape[1:])
-        self._fast_dtype = np.dtype(only.dtype) if only is not None and simple else None
-        self._fast_tail = only.shape[1:] if only is not None and simple else ()
+        # Most calls repeat the shape of the last one. For a single input that shape and dtype are then the whole check.
+        self._known_dtype = np.dtype(signature.inputs[0].dtype) if len(signature.inputs) == 1 else None
+        self._known_shape: tuple[int, ...] | None = None
 
     @final
     def run(self, inputs: Arrays) -> Outputs:
@@ -110,18 +112,20 @@ class Session(ABC):
             SignatureError: a name, dtype or shape does not fit.
             EngineError: the engine failed, or the session is closed.
         """
-        if type(inputs) is np.ndarray and inputs.dtype == self._fast_dtype and inputs.shape[1:] == self._fast_tail and inputs.size:
+        if type(inputs) is _NDARRAY and inputs.shape == self._known_shape and inputs.dtype is self._known_dtype:
             arrays = [inputs]
         else:
             arrays = self.signature.check(inputs)
+            if len(arrays) == 1:
+                self._known_shape = arrays[0].shape
         try:
             if self.concurrent:
                 if self._closed:
-                    raise EngineError("the session is closed", hint="open the model again")
+                    raise _closed_error()
                 return self._outputs(self._run(arrays))
             with self._lock:
                 if self._closed:
-                    raise EngineError("the session is closed", hint="open the model again")
+                    raise _closed_error()
                 return self._outputs(self._run(arrays))
         except ToolkitError:
             raise
@@ -152,7 +156,8 @@ class Session(ABC):
 
 class Runtime(ABC):
     """An inference engine. ``distribution`` is its package's name on the index, ``module`` what is imported, ``extra`` the extra of
-    this project that installs it."""
+    this project that installs it.
+    """
 
     name: ClassVar[str]
     formats: ClassVar[frozenset[Format]]
@@ -172,7 +177,7 @@ class Runtime(ABC):
     def devices(self) -> tuple[str, ...]:
         """The devices that this engine can use here, the best one first, out of cpu, gpu, npu."""
 
-    def precisions(self, format: Format) -> frozenset[Precision]:
+    def precisions(self, format: Format) -> frozenset[Precision]:  # noqa: ARG002 - for engines that differ by format
         """The precisions of artifacts that this engine can run in `format`; all but bf16 unless it says otherwise."""
         return frozenset(Precision) - {Precision.BF16}
 
@@ -186,7 +191,33 @@ class Runtime(ABC):
             DeviceError: the device asked for is not here, or the engine fell back to another one.
             EngineError: the engine refused the model.
         """
-        options = options or SessionOptions()
+        request = self._checked(model, options or SessionOptions())
+        try:
+            with needs(self.extra):
+                session = self._open(request)
+        except ToolkitError:
+            raise
+        except Exception as error:
+            if request.file.stat().st_size == 0:
+                raise ArtifactError(f"'{request.file}' is empty", expected=f"a {request.format} model", got="0 bytes") from error
+            raise EngineError(
+                f"{self.name} cannot open '{request.file}': {_first_line(error)}", hint="is the file complete? convert it again"
+            ) from error
+        actual = session.actual
+        if actual.device != request.device:
+            session.close()
+            raise DeviceError(f"{self.name} did not use the device asked for", expected=request.device, got=actual.device)
+        if actual.precision != request.precision:
+            session.close()
+            raise EngineError(
+                f"{self.name} does not compute in the precision asked for",
+                expected=request.precision,
+                got=actual.precision,
+                hint="choose another precision or engine",
+            )
+        return session
+
+    def _checked(self, model: Artifact | Path, options: SessionOptions) -> OpenRequest:
         if not self.is_installed():
             raise MissingDependencyError(f"engine '{self.name}' is not installed", hint=f"run: {install_command(self.extra)}")
         file = model.model_file if isinstance(model, Artifact) else model
@@ -200,28 +231,15 @@ class Runtime(ABC):
             raise EngineError(f"engine '{self.name}' has no {stored} for {format}", hint="choose another engine or precision")
         if options.threads is not None and options.threads < 1:
             raise InputError("threads", expected="at least 1", got=str(options.threads))
-        request = OpenRequest(
+        return OpenRequest(
             file=file,
             format=format,
             signature=model.manifest.signature if isinstance(model, Artifact) else None,
             device=self._resolve(options.device),
             threads=options.threads or available_threads(),
             precision=options.precision or (Precision.BF16 if stored is Precision.BF16 else Precision.FP32),
+            stored=stored,
         )
-        try:
-            session = self._open(request)
-        except ToolkitError:
-            raise
-        except Exception as error:
-            if file.stat().st_size == 0:
-                raise ArtifactError(f"'{file}' is empty", expected=f"a {format} model", got="0 bytes") from error
-            raise EngineError(
-                f"{self.name} cannot open '{file}': {_first_line(error)}", hint="is the file complete? convert it again"
-            ) from error
-        if session.actual.device != request.device:
-            session.close()
-            raise DeviceError(f"{self.name} did not use the device asked for", expected=request.device, got=session.actual.device)
-        return session
 
     @abstractmethod
     def _open(self, request: OpenRequest) -> Session:
@@ -240,6 +258,11 @@ class Runtime(ABC):
         return device
 
 
+def _closed_error() -> EngineError:
+    return EngineError("the session is closed", hint="open the model again")
+
+
 def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return f"{type(error).__name__}: {text.splitlines()[0][:300]}" if text else type(error).__name__
+    """The first line that says something: OpenVINO begins with where in its sources an error was raised."""
+    lines = [line for line in str(error).strip().splitlines() if line and not line.startswith(("Exception from ", "Check '"))]
+    return f"{type(error).__name__}: {lines[0].strip()[:300]}" if lines else type(error).__name__

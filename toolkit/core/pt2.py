@@ -51,11 +51,12 @@ _PLAIN = re.compile(r"[\w.:+@-]*")
 _SIZE_TEXT = re.compile(r"([\w\s+\-*/%(),<>=!&|~]|\.(?=\d))*")
 _SYMBOL = re.compile(r"Symbol\('\w+'(, \w+=(True|False))*\)")
 _SIZE_CALL = re.compile(r"([A-Za-z_]\w*)\s*\(")
-_SIZE_FUNCTIONS = frozenset(
-    "FloorDiv ModularIndexing Where PythonMod Mod CleanDiv CeilToInt FloorToInt CeilDiv LShift RShift PowByNatural FloatPow FloatTrueDiv "
-    "IntTrueDiv TruncToFloat TruncToInt RoundToInt RoundDecimal ToFloat Identity IsNonOverlappingAndDenseIndicator Max Min Abs Eq Ne Lt Le "
-    "Gt Ge And Or Not Add Mul Pow Integer Float Rational ceiling floor".split()
-)
+_SIZE_FUNCTIONS = frozenset({
+    "FloorDiv", "ModularIndexing", "Where", "PythonMod", "Mod", "CleanDiv", "CeilToInt", "FloorToInt", "CeilDiv", "LShift", "RShift",
+    "PowByNatural", "FloatPow", "FloatTrueDiv", "IntTrueDiv", "TruncToFloat", "TruncToInt", "RoundToInt", "RoundDecimal", "ToFloat",
+    "Identity", "IsNonOverlappingAndDenseIndicator", "Max", "Min", "Abs", "Eq", "Ne", "Lt", "Le", "Gt", "Ge", "And", "Or", "Not", "Add",
+    "Mul", "Pow", "Integer", "Float", "Rational", "ceiling", "floor",
+})  # fmt: skip
 _TREES = frozenset({None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"})
 _GUARD_NODES = (
     ast.Expression, ast.Compare, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Subscript, ast.Constant, ast.Name, ast.Attribute, ast.Call,

@@ -1,0 +1,21 @@
+"""LiteRT (``ai-edge-litert``): runs ``.tflite`` files."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._tflite import TfLiteRuntime
+
+
+class LiteRt(TfLiteRuntime):
+    """Google's engine for phones and boards."""
+
+    name = "litert"
+    distribution = "ai-edge-litert"
+    module = "ai_edge_litert"
+    extra = "tflite"
+
+    def _interpreter(self, file: str, threads: int) -> Any:
+        from ai_edge_litert.interpreter import Interpreter
+
+        return Interpreter(model_path=file, num_threads=threads)

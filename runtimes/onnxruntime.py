@@ -1,0 +1,174 @@
+"""ONNX Runtime: runs ``.onnx`` files.
+
+On the CPU a small call goes through bound buffers, one set for each thread and shape, which costs less than ``run``; larger
+tensors go to ``run``, where the time to copy them would be more than what binding saves.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from toolkit.core import Dimension, EngineError, Format, Precision, Signature, TensorSpec, needs
+
+from .base import Actual, OpenRequest, Runtime, Session
+
+_DTYPES = {
+    "tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16", "tensor(bool)": "bool",
+    "tensor(int8)": "int8", "tensor(int16)": "int16", "tensor(int32)": "int32", "tensor(int64)": "int64",
+    "tensor(uint8)": "uint8", "tensor(uint16)": "uint16", "tensor(uint32)": "uint32", "tensor(uint64)": "uint64",
+}  # fmt: skip
+_PROVIDERS = {
+    "gpu": (
+        "CUDAExecutionProvider",
+        "ROCMExecutionProvider",
+        "MIGraphXExecutionProvider",
+        "DmlExecutionProvider",
+        "WebGpuExecutionProvider",
+    ),
+    "npu": ("QNNExecutionProvider", "VitisAIExecutionProvider", "CoreMLExecutionProvider"),
+    "cpu": ("CPUExecutionProvider",),
+}
+_BOUND_BYTES = 64 * 1024
+_BOUND_SHAPES = 8
+
+
+class OnnxRuntime(Runtime):
+    """Microsoft's engine for ONNX, the embedded default."""
+
+    name = "onnxruntime"
+    formats = frozenset({Format.ONNX})
+    distribution = "onnxruntime"
+    module = "onnxruntime"
+    extra = "all"
+
+    def devices(self) -> tuple[str, ...]:
+        """Devices of the execution providers that this build has; whether the driver is there shows when a session opens."""
+        with needs(self.extra):
+            import onnxruntime
+        present = set(onnxruntime.get_available_providers())
+        return tuple(device for device, names in _PROVIDERS.items() if present.intersection(names))
+
+    def _open(self, request: OpenRequest) -> Session:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = request.threads
+        options.inter_op_num_threads = 1
+        options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.log_severity_level = 3
+        if request.stored is Precision.INT8_WEIGHTS:
+            # Else a DequantizeLinear of constant weights runs in every call; so it is folded once, and the speed is that of fp32.
+            options.add_session_config_entry("session.disable_quant_qdq", "1")
+        present = onnxruntime.get_available_providers()
+        providers = [name for name in _PROVIDERS[request.device] if name in present]
+        session = onnxruntime.InferenceSession(str(request.file), options, providers=providers)
+        return OnnxRuntimeSession(session, request, self.version())
+
+
+class _Bound:
+    """Input and output buffers of one shape, bound to a session."""
+
+    def __init__(self, session: Any, inputs: list[np.ndarray], outputs: list[np.ndarray]) -> None:
+        self.binding = session.io_binding()
+        self.inputs, self.outputs = inputs, outputs
+        for port, array in zip(session.get_inputs(), inputs, strict=True):
+            self.binding.bind_input(port.name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        for port, array in zip(session.get_outputs(), outputs, strict=True):
+            self.binding.bind_output(port.name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+
+
+class _PerThread(threading.local):
+    def __init__(self) -> None:
+        self.bound: dict[tuple[object, ...], _Bound | None] = {}
+
+
+class OnnxRuntimeSession(Session):
+    """A session of ONNX Runtime, which lets several threads run at once."""
+
+    concurrent = True
+
+    def __init__(self, session: Any, request: OpenRequest, version: str) -> None:
+        self._session = session
+        inputs = tuple(_spec(port, request) for port in session.get_inputs())
+        outputs = tuple(_spec(port, request) for port in session.get_outputs())
+        self._input_names = [spec.name for spec in inputs]
+        self._output_names = [spec.name for spec in outputs]
+        self._file_inputs, self._file_outputs = inputs, outputs
+        provider = session.get_providers()[0]
+        symbols = {size for spec in inputs for size in spec.shape if isinstance(size, str)}
+        self._bindable = provider == "CPUExecutionProvider" and all(
+            isinstance(size, int) or size in symbols for spec in outputs for size in spec.shape
+        )
+        self._per_thread = _PerThread()
+        super().__init__(
+            request.signature or Signature(inputs, outputs),
+            Actual(
+                engine="onnxruntime",
+                engine_version=version,
+                device=next((device for device, names in _PROVIDERS.items() if provider in names), provider),
+                precision=Precision.FP32,
+                threads=session.get_session_options().intra_op_num_threads,
+                detail=", ".join(session.get_providers()),
+            ),
+        )
+
+    def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        # One input and one output, the usual case, is written out here and below: a loop costs as much as the rest of this method.
+        single = len(arrays) == 1
+        key = arrays[0].shape if single else tuple([array.shape for array in arrays])
+        cache = self._per_thread.bound
+        try:
+            bound = cache[key]
+        except KeyError:
+            if len(cache) >= _BOUND_SHAPES:
+                cache.clear()
+            bound = cache[key] = self._bind(arrays)
+        if bound is None:
+            outputs: list[np.ndarray] = self._session.run(self._output_names, dict(zip(self._input_names, arrays, strict=True)))
+            return outputs
+        if single:
+            bound.inputs[0][...] = arrays[0]
+        else:
+            for buffer, array in zip(bound.inputs, arrays, strict=True):
+                buffer[...] = array
+        self._session.run_with_iobinding(bound.binding)
+        if len(bound.outputs) == 1:
+            return [bound.outputs[0].copy()]
+        return [buffer.copy() for buffer in bound.outputs]
+
+    def _bind(self, arrays: Sequence[np.ndarray]) -> _Bound | None:
+        """Buffers for the shapes of `arrays`; None where the engine has to say the outputs' shapes, or they are large."""
+        if not self._bindable:
+            return None
+        sizes: dict[Dimension, int] = {}
+        for spec, array in zip(self._file_inputs, arrays, strict=True):
+            sizes.update(zip(spec.shape, array.shape, strict=True))
+        shapes = [tuple(size if isinstance(size, int) else sizes[size] for size in spec.shape) for spec in self._file_outputs]
+        outputs = [(shape, np.dtype(spec.dtype)) for shape, spec in zip(shapes, self._file_outputs, strict=True)]
+        if sum(a.nbytes for a in arrays) + sum(math.prod(shape) * dtype.itemsize for shape, dtype in outputs) > _BOUND_BYTES:
+            return None
+        return _Bound(
+            self._session,
+            [np.empty(array.shape, array.dtype) for array in arrays],
+            [np.empty(shape, dtype) for shape, dtype in outputs],
+        )
+
+    def _close(self) -> None:
+        self._per_thread = _PerThread()
+        self._session = None
+
+
+def _spec(port: Any, request: OpenRequest) -> TensorSpec:
+    if port.type not in _DTYPES:
+        raise EngineError(f"'{request.file}' has '{port.name}' of type {port.type}", expected="a tensor of numbers")
+    shape = tuple(
+        size if isinstance(size, int | str) and size != "" else "batch" if axis == 0 else f"dim_{axis}"
+        for axis, size in enumerate(port.shape)
+    )
+    return TensorSpec(port.name, _DTYPES[port.type], shape)

@@ -1,0 +1,130 @@
+"""OpenVINO: runs its own ``.xml`` with ``.bin``, and ``.onnx`` files as they are.
+
+On CPUs with bf16 the engine would compute in it unasked: the precision is always set, and read back. Inputs are bound once for a
+shape and copied into, because setting a tensor in each call costs several times the call itself.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from toolkit.core import ArtifactError, Format, Precision, Signature, TensorSpec, needs
+
+from .base import Actual, OpenRequest, Runtime, Session
+
+_PRECISIONS = {"f32": Precision.FP32, "f16": Precision.FP16, "bf16": Precision.BF16}
+
+
+class OpenVino(Runtime):
+    """Intel's engine."""
+
+    name = "openvino"
+    formats = frozenset({Format.OPENVINO, Format.ONNX})
+    distribution = "openvino"
+    module = "openvino"
+    extra = "openvino"
+
+    @cached_property
+    def _core(self) -> Any:
+        with needs(self.extra):
+            import openvino
+        return openvino.Core()
+
+    def devices(self) -> tuple[str, ...]:
+        """The kinds of the devices that the engine's plug-ins find."""
+        found = {name.partition(".")[0].lower() for name in self._core.available_devices}
+        return tuple(device for device in ("gpu", "npu", "cpu") if device in found)
+
+    def precisions(self, format: Format) -> frozenset[Precision]:
+        """All, bf16 only where the processor computes in it."""
+        has_bf16 = self.is_installed() and "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return super().precisions(format) | ({Precision.BF16} if has_bf16 else frozenset())
+
+    def _open(self, request: OpenRequest) -> Session:
+        _check_start(request)
+        settings: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": {p: hint for hint, p in _PRECISIONS.items()}[request.precision],
+        }
+        if request.device == "cpu":
+            # Pinned threads of several processes or sessions would share one core while others idle.
+            settings |= {"INFERENCE_NUM_THREADS": request.threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
+        compiled = self._core.compile_model(self._core.read_model(request.file), request.device.upper(), settings)
+        return OpenVinoSession(compiled, request, self.version())
+
+
+class OpenVinoSession(Session):
+    """One inference request with bound inputs."""
+
+    def __init__(self, compiled: Any, request: OpenRequest, version: str) -> None:
+        self._request = compiled.create_infer_request()
+        self._bound_shape: tuple[int, ...] | None = None
+        self._buffers: list[np.ndarray] = []
+        executed = compiled.get_property("EXECUTION_DEVICES")
+        cpu = all(name.startswith("CPU") for name in executed)
+        super().__init__(
+            request.signature or _signature(compiled),
+            Actual(
+                engine="openvino",
+                engine_version=version,
+                device=executed[0].partition(".")[0].lower(),
+                precision=_PRECISIONS[compiled.get_property("INFERENCE_PRECISION_HINT").to_string()],
+                threads=compiled.get_property("INFERENCE_NUM_THREADS") if cpu else 0,
+                detail=", ".join(executed),
+            ),
+        )
+
+    def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        if len(arrays) == 1:  # Without loops: they cost more than the copy.
+            if arrays[0].shape != self._bound_shape:
+                self._bind(arrays)
+            self._buffers[0][...] = arrays[0]
+        else:
+            if [array.shape for array in arrays] != [buffer.shape for buffer in self._buffers]:
+                self._bind(arrays)
+            for buffer, array in zip(self._buffers, arrays, strict=True):
+                buffer[...] = array
+        # By default `infer` returns copies: they are the caller's.
+        return [*self._request.infer().values()]
+
+    def _bind(self, arrays: list[np.ndarray]) -> None:
+        import openvino
+
+        self._bound_shape = None
+        self._buffers = [np.empty(array.shape, array.dtype) for array in arrays]
+        for index, buffer in enumerate(self._buffers):
+            self._request.set_input_tensor(index, openvino.Tensor(buffer, shared_memory=True))
+        self._bound_shape = arrays[0].shape
+
+    def _close(self) -> None:
+        self._request, self._buffers = None, []
+
+
+def _check_start(request: OpenRequest) -> None:
+    """Refuse a file that is no XML: the engine would hand it to every other importer that it has, each with messages of its own."""
+    if request.format is not Format.OPENVINO:
+        return
+    with request.file.open("rb") as stream:
+        start = stream.read(64)
+    if not start.lstrip(b"\xef\xbb\xbf \r\n\t").startswith((b"<?xml", b"<net")):
+        got = "0 bytes" if not start else f"a file that begins with {start[:8]!r}"
+        raise ArtifactError(f"'{request.file}' is no OpenVINO model", expected="XML", got=got, hint="convert it again")
+
+
+def _signature(compiled: Any) -> Signature:
+    return Signature(
+        tuple(_spec(port, f"input_{index}") for index, port in enumerate(compiled.inputs)),
+        tuple(_spec(port, f"output_{index}") for index, port in enumerate(compiled.outputs)),
+    )
+
+
+def _spec(port: Any, unnamed: str) -> TensorSpec:
+    sizes = (
+        dimension.get_length() if dimension.is_static else "batch" if axis == 0 else f"dim_{axis}"
+        for axis, dimension in enumerate(port.get_partial_shape())
+    )
+    names = sorted(port.get_names())
+    return TensorSpec(names[0] if names else unnamed, np.dtype(port.get_element_type().to_dtype()).name, tuple(sizes))

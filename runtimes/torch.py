@@ -1,0 +1,139 @@
+"""PyTorch: runs ``.pt2`` files, the exported programs that every other format is compared with.
+
+The archive is checked first (`toolkit.core.pt2`), because torch's own loader may run what a stranger's file says, and the guards in
+it, which are Python source, are never compiled. The number of threads is one setting of the whole process in torch: each call sets
+it again where another session changed it.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolkit.core import EngineError, Format, Precision, Signature, TensorSpec, needs
+from toolkit.core.pt2 import check_pt2
+
+from .base import Actual, OpenRequest, Runtime, Session
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Torch(Runtime):
+    """The reference framework."""
+
+    name = "torch"
+    formats = frozenset({Format.PT2})
+    distribution = "torch"
+    module = "torch"
+    extra = "train"
+
+    def devices(self) -> tuple[str, ...]:
+        """The CPU, and before it a GPU that torch can use."""
+        with needs(self.extra):
+            return _devices()
+
+    def precisions(self, format: Format) -> frozenset[Precision]:  # noqa: ARG002
+        """Only fp32: the reference."""
+        return frozenset({Precision.FP32})
+
+    def _open(self, request: OpenRequest) -> Session:
+        import torch
+        from torch.export.passes import move_to_device_pass
+
+        check_pt2(request.file)
+        program = torch.export.load(request.file)
+        device = "cuda" if request.device == "gpu" else "cpu"
+        if device == "cuda":
+            torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+            program = move_to_device_pass(program, device)
+        return TorchSession(program, device, request, self.version())
+
+
+@cache
+def _devices() -> tuple[str, ...]:
+    import torch
+
+    return ("gpu", "cpu") if torch.cuda.is_available() else ("cpu",)
+
+
+class TorchSession(Session):
+    """An exported program, called as plain Python over its operators."""
+
+    def __init__(self, program: Any, device: str, request: OpenRequest, version: str) -> None:
+        import torch
+
+        self._torch = torch
+        self._device = None if device == "cpu" else torch.device(device)
+        self._threads = request.threads
+        self._get_threads = torch.get_num_threads
+        self._buffers: list[np.ndarray] = []
+        self._tensors: list[torch.Tensor] = []
+        self._bound_shape: tuple[int, ...] | None = None
+        file_signature = _signature(program, request)
+        module = program.module(check_guards=False).requires_grad_(requires_grad=False)
+        # Without the tree of containers around inputs and outputs, and without the wrapper of `__call__`, a call is half as long.
+        module.graph.set_codegen(torch.fx.graph.CodeGen())
+        module.recompile()
+        self._forward = module.forward
+        torch.set_num_threads(request.threads)
+        parameter = next(module.parameters(), None)
+        super().__init__(
+            request.signature or file_signature,
+            Actual(
+                engine="torch",
+                engine_version=version,
+                device="gpu" if (self._device if parameter is None else parameter.is_cuda) else "cpu",
+                precision=Precision.FP32,
+                threads=torch.get_num_threads(),
+                detail=f"{device}, threads are set for the whole process",
+            ),
+        )
+
+    def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        if self._get_threads() != self._threads:
+            self._torch.set_num_threads(self._threads)
+        if len(arrays) == 1:  # Without loops: they cost more than the copy.
+            if arrays[0].shape != self._bound_shape:
+                self._bind(arrays)
+            self._buffers[0][...] = arrays[0]
+        else:
+            if [array.shape for array in arrays] != [buffer.shape for buffer in self._buffers]:
+                self._bind(arrays)
+            for buffer, array in zip(self._buffers, arrays, strict=True):
+                buffer[...] = array
+        tensors = self._tensors if self._device is None else [tensor.to(self._device) for tensor in self._tensors]
+        # An output may be a view of an input, of a weight or of another output: only a copy is surely the caller's.
+        return [tensor.numpy(force=True).copy() for tensor in self._forward(*tensors)]
+
+    def _bind(self, arrays: list[np.ndarray]) -> None:
+        self._bound_shape = None
+        self._buffers = [np.empty(array.shape, array.dtype) for array in arrays]
+        # Wrapping an array costs about a microsecond, and these wrappers see every later input.
+        self._tensors = [self._torch.from_numpy(buffer) for buffer in self._buffers]
+        self._bound_shape = arrays[0].shape
+
+    def _close(self) -> None:
+        self._forward, self._buffers, self._tensors = None, [], []
+
+
+def _signature(program: Any, request: OpenRequest) -> Signature:
+    """Names and shapes as the program knows them; a symbol of a first dimension is called batch wherever it occurs."""
+    nodes = {node.name: node for node in program.graph.nodes}
+    signature = program.graph_signature
+    symbols: dict[str, str] = {}
+
+    def spec(name: str) -> TensorSpec:
+        value: Any = nodes[name].meta.get("val") if name in nodes else None
+        if not hasattr(value, "shape"):
+            raise EngineError(f"'{request.file}' has '{name}', which is no tensor", expected="tensors as inputs and outputs")
+        sizes = [
+            size if isinstance(size, int) else symbols.setdefault(str(size), "batch" if axis == 0 else f"dim_{axis}")
+            for axis, size in enumerate(value.shape)
+        ]
+        return TensorSpec(name, str(value.dtype).removeprefix("torch."), tuple(sizes))
+
+    inputs = tuple(spec(name) for name in signature.user_inputs)
+    return Signature(inputs, tuple(spec(name) for name in signature.user_outputs))
