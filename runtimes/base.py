@@ -6,6 +6,7 @@ ones work. ``tests/runtimes/contract.py`` is the test that every engine passes.
 
 from __future__ import annotations
 
+import importlib
 import threading
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -172,6 +173,11 @@ class Runtime(ABC):
     def version(self) -> str:
         """The installed version; empty when it is not installed."""
         return version_of(self.distribution) or ""
+
+    def import_engine(self) -> None:
+        """Import all that `open` needs: what a process pays once, whatever it opens. Raises `MissingDependencyError`."""
+        with needs(self.extra):
+            importlib.import_module(self.module)
 
     @abstractmethod
     def devices(self) -> tuple[str, ...]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
+
+from toolkit.core import needs
 
 from ._tflite import TfLiteRuntime
 
@@ -14,6 +17,11 @@ class LiteRt(TfLiteRuntime):
     distribution = "ai-edge-litert"
     module = "ai_edge_litert"
     extra = "tflite"
+
+    def import_engine(self) -> None:
+        """The interpreter and its library, which the package itself does not import."""
+        with needs(self.extra):
+            importlib.import_module(f"{self.module}.interpreter")
 
     def _interpreter(self, file: str, threads: int) -> Any:
         from ai_edge_litert.interpreter import Interpreter

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import importlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -65,8 +63,7 @@ def benchmark_round(payload: object) -> Any:
     runtime = find_runtime(setting.engine)
 
     start = time.perf_counter_ns()
-    with contextlib.suppress(ImportError):  # `open` says which extra is missing
-        importlib.import_module(runtime.module)
+    runtime.import_engine()
     import_ns = time.perf_counter_ns() - start
     reset_peak()
     bare = resident_bytes()

@@ -83,7 +83,7 @@ def pareto_svg(points: Sequence[Point], *, title: str, metric: str, width: float
         canvas = FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         _draw_points(axes, points, front)
-        _draw_axes(axes, metric)
+        _draw_axes(axes, metric, slowest=max(p.latency[2] for p in points))
         _draw_legend(axes, points, columns=3 if width < 6 else 6)
         canvas.draw()  # the labels are placed where they do not overlap: that needs the final layout
         figure.set_layout_engine("none")
@@ -130,11 +130,11 @@ def _arms(interval: tuple[float, float, float]) -> list[list[float]]:
     return [[max(0.0, value - low)], [max(0.0, high - value)]]
 
 
-def _draw_axes(axes: Axes, metric: str) -> None:
+def _draw_axes(axes: Axes, metric: str, *, slowest: float) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    axes.margins(x=0.12, y=0.14)
-    axes.set_xlim(left=0)
+    axes.margins(y=0.14)
+    axes.set_xlim(0, slowest * 1.12)  # room for a label beside the last point
     axes.set_xlabel("latency of a call, median (left is better)")
     axes.set_ylabel(f"{metric}, %")
     axes.xaxis.set_major_locator(MaxNLocator(5))
