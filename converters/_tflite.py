@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Samples, Signature
+import numpy as np
+
+from toolkit.core import Artifact, ConversionError, Samples, Signature
 
 from ._batches import batches
 
@@ -18,13 +21,41 @@ def quiet() -> None:
     logging.getLogger("absl").setLevel(logging.WARNING)
 
 
-def quantize(source: Path, target: Path, recipe: Any, ranges: Any = None) -> None:
-    """Write `source` quantized by an AI Edge Quantizer recipe to `target`; `ranges` is a calibration's result."""
+def quantize(source: Artifact, target: Path, recipe: Any, ranges: Any = None) -> None:
+    """Write `source` quantized by an AI Edge Quantizer recipe to `target`; `ranges` is a calibration's result.
+
+    Raises:
+        ConversionError: the file's own inputs or outputs are no longer the signature's.
+    """
     quiet()
     from ai_edge_quantizer.quantizer import Quantizer
 
-    result = Quantizer(str(source), recipe).quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+    result = Quantizer(str(source.model_file), recipe).quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     target.write_bytes(result.quantized_model)
+    check(target, source.manifest.signature)
+
+
+def check(file: Path, signature: Signature, sizes: Sequence[int] = ()) -> None:
+    """Compare the inputs and outputs of each signature of a TF Lite file with `signature`, and the signatures with batch `sizes` if given.
+
+    64-bit types are 32-bit in the file, by the converter's rule.
+
+    Raises:
+        ConversionError: another name or dtype, or a batch size that is missing.
+    """
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(file))
+    found = list(interpreter.get_signature_list())
+    if sizes and sorted(found) != sorted(f"b{size}" for size in sizes):
+        raise ConversionError("TF Lite has other signatures", expected=", ".join(f"b{size}" for size in sizes), got=", ".join(found))
+    for name in found:
+        runner = interpreter.get_signature_runner(name)
+        for details, specs in ((runner.get_input_details(), signature.inputs), (runner.get_output_details(), signature.outputs)):
+            got = {key: str(np.dtype(detail["dtype"])) for key, detail in details.items()}
+            wanted = {spec.name: spec.dtype.replace("64", "32") for spec in specs}
+            if got != wanted:
+                raise ConversionError(f"signature '{name}' of TF Lite differs", expected=str(wanted), got=str(got))
 
 
 def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature) -> Any:

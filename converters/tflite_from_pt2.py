@@ -6,10 +6,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, ConversionError, Format, InputError, Precision, Scalar, Signature
+from toolkit.core import Artifact, Format, InputError, Precision, Scalar, Signature
 
 from ._pt2 import load_program, plain_attention
-from ._tflite import quiet
+from ._tflite import check, quiet
 from .base import Converter, Node, Recipe
 
 
@@ -47,7 +47,7 @@ class TfliteFromPt2(Converter):
             signatures = signatures.signature(f"b{size}", module, sample_kwargs=example)
         with plain_attention(), torch.no_grad():
             signatures.convert().export(str(target))
-        _check(target, signature, sizes)
+        check(target, signature, sizes)
         return None
 
 
@@ -82,13 +82,3 @@ def _named(program: Any, signature: Signature) -> Any:
             return dict(zip(outputs, found, strict=True))
 
     return Named()
-
-
-def _check(target: Path, signature: Signature, sizes: list[int]) -> None:
-    from ai_edge_litert.interpreter import Interpreter
-
-    found = Interpreter(model_path=str(target)).get_signature_list()
-    names = {"inputs": sorted(spec.name for spec in signature.inputs), "outputs": sorted(spec.name for spec in signature.outputs)}
-    wanted = {f"b{size}": names for size in sizes}
-    if {key: {kind: sorted(value) for kind, value in entry.items()} for key, entry in found.items()} != wanted:
-        raise ConversionError("TF Lite has other signatures", expected=str(wanted), got=str(found))

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+
+from toolkit.converters.base import Node
+from toolkit.converters.planner import plan, reachable
+from toolkit.core import Format, InputError, Precision
+
+PT2 = Node(Format.PT2, Precision.FP32)
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (PT2, []),
+        (Node(Format.ONNX, Precision.FP32), ["onnx_from_pt2"]),
+        (Node(Format.ONNX, Precision.INT8), ["onnx_from_pt2", "onnx_int8"]),
+        (Node(Format.OPENVINO, Precision.FP32), ["onnx_from_pt2", "openvino_from_onnx"]),
+        (Node(Format.OPENVINO, Precision.BF16), ["onnx_from_pt2", "openvino_from_onnx", "openvino_bf16"]),
+        (Node(Format.OPENVINO, Precision.INT8_WEIGHTS), ["onnx_from_pt2", "openvino_from_onnx", "openvino_int8_weights"]),
+        (Node(Format.TFLITE, Precision.INT8_DYNAMIC), ["tflite_from_pt2", "tflite_int8_dynamic"]),
+    ],
+    ids=str,
+)
+def test_paths(target: Node, path: list[str]) -> None:
+    assert [converter.name for converter in plan(PT2, target)] == path
+
+
+def test_what_a_trained_net_can_become() -> None:
+    without = {
+        PT2,
+        *(Node(Format.PT2, precision) for precision in Precision),
+        *(Node(format, Precision.BF16) for format in (Format.ONNX, Format.TFLITE)),
+        Node(Format.OPENVINO, Precision.INT8_DYNAMIC),
+    }
+    assert reachable(PT2) == {Node(format, precision) for format in Format for precision in Precision} - without
+
+
+def test_a_leaf_leads_nowhere() -> None:
+    assert reachable(Node(Format.OPENVINO, Precision.INT8)) == set()
+
+
+def test_a_precision_that_a_format_does_not_have() -> None:
+    with pytest.raises(InputError, match="openvino has no int8-dynamic converter: expected one of bf16, fp16, fp32, int8, int8-weights"):
+        plan(PT2, Node(Format.OPENVINO, Precision.INT8_DYNAMIC))
+
+
+def test_a_target_that_cannot_be_reached_from_here() -> None:
+    with pytest.raises(InputError, match=r"no way from onnx-fp32 to tflite-fp32: expected one of onnx-fp16, .*openvino-fp32"):
+        plan(Node(Format.ONNX, Precision.FP32), Node(Format.TFLITE, Precision.FP32))
