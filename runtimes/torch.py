@@ -72,12 +72,14 @@ class TorchSession(Session):
         self._buffers: list[np.ndarray] = []
         self._tensors: list[torch.Tensor] = []
         self._bound_shape: tuple[int, ...] | None = None
+        self._fresh: bool | None = None
         file_signature = _signature(program, request)
         module = program.module(check_guards=False).requires_grad_(requires_grad=False)
         # Without the tree of containers around inputs and outputs, and without the wrapper of `__call__`, a call is half as long.
         module.graph.set_codegen(torch.fx.graph.CodeGen())
         module.recompile()
         self._forward = module.forward
+        self._constants = [value for part in module.modules() for value in _tensors_of(part)]
         torch.set_num_threads(request.threads)
         parameter = next(module.parameters(), None)
         super().__init__(
@@ -104,19 +106,37 @@ class TorchSession(Session):
                 self._bind(arrays)
             for buffer, array in zip(self._buffers, arrays, strict=True):
                 buffer[...] = array
-        tensors = self._tensors if self._device is None else [tensor.to(self._device) for tensor in self._tensors]
-        # An output may be a view of an input, of a weight or of another output: only a copy is surely the caller's.
-        return [tensor.numpy(force=True).copy() for tensor in self._forward(*tensors)]
+        if self._device is not None:
+            results = self._forward(*[tensor.to(self._device) for tensor in self._tensors])
+            return [tensor.cpu().numpy().copy() for tensor in results]
+        results = self._forward(*self._tensors)
+        if self._fresh is None:
+            self._fresh = self._are_fresh(results)
+        if not self._fresh:
+            return [tensor.numpy().copy() for tensor in results]
+        return [results[0].numpy()] if len(results) == 1 else [tensor.numpy() for tensor in results]
+
+    def _are_fresh(self, results: tuple[torch.Tensor, ...]) -> bool:
+        """Whether each output has memory of its own, so that it can be the caller's; for one shape this never changes."""
+        held = [tensor.untyped_storage().data_ptr() for tensor in (*results, *self._tensors, *self._constants)]
+        own = held[: len(results)]
+        return all(held.count(pointer) == 1 for pointer in own) and all(tensor.is_contiguous() for tensor in results)
 
     def _bind(self, arrays: list[np.ndarray]) -> None:
-        self._bound_shape = None
+        self._bound_shape, self._fresh = None, None
         self._buffers = [np.empty(array.shape, array.dtype) for array in arrays]
         # Wrapping an array costs about a microsecond, and these wrappers see every later input.
         self._tensors = [self._torch.from_numpy(buffer) for buffer in self._buffers]
         self._bound_shape = arrays[0].shape
 
     def _close(self) -> None:
-        self._forward, self._buffers, self._tensors = None, [], []
+        self._forward, self._buffers, self._tensors, self._constants = None, [], [], []
+
+
+def _tensors_of(module: Any) -> list[Any]:
+    """Weights, buffers and constants that a module holds itself."""
+    held = (*module.parameters(recurse=False), *module.buffers(recurse=False), *vars(module).values())
+    return [value for value in held if hasattr(value, "untyped_storage")]
 
 
 def _signature(program: Any, request: OpenRequest) -> Signature:
