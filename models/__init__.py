@@ -1,1 +1,22 @@
 """Reference networks, their data and their training."""
+
+from __future__ import annotations
+
+from toolkit.core import UnknownNameError, discover
+
+from .base import Model, TrainingRecipe
+
+__all__ = ["Model", "TrainingRecipe", "all_models", "find_model"]
+
+
+def all_models() -> tuple[Model, ...]:
+    """Every reference model, by name."""
+    return discover(__name__, Model)
+
+
+def find_model(name: str) -> Model:
+    """The reference model called `name`; raises `UnknownNameError`."""
+    models = {model.name: model for model in all_models()}
+    if name not in models:
+        raise UnknownNameError("model", name, models)
+    return models[name]

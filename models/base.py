@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class TrainingRecipe:
     """How a network is trained. ``learning_rate`` is the peak of a one-cycle schedule (Smith and Topin 2018), ``patience`` the
-    epochs without a better validation accuracy after which training stops (0: never), ``shift`` the pixels of random
-    translation, ``flip`` random mirroring, ``gradient_norm`` the clipping bound, ``bf16`` mixed precision."""
+    epochs without a lower validation loss after which training stops (0: never), ``shift`` the pixels of random
+    translation, ``flip`` random mirroring, ``gradient_norm`` the clipping bound, ``bf16`` mixed precision.
+    """
 
     epochs: int = 10
     batch_size: int = 128

@@ -1,1 +1,11 @@
-"""The trainer: schedules, checkpoints, metrics."""
+"""The trainer: schedules, checkpoints, metrics, and the artifact at the end."""
+
+from __future__ import annotations
+
+from .checkpoint import EpochMetrics
+from .evaluate import Score, logits_of, score_of
+from .export import export_pt2
+from .trainer import Progress, TrainingResult, train
+from .weights import load_weights
+
+__all__ = ["EpochMetrics", "Progress", "Score", "TrainingResult", "export_pt2", "load_weights", "logits_of", "score_of", "train"]

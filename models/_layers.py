@@ -1,0 +1,36 @@
+"""What the reference networks share: checks of the input's size, and initialisation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from toolkit.core import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def check_sizes(input_shape: tuple[int, int, int], classes: int, *, least: int) -> None:
+    """Raise `InputError` unless images are at least `least` x `least` pixels and there are two classes or more."""
+    channels, height, width = input_shape
+    if channels < 1 or min(height, width) < least:
+        raise InputError(
+            "input shape", expected=f"[C, H, W] with at least 1 channel and {least} x {least} pixels", got=str(list(input_shape))
+        )
+    if classes < 2:
+        raise InputError("classes", expected="at least 2", got=str(classes))
+
+
+def initialise(module: nn.Module, last: nn.Module) -> None:
+    """He initialisation (He et al. 2015a, section 2.2) for each layer that a ReLU follows, Xavier (Glorot and Bengio 2010) for `last`."""
+    from torch import nn
+
+    for layer in module.modules():
+        if layer is last:
+            nn.init.xavier_uniform_(layer.weight)
+        elif isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+        else:
+            continue
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)

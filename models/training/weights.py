@@ -1,0 +1,84 @@
+"""Weights from a file into a network, without running what the file says."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.core import ArtifactError, InputError, needs
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model")
+
+
+def load_weights(module: nn.Module, file: Path) -> None:
+    """Load a ``.safetensors``, ``.pt`` or ``.pth`` file of tensors by name.
+
+    A ``.pt`` or ``.pth`` file is a pickle: it is read with ``weights_only``, and refused if that is not enough.
+
+    Raises:
+        ArtifactError: the file is missing, damaged, or a pickle of more than tensors.
+        InputError: names or shapes are not those of the network; nothing is loaded then.
+    """
+    if not file.is_file():
+        raise ArtifactError(f"no weights '{file}'", expected="a .safetensors, .pt or .pth file")
+    with needs("train"):
+        weights = _from_safetensors(file) if file.suffix == ".safetensors" else _from_pickle(file)
+    own = module.state_dict()
+    missing, unexpected = [name for name in own if name not in weights], [name for name in weights if name not in own]
+    if missing or unexpected:
+        raise InputError(
+            f"'{file}' has other weights than the network",
+            expected=f"{len(own)} tensors" + (f" with '{missing[0]}'" if missing else ""),
+            got=f"{len(weights)} tensors" + (f" with '{unexpected[0]}'" if unexpected else ""),
+            hint="are model, input size and classes the ones it was trained with?",
+        )
+    for name, tensor in own.items():
+        if tensor.shape != weights[name].shape:
+            raise InputError(
+                f"the weights '{name}' in '{file}' have the wrong shape",
+                expected=str(list(tensor.shape)),
+                got=str(list(weights[name].shape)),
+                hint="are model, input size and classes the ones it was trained with?",
+            )
+    module.load_state_dict(weights)
+
+
+def _from_safetensors(file: Path) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        weights: dict[str, Tensor] = load_file(file)
+    except SafetensorError as error:
+        raise ArtifactError(f"'{file}' cannot be read: {error}", expected="a complete safetensors file") from error
+    return weights
+
+
+def _from_pickle(file: Path) -> dict[str, Tensor]:
+    import torch
+
+    if file.suffix not in {".pt", ".pth"}:
+        raise ArtifactError(f"'{file}' is no weights file", expected=".safetensors, .pt or .pth", got=f"'{file.suffix}'")
+    try:
+        content: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ArtifactError(
+            f"'{file}' is refused, it holds more than tensors and could run code",
+            expected="a state_dict",
+            hint="save it again with safetensors, or with torch.save(module.state_dict(), file)",
+        ) from error
+    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
+        text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise ArtifactError(f"'{file}' cannot be read: {text}", expected="a complete file written by torch.save") from error
+    for key in _WRAPPERS:
+        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
+            content = content[key]
+    if not isinstance(content, Mapping) or not all(isinstance(name, str) and torch.is_tensor(value) for name, value in content.items()):
+        raise ArtifactError(f"'{file}' holds no weights", expected="tensors by name, a state_dict", got=type(content).__name__)
+    return dict(content)
