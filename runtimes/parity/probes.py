@@ -20,8 +20,8 @@ def batch_sizes(signature: Signature) -> tuple[int, ...]:
 def probe(signature: Signature, *, batch: int, seed: int = 0, samples: Samples | None = None) -> list[np.ndarray]:
     """Random inputs in signature order for one batch size.
 
-    Floats are normal noise plus a ramp that differs along every axis; integers lie in the range that `samples` show for that
-    input, else in [0, 2).
+    Floats are normal noise plus a ramp that differs along every axis, brought to the mean and spread of `samples` and into their
+    range, because a calibrated model promises nothing outside it; integers lie in the samples' range, else in [0, 2).
     """
     generator = np.random.default_rng([seed, batch])
     return [_fill(spec, generator, batch=batch, samples=samples) for spec in signature.inputs]
@@ -40,4 +40,6 @@ def _fill(spec: TensorSpec, generator: np.random.Generator, *, batch: int, sampl
     for axis, size in enumerate(shape):
         ramp = np.linspace(-1.0, 1.0, size) if size > 1 else np.zeros(1)
         noise += (axis + 1) / 8 * ramp.reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    if real is not None:
+        noise = np.clip(noise * real.std() + real.mean(), real.min(), real.max())
     return noise.astype(dtype)

@@ -31,7 +31,9 @@ def make(folder: Path, *, content: bytes = b"weights", root: str = "") -> Artifa
     with new_folder(folder) as work:
         (work / "model.onnx").write_bytes(content)
         files = {"model.onnx": sha256_of(work / "model.onnx")}
-        manifest = Manifest("net", Format.ONNX, Precision.INT8, SIGNATURE, files, edge="test", root=root, recipe={"a": 1, "b": "x", "c": True})
+        manifest = Manifest(
+            "net", Format.ONNX, Precision.INT8, SIGNATURE, files, edge="test", root=root, recipe={"a": 1, "b": "x", "c": True}
+        )
         (work / MANIFEST).write_bytes(manifest.to_json())
     return Artifact.load(folder)
 

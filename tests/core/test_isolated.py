@@ -88,7 +88,7 @@ def test_a_task_that_takes_too_long_is_stopped() -> None:
 def test_our_errors_keep_their_class_and_text() -> None:
     with pytest.raises(ArtifactError, match="file: expected this, got that; do so"):
         call("refuse")
-    with pytest.raises(InputError, match="unknown format 'onx'.*did you mean 'onnx'"):
+    with pytest.raises(InputError, match=r"unknown format 'onx'.*did you mean 'onnx'"):
         call("unknown")
 
 

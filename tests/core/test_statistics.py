@@ -17,7 +17,12 @@ def pairs(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray,
 
 def test_wilson_known_answer() -> None:
     # Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3: 81/263 and 15/148.
-    for (r, n), (low, high) in {(81, 263): (0.2553, 0.3662), (15, 148): (0.0624, 0.1605), (0, 20): (0.0, 0.1611), (1, 29): (0.0061, 0.1718)}.items():
+    for (r, n), (low, high) in {
+        (81, 263): (0.2553, 0.3662),
+        (15, 148): (0.0624, 0.1605),
+        (0, 20): (0.0, 0.1611),
+        (1, 29): (0.0061, 0.1718),
+    }.items():
         interval = wilson(r, n)
         assert interval.low == pytest.approx(low, abs=5e-5)
         assert interval.high == pytest.approx(high, abs=5e-5)

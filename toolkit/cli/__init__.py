@@ -11,7 +11,6 @@ import sys
 import click
 
 from toolkit import __version__
-from toolkit.core.errors import ToolkitError
 
 
 class Commands(click.Group):
@@ -57,8 +56,6 @@ def main() -> None:
     """Run the command line: 0 well, 1 a target or a check failed, 2 bad input, 130 interrupted."""
     try:
         toolkit.main(prog_name="toolkit", standalone_mode=False)
-    except ToolkitError as error:
-        _end(str(error), 2)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except click.ClickException as error:
@@ -70,6 +67,13 @@ def main() -> None:
         # The reader of a pipe such as `toolkit models | head` has enough: Python must not complain again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except Exception as error:
+        # Imported only now: the types bring NumPy, which alone would take `toolkit --help` beyond its 150 ms.
+        from toolkit.core import ToolkitError
+
+        if not isinstance(error, ToolkitError):
+            raise
+        _end(str(error), 2)
 
 
 def _end(message: str, code: int) -> None:

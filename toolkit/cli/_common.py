@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from toolkit.core import Artifact
 
 F = TypeVar("F", bound=Callable[..., Any])
+WIDE = 120
 VERDICT_STYLE = {"passed": "green", "undecided": "yellow", "failed": "red"}
 
 
@@ -28,7 +29,7 @@ class Words(click.ParamType):
     def __init__(self, known: Callable[[], Sequence[str]]) -> None:
         self._known = known
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:  # noqa: ARG002
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """The words; they are checked where they are used, with the nearest name in the message."""
         if isinstance(value, tuple):
             return value
@@ -79,7 +80,9 @@ def data_options(function: F) -> F:
         "--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files."
     )(function)
     return click.option(
-        "--data", metavar="NAME|FILE", help="A data set (toolkit data), or a .npz or .npy of samples. Default: what the model was trained on."
+        "--data",
+        metavar="NAME|FILE",
+        help="A data set (toolkit data), or a .npz or .npy of samples. Default: what the model was trained on.",
     )(function)
 
 
@@ -113,16 +116,30 @@ def print_json(value: object, json_to: str | None = "-") -> None:
         write_file(Path(str(json_to)), text + b"\n")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
-    """A table that fits the terminal; cells may hold rich markup, text from outside must be escaped before."""
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    whole: Sequence[str] = (),
+    spare: Sequence[str] = (),
+) -> None:
+    """A table that fits the terminal; cells may hold rich markup, text from outside must be escaped before.
+
+    The columns in `right` are set flush right, those in `whole` are never folded, those in `spare` are left out where the terminal is
+    narrower than 120 characters.
+    """
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
-    for name in columns:
-        table.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    out = console()
+    kept = [i for i, name in enumerate(columns) if out.width >= WIDE or name not in spare]
+    for name in (columns[i] for i in kept):
+        table.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=name in whole)
     for row in rows:
-        table.add_row(*row)
-    console().print(table)
+        table.add_row(*(row[i] for i in kept))
+    out.print(table)
 
 
 def styled(verdict: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._common import Numbers, Words, console, data_options, json_option, plain, print_table, progress, styled
+from ._common import WIDE, Numbers, Words, console, data_options, json_option, plain, print_table, progress, styled
 from .verify import _engines
 
 if TYPE_CHECKING:
@@ -95,10 +95,12 @@ def show(report: BenchmarkReport) -> None:
     """Print one table for each scenario, thread count and batch, the failed rows, and the recommendation."""
     from itertools import groupby
 
+    from toolkit.core import Verdict
     from toolkit.core.measurement import Scenario
     from toolkit.pipeline.report.recommend import recommend
     from toolkit.pipeline.report.rows import table_rows
 
+    wide = console().width >= WIDE
     rows = table_rows(report)
     good = sorted((r for r in rows if r.ok), key=lambda r: (r.scenario != Scenario.SINGLE_STREAM, r.threads, r.batch, r.streams))
     for (scenario, threads, batch, streams), group in groupby(good, key=lambda r: (r.scenario, r.threads, r.batch, r.streams)):
@@ -111,16 +113,16 @@ def show(report: BenchmarkReport) -> None:
                 f"[bold]{plain(r.artifact)}[/]" if r.recommended else plain(r.artifact),
                 r.engine,
                 plain(r.latency if single else r.throughput),
-                plain(r.ratio),
+                plain(r.ratio if wide else r.ratio.partition(" ")[0]),
                 styled(r.parity),
-                plain(r.accuracy),
+                plain(r.accuracy if wide or r.parity == Verdict.PASSED else r.parity),
                 r.size,
                 r.memory,
             ]
             for r in group
         ]
         columns = ["artifact", "engine", figure, "speed-up", "parity", "accuracy", "size", "memory"]
-        print_table(title, columns, cells, right=["size", "memory"])
+        print_table(title, columns, cells, right=["speed-up", "accuracy", "size", "memory"], whole=columns, spare=["parity", "memory"])
         console().print()
     for row in rows:
         if not row.ok:

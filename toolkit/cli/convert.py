@@ -64,7 +64,7 @@ def command(
     toolkit convert cnn --to onnx,openvino --precision fp32,int8,int8-weights --data fashion-mnist
     toolkit convert model.pt2 --data samples.npz --out artifacts/
     """
-    from toolkit.pipeline.convert import Request, convert, nodes
+    from toolkit.pipeline.convert import Request, convert, nodes, succeeded
     from toolkit.pipeline.sources import resolve_source, split_samples
     from toolkit.runtimes.parity import Limits
 
@@ -85,7 +85,7 @@ def command(
         print_json(rows, json_to)
     if json_to != "-":
         show(rows, folder)
-    if not all(row.passed for row in rows):
+    if not succeeded(rows):
         raise click.exceptions.Exit(1)
 
 
@@ -94,7 +94,7 @@ def show(rows: list[Row], folder: Path) -> None:
     cells = []
     for row in rows:
         made = row.artifact
-        verdict = styled(made.verdict) if made and made.verdict else "[red]failed[/]"
+        verdict = styled(made.verdict if made and made.verdict else "failed" if row.available else None)
         reason = row.reason or (evidence_line(made) if made else "")
         took = "cached" if row.from_cache else f"{row.seconds:.1f} s" if made else "-"
         cells.append([row.target, size(made.size_bytes) if made else "-", took, verdict, plain(reason)])

@@ -20,21 +20,22 @@ def command(fetch: str | None, data_dir: Path | None, json_to: str | None) -> No
     toolkit data
     toolkit data fashion-mnist
     """
-    from toolkit.core import DataError
     from toolkit.models.data import all_data, find_data
 
     if fetch:
         data = find_data(fetch)
-        try:
-            train, test = data.load("train", data_dir), data.load("test", data_dir)
-        except DataError:
-            data.fetch()
-            train, test = data.load("train", data_dir), data.load("test", data_dir)
+        train, test = data.load("train", data_dir), data.load("test", data_dir)
         console().print(f"{data.name}: {len(train)} training and {len(test)} test samples, every file's SHA-256 as expected")
         return
-    sets = [{"name": d.name, "input": list(d.input_shape), "labels": list(d.labels), "summary": d.summary} for d in all_data()]
+    sets = [
+        {"name": d.name, "here": d.is_here(data_dir), "input": list(d.input_shape), "labels": list(d.labels), "summary": d.summary}
+        for d in all_data()
+    ]
     if json_to:
         print_json(sets, json_to)
     if json_to != "-":
-        rows = [[d.name, "x".join(map(str, d.input_shape)), str(len(d.labels)), plain(d.summary)] for d in all_data()]
-        print_table("Data sets", ["data", "input", "labels", "what it is"], rows, right=["labels"])
+        rows = [
+            [d.name, "here" if d.is_here() else "-", "x".join(map(str, d.input_shape)), str(len(d.labels)), plain(d.summary)]
+            for d in all_data()
+        ]
+        print_table("Data sets", ["data", "on disk", "input", "labels", "what it is"], rows, right=["labels"])

@@ -36,7 +36,7 @@ def command(ctx: click.Context, out: Path, data: str, html: Path | None) -> None
         console().print("   is trained already")
     else:
         ctx.invoke(train.command, model="cnn", data=data, out=out)
-    precisions = ("fp32", "fp16", "bf16", "int8", "int8-dynamic", "int8-weights")
+    precisions = ("fp32", "fp16", "bf16", "int8")
     failed = False
     console().print(f"\n[bold]2. convert and verify[/]  toolkit convert {plain(bundle)}")
     try:
@@ -45,7 +45,7 @@ def command(ctx: click.Context, out: Path, data: str, html: Path | None) -> None
         failed = True
     page = html or bundle / "report.html"
     console().print(f"\n[bold]3. benchmark[/]  toolkit benchmark {plain(bundle)} --html {plain(page)}")
-    ctx.invoke(benchmark.command, bundle=bundle, threads=(1,), batches=(1,), html=page)
+    ctx.invoke(benchmark.command, bundle=bundle, engines=("onnxruntime", "openvino", "litert", "torch"), html=page)
     console().print(f"\nthe same as a page: {plain(page)}")
     console().print(f"in an app: toolkit.load('{plain(bundle)}').run(image)")
     if failed:

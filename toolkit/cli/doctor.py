@@ -29,7 +29,13 @@ def command(json_to: str | None) -> None:
     out.print(f"instruction sets: {', '.join(machine.instruction_sets) or 'unknown'}")
     out.print(f"Python {machine.python}, {plain(machine.system)}\n")
     rows = [
-        [e.name, e.version or "-", ", ".join(e.formats), ", ".join(e.devices) or "-", f"[red]{plain(e.problem)}[/]" if e.problem else "[green]works[/]"]
+        [
+            e.name,
+            e.version or "-",
+            ", ".join(e.formats),
+            ", ".join(e.devices) or "-",
+            f"[red]{plain(e.problem)}[/]" if e.problem else "[green]works[/]",
+        ]
         for e in found.engines
     ]
     print_table("Engines", ["engine", "version", "formats", "devices", "state"], rows)

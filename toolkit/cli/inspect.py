@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ._common import console, json_option, plain, print_json, print_table, size, styled
+
+if TYPE_CHECKING:
+    from toolkit.core import Manifest
 
 
 @click.command()
@@ -34,6 +38,10 @@ def command(artifact: Path, json_to: str | None) -> None:
         print_json(manifest, json_to)
     if json_to == "-":
         return
+    _show(manifest, path, total)
+
+
+def _show(manifest: Manifest, path: Path, total: int) -> None:
     out = console()
     out.print(f"[bold]{plain(path)}[/]  {manifest.format} {manifest.precision}, {size(total)}")
     for what, specs in (("in", manifest.signature.inputs), ("out", manifest.signature.outputs)):

@@ -11,9 +11,7 @@ from ._common import console, json_option, plain, print_json, print_table
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option(
-    "--input", "inputs", multiple=True, required=True, metavar="[NAME=]FILE", help="A .npy or .npz; repeat for several inputs."
-)
+@click.option("--input", "inputs", multiple=True, required=True, metavar="[NAME=]FILE", help="A .npy or .npz; repeat for several inputs.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the outputs to this .npz.")
 @click.option("--engine", help="Engine's name. Default: the fastest for a bundle, else the first installed one.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, gpu, npu or auto.")

@@ -63,7 +63,7 @@ def command(
         print_json(result, json_to)
     if json_to != "-":
         console().print(
-            f"{plain(result.artifact.path)}: {result.accuracy:.2%} on {result.test_samples} test samples of {dataset.name} "
-            f"after {result.epochs} epochs"
+            f"{plain(result.artifact.path)}: {result.test_accuracy:.2%} of the test samples of {dataset.name}, "
+            f"best of {len(result.metrics)} epochs: {result.best.epoch}, {result.seconds:.0f} s on {result.device}"
         )
         console().print(f"next: toolkit convert {plain(result.artifact.path.parent)}")

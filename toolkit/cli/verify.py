@@ -18,7 +18,9 @@ def _engines() -> list[str]:
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
 @data_options
-@click.option("--engine", "engines", type=Words(_engines), help="Engines to verify in. Default: the first that runs the format; 'all' for all.")
+@click.option(
+    "--engine", "engines", type=Words(_engines), help="Engines to verify in. Default: the first that runs the format; 'all' for all."
+)
 @click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that int8 may lose.")
 @click.option("--evaluation", type=click.IntRange(min=1), help="Evaluation samples at most. Default: all.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, gpu, npu or auto.")

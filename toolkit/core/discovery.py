@@ -36,4 +36,5 @@ def discover(package: str, base: type[T]) -> tuple[T, ...]:
     Another distribution adds its own through an entry point whose group is the package's name and whose value is
     a module. Modules starting with an underscore and sub-packages are not searched.
     """
-    return _discover(package, base)
+    known: Any = base  # The cache hashes the class; mypy does not take an abstract one for hashable.
+    return _discover(package, known)

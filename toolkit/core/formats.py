@@ -15,6 +15,7 @@ class Format(StrEnum):
     suffix: str
 
     def __new__(cls, value: str, file_name: str, suffix: str) -> Format:
+        """A member with its data."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.file_name = file_name
@@ -29,10 +30,10 @@ class Format(StrEnum):
     @classmethod
     def parse(cls, name: str) -> Format:
         """The format called `name`; raises `UnknownNameError`."""
-        try:
-            return cls(name.strip().lower())
-        except ValueError as error:
-            raise UnknownNameError("format", name, [f.value for f in cls]) from error
+        for member in cls:
+            if member.value == name.strip().lower():
+                return member
+        raise UnknownNameError("format", name, [f.value for f in cls])
 
     @classmethod
     def of_file(cls, path: Path) -> Format:
@@ -60,6 +61,7 @@ class Precision(StrEnum):
     is_calibrated: bool
 
     def __new__(cls, value: str, weights: str, activations: str, is_calibrated: bool) -> Precision:
+        """A member with its data."""
         member = str.__new__(cls, value)
         member._value_ = value
         member.weights = weights
@@ -82,7 +84,7 @@ class Precision(StrEnum):
     @classmethod
     def parse(cls, name: str) -> Precision:
         """The precision called `name`; raises `UnknownNameError`."""
-        try:
-            return cls(name.strip().lower())
-        except ValueError as error:
-            raise UnknownNameError("precision", name, [p.value for p in cls]) from error
+        for member in cls:
+            if member.value == name.strip().lower():
+                return member
+        raise UnknownNameError("precision", name, [p.value for p in cls])

@@ -63,9 +63,9 @@ def paired_difference(first: np.ndarray, second: np.ndarray) -> Interval:
     margins = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
     phi = 0.0
     if margins:
-        cross = both * neither - only_first * only_second
+        cross = float(both * neither - only_first * only_second)
         # Newcombe's continuity correction, which keeps phi from overstating a positive correlation.
-        cross = max(cross - trials / 2, 0) if cross > 0 else cross
+        cross = max(cross - trials / 2, 0.0) if cross > 0 else cross
         phi = cross / math.sqrt(margins)
 
     def spread(a: float, b: float) -> float:

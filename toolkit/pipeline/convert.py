@@ -5,14 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from toolkit.core import Artifact, Format, Precision, ToolkitError, Verdict, available_threads, storage_errors
 from toolkit.converters.base import Converter, Node, Recipe
 from toolkit.converters.cache import copy
 from toolkit.converters.planner import plan
 from toolkit.converters.task import Obtained, obtain
+from toolkit.core import Artifact, Format, Precision, ToolkitError, Verdict, available_threads, storage_errors
 from toolkit.runtimes.parity import Limits
 
 from .sources import Split
@@ -24,13 +24,17 @@ Progress = Callable[[str, str], None]
 
 @dataclass(frozen=True)
 class Row:
-    """What became of one target. ``artifact`` is None when it could not be made; ``reason`` says why."""
+    """What became of one target. ``artifact`` is None when it could not be made; ``reason`` says why.
+
+    ``available`` is False where the format has no such precision, which is no failure while another requested format has it.
+    """
 
     target: str
     artifact: Artifact | None
     from_cache: bool = False
     seconds: float = 0.0
     reason: str = ""
+    available: bool = True
 
     @property
     def passed(self) -> bool:
@@ -46,7 +50,7 @@ class Request:
     targets: tuple[Node, ...]
     out: Path
     split: Split
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     batch_sizes: tuple[int, ...] = (1, 32)
     timeout_s: float = 600.0
 
@@ -74,6 +78,12 @@ def convert(request: Request, *, on_progress: Progress | None = None) -> list[Ro
         verifier = Verifier(root, request.split.evaluation, request.limits, known=scheduler.known())
         results = verify_all(verifier, made, on_done=lambda name: report(name, "verified"))
     return [_with_result(row, results.get(row.target)) for row in rows]
+
+
+def succeeded(rows: Sequence[Row]) -> bool:
+    """Whether every target that exists passed, and every requested precision exists in some requested format."""
+    made = {row.target.partition("-")[2] for row in rows if row.available}
+    return all(row.passed if row.available else row.target.partition("-")[2] in made for row in rows)
 
 
 class _Scheduler:
@@ -125,7 +135,7 @@ class _Scheduler:
 
     def _row(self, target: Node, path: Sequence[Converter] | ToolkitError) -> Row:
         if isinstance(path, ToolkitError):
-            return Row(str(target), None, reason=str(path))
+            return Row(str(target), None, reason=str(path), available=False)
         if not path:
             return Row(str(target), self._root)
         try:
@@ -147,4 +157,3 @@ def _in_bundle(source: Artifact, out: Path) -> Artifact:
     if home.resolve() != source.path.resolve():
         copy(source, home)
     return Artifact.load(home)
-

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from toolkit.converters.planner import all_converters
 from toolkit.core import Machine, ToolkitError, install_command, run_isolated, this_machine
 from toolkit.runtimes import all_runtimes, find_runtime
-from toolkit.converters.planner import all_converters
 
 
 @dataclass(frozen=True)

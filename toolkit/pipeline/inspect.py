@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from toolkit.core import Format, Manifest, Precision, Signature, run_isolated, sha256_of
 from toolkit.converters.operators import operators_in
+from toolkit.core import Format, Manifest, Precision, Signature, run_isolated, sha256_of
 
 
 def describe_file(file: Path) -> Manifest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
@@ -14,6 +14,7 @@ from toolkit.runtimes.base import Session, SessionOptions
 from toolkit.runtimes.parity import batch_sizes, probe
 
 from .benchmark import BENCHMARK
+from .report.recommend import recommend
 
 _QUICK_ROUNDS = 5
 _QUICK_CALLS = 20
@@ -69,11 +70,11 @@ def candidates(bundle: Bundle, *, engine: str | None = None, unverified: bool = 
     for artifact in artifacts:
         if roots and artifact.manifest.root and artifact.manifest.root not in roots:
             continue
-        for runtime in runtimes_for(artifact.manifest.format):
-            able = runtime.is_installed() and artifact.manifest.precision in runtime.precisions(artifact.manifest.format)
-            wanted = engine is None or runtime.name == engine
-            if able and wanted and (unverified or _passed(artifact, runtime.name)):
-                found.append(Candidate(artifact, runtime.name))
+        found += [
+            Candidate(artifact, runtime.name)
+            for runtime in runtimes_for(artifact.manifest.format, artifact.manifest.precision)
+            if engine in {None, runtime.name} and (unverified or _passed(artifact, runtime.name))
+        ]
     if not found:
         which = f"engine '{engine}'" if engine else "an installed engine"
         raise ArtifactError(
@@ -92,7 +93,7 @@ def _passed(artifact: Artifact, engine: str) -> bool:
 
 
 def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions) -> Candidate | None:
-    """The fastest candidate in the bundle's stored benchmark, when that is of this machine and knows every candidate."""
+    """What the bundle's stored benchmark recommends among the candidates, when that is of this machine and measured them all."""
     machine = this_machine()
     try:
         report = BenchmarkReport.load(path / BENCHMARK)
@@ -100,8 +101,9 @@ def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions)
         return None
     if report.machine.fingerprint != machine.fingerprint:
         return None
-    speed = {
-        (m.setting.content_sha256, m.setting.artifact, m.setting.engine): m.latency_ns.value
+    by_key = {(c.artifact.manifest.content_sha256, c.artifact.name, c.engine): c for c in found}
+    measured = {
+        (m.setting.content_sha256, m.setting.artifact, m.setting.engine): m
         for m in report.measurements
         if m.ok
         and m.setting.scenario is Scenario.SINGLE_STREAM
@@ -109,8 +111,10 @@ def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions)
         and m.setting.device == options.device
         and m.setting.threads == (options.threads or machine.threads)
     }
-    known = [(speed[key], c) for c in found if (key := (c.artifact.manifest.content_sha256, c.artifact.name, c.engine)) in speed]
-    return min(known, key=lambda pair: pair[0])[1] if len(known) == len(found) else None
+    if not by_key.keys() <= measured.keys():
+        return None
+    advice = recommend(replace(report, measurements=tuple(measured[key] for key in by_key))).measurement
+    return by_key[advice.setting.content_sha256, advice.setting.artifact, advice.setting.engine] if advice else None
 
 
 def _quickest(found: list[Candidate], options: SessionOptions) -> Candidate:

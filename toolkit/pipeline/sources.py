@@ -73,7 +73,9 @@ def trained(bundle: Bundle) -> Artifact:
     for name in _TRAINED:
         if (bundle.path / name / MANIFEST).is_file():
             return Artifact.load(bundle.path / name)
-    raise ArtifactError(f"'{bundle.path}' has no trained model", expected=f"a folder {' or '.join(_TRAINED)}", hint="convert from the source again")
+    raise ArtifactError(
+        f"'{bundle.path}' has no trained model", expected=f"a folder {' or '.join(_TRAINED)}", hint="convert from the source again"
+    )
 
 
 def current(bundle: Bundle) -> list[Artifact]:
@@ -85,7 +87,9 @@ def current(bundle: Bundle) -> list[Artifact]:
 def _from_file(path: Path, *, out: Path) -> Artifact:
     if path.suffix.lower() in {".pt", ".pth", ".pkl", ".ckpt", ".safetensors"}:
         raise InputError(
-            f"'{path.name}' holds weights, not a model", expected="a .pt2 or .onnx file, or a reference model", hint=f"for weights: toolkit convert MODEL --weights {path}"
+            f"'{path.name}' holds weights, not a model",
+            expected="a .pt2 or .onnx file, or a reference model",
+            hint=f"for weights: toolkit convert MODEL --weights {path}",
         )
     if not path.is_file():
         raise ArtifactError(f"no model file '{path}'", expected="an existing file")
@@ -117,7 +121,7 @@ def signature_task(file: str) -> Any:
 
 
 def _from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> Artifact:
-    from toolkit.models.training.export import export_pt2, load_weights
+    from toolkit.models.training import export_pt2, load_weights
 
     model = find_model(name)
     if data is None:
@@ -125,11 +129,25 @@ def _from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> A
     about = find_data(data)
     module = model.build(about.input_shape, len(about.labels))
     load_weights(module, weights)
-    return export_pt2(module, data=about, model=name, out=out / name / _TRAINED[0], recipe={"weights": weights.name})
+    return export_pt2(
+        module,
+        signature=about.signature,
+        out=out / name / _TRAINED[0],
+        model=name,
+        recipe={"weights": weights.name},
+        labels=about.labels,
+        preprocessing=about.preprocessing,
+        data=about.name,
+    )
 
 
 def split_samples(
-    artifact: Artifact, data: str | None, *, folder: Path | None = None, calibration: int = CALIBRATION_SAMPLES, evaluation: int | None = None
+    artifact: Artifact,
+    data: str | None,
+    *,
+    folder: Path | None = None,
+    calibration: int = CALIBRATION_SAMPLES,
+    evaluation: int | None = None,
 ) -> Split:
     """Calibration samples from the training part and evaluation samples from the test part of a data set.
 
@@ -150,14 +168,14 @@ def split_samples(
         order = np.random.default_rng(0).permutation(len(rows))
         count = max(1, min(calibration, len(rows) // 5))
         if len(rows) < 2:
-            raise DataError(f"samples '{name}'", expected="at least 2 rows, to calibrate on one and to evaluate on another", got=str(len(rows)))
+            raise DataError(
+                f"samples '{name}'", expected="at least 2 rows, to calibrate on one and to evaluate on another", got=str(len(rows))
+            )
         first, rest = rows.rows(np.sort(order[:count])), rows.rows(np.sort(order[count:]))
     else:
         dataset = find_data(name)
-        train = dataset.load("train", folder).fit(artifact.manifest.signature)
-        rest = dataset.load("test", folder).fit(artifact.manifest.signature)
-        pick = np.random.default_rng(0).permutation(len(train))[:calibration]
-        first = train.rows(np.sort(pick))
+        first = dataset.load("train", folder, rows=slice(calibration)).fit(artifact.manifest.signature)
+        rest = dataset.load("test", folder, rows=slice(evaluation)).fit(artifact.manifest.signature)
     if evaluation is not None:
         rest = rest.rows(slice(0, evaluation))
     first = first.without(rest)

@@ -14,7 +14,7 @@ from toolkit.runtimes import find_runtime, runtimes_for
 from toolkit.runtimes.parity import Limits, Observation, judge, observe
 
 # Part of every key in the cache of evidence: raise it when a rule or a probe changes.
-_RULES = 1
+_RULES = 2
 
 
 @dataclass
@@ -108,12 +108,9 @@ def default_engine(artifact: Artifact) -> str:
 
 def engines_for(artifact: Artifact, names: Sequence[str] | None) -> tuple[str, ...]:
     """The engines to verify `artifact` in: the first installed one that runs it for None, all of them for "all", else those of
-    `names` that can; raises `InputError` when there is none."""
-    able = [
-        runtime.name
-        for runtime in runtimes_for(artifact.manifest.format)
-        if runtime.is_installed() and artifact.manifest.precision in runtime.precisions(artifact.manifest.format)
-    ]
+    `names` that can; raises `InputError` when there is none.
+    """
+    able = [runtime.name for runtime in runtimes_for(artifact.manifest.format, artifact.manifest.precision)]
     if names is None:
         able = able[:1]
     elif "all" not in names:
@@ -124,7 +121,11 @@ def engines_for(artifact: Artifact, names: Sequence[str] | None) -> tuple[str, .
 
 
 def verify_all(
-    verifier: Verifier, artifacts: Sequence[Artifact], *, engines: Mapping[str, Sequence[str]] | None = None, on_done: Callable[[str], None] | None = None
+    verifier: Verifier,
+    artifacts: Sequence[Artifact],
+    *,
+    engines: Mapping[str, Sequence[str]] | None = None,
+    on_done: Callable[[str], None] | None = None,
 ) -> dict[str, Artifact | ToolkitError]:
     """Verify several artifacts; the result holds, by artifact name, the artifact with its evidence or the error that stopped it."""
     verifier.known.update({artifact.manifest.content_sha256: artifact for artifact in artifacts})
