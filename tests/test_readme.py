@@ -1,0 +1,84 @@
+"""The README says what is true: its commands run, its table is the registry's, its five lines work without torch."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from packaging.requirements import Requirement
+
+from tests.tiny import tiny_artifact
+from toolkit.cli import toolkit
+from toolkit.pipeline.support import support_table
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+DOCUMENTS = [README, *(path.read_text() for path in (ROOT / "docs").glob("*.md")), (ROOT / "CONTRIBUTING.md").read_text()]
+
+
+def test_the_table_of_support_is_generated() -> None:
+    assert f"<!-- support: toolkit formats --markdown -->\n\n{support_table()}\n\n<!-- /support -->" in README
+
+
+def commands() -> list[str]:
+    inline = [match for text in DOCUMENTS for match in re.findall(r"`(toolkit [a-z]+[^`]*)`", text)]
+    blocks = [match for text in DOCUMENTS for match in re.findall(r"^\$ (toolkit [^#\n]+)", text, flags=re.MULTILINE)]
+    return sorted({command.strip() for command in inline + blocks})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_every_command_in_the_documents_exists_with_its_options(command: str) -> None:
+    name, *words = shlex.split(command)[1:]
+    options = [word for word in words if word.startswith("--")]
+    result = CliRunner().invoke(toolkit, [name, "--help"])
+    assert result.exit_code == 0, result.output
+    assert [option for option in options if option not in result.output] == []
+
+
+def test_the_documents_link_to_files_that_are_there() -> None:
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+        targets = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
+        assert [target for target in targets if not (path.parent / target).exists()] == [], path.name
+
+
+def _site_of(distributions: list[str], site: Path) -> None:
+    """Links to the installed files of some distributions and of all that they require, and to nothing else."""
+    todo, done = list(distributions), set[str]()
+    while todo:
+        name = todo.pop()
+        if name in done:
+            continue
+        done.add(name)
+        found = importlib.metadata.distribution(name)
+        for top in {file.parts[0] for file in found.files or [] if file.parts[0] != ".."}:
+            if not (site / top).exists():
+                (site / top).symlink_to(Path(str(found.locate_file(top))))
+        for text in found.requires or []:
+            requirement = Requirement(text)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                todo.append(requirement.name)
+
+
+def test_the_five_lines_run_without_torch(tmp_path: Path) -> None:
+    lines = re.search(r"```python\n(import numpy as np\nimport toolkit\n.*?)```", README, flags=re.DOTALL)
+    assert lines is not None
+    site = tmp_path / "site"
+    site.mkdir()
+    _site_of(["numpy", "click", "rich", "msgspec", "platformdirs", "onnxruntime"], site)
+    (site / "toolkit").symlink_to(ROOT / "toolkit")
+    bundle = tmp_path / "artifacts" / "cnn"
+    tiny_artifact(bundle)
+    code = f"{lines[1]}\nimport sys\nassert not {{'torch', 'tensorflow', 'onnx', 'openvino'}} & set(sys.modules)\n"
+    code += "import importlib.util\nassert importlib.util.find_spec('torch') is None\n"
+    environment = {**os.environ, "PYTHONPATH": str(site), "TOOLKIT_CACHE": str(tmp_path / "cache")}
+    # -S leaves this environment's own packages out: only the links above can be imported.
+    result = subprocess.run([sys.executable, "-S", "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "onnxruntime" in result.stdout

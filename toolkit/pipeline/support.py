@@ -1,0 +1,44 @@
+"""What is supported, out of the registries themselves: formats, precisions, engines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from toolkit.converters.base import Node
+from toolkit.converters.planner import plan, reachable
+from toolkit.core import Format, Precision
+from toolkit.runtimes import all_runtimes
+
+
+@dataclass(frozen=True)
+class Support:
+    """One precision of one format: the path of converters that leads there from a .pt2 file, and the engines that run it."""
+
+    format: Format
+    precision: Precision
+    path: tuple[str, ...]
+    engines: tuple[str, ...]
+
+
+def supported() -> tuple[Support, ...]:
+    """Every kind of artifact that can be made from a trained PyTorch model, installed or not."""
+    start = Node(Format.PT2, Precision.FP32)
+    rows = []
+    for node in sorted(reachable(start), key=lambda n: (n.format, list(Precision).index(n.precision))):
+        path = tuple(converter.name for converter in plan(start, node))
+        engines = [r for r in all_runtimes() if node.format in r.formats]
+        # Whether an engine computes in bf16 depends on the processor; the table says what the engine can, here or elsewhere.
+        able = [r for r in engines if node.precision in r.precisions(node.format) or not r.is_installed()] or engines
+        rows.append(Support(node.format, node.precision, path, tuple(r.name for r in able)))
+    return tuple(rows)
+
+
+def support_table() -> str:
+    """`supported` as a Markdown table: a row a format, a column a precision, in each cell the engines."""
+    rows = [row for row in supported() if row.format is not Format.PT2]
+    names = {Format.ONNX: "ONNX", Format.OPENVINO: "OpenVINO IR", Format.TFLITE: "TF Lite"}
+    lines = ["| format | " + " | ".join(Precision) + " |", "| --- |" + " --- |" * len(Precision)]
+    for format in dict.fromkeys(row.format for row in rows):
+        cells = {row.precision: ", ".join(row.engines) for row in rows if row.format is format}
+        lines.append(f"| {names.get(format, format)} | " + " | ".join(cells.get(precision, "–") for precision in Precision) + " |")
+    return "\n".join(lines)
