@@ -6,7 +6,7 @@ from pathlib import Path
 
 from toolkit.core import Artifact, Format, Precision, Signature
 
-from ._onnx import read_model, write_model
+from ._onnx import read_model, without_telemetry, write_model
 from .base import Converter, Node, Recipe
 
 
@@ -25,6 +25,7 @@ class OnnxFp16(Converter):
     settings = {"keep_io_types": True}  # noqa: RUF012 - declared as a read-only mapping in the base class
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:  # noqa: ARG002
+        without_telemetry()
         from onnxruntime.transformers.float16 import convert_float_to_float16
 
         write_model(convert_float_to_float16(read_model(source.model_file), **self.settings), target)

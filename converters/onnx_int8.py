@@ -9,7 +9,7 @@ from typing import Any
 from toolkit.core import Artifact, Format, Precision, Signature
 
 from ._batches import batches, calibration_batch
-from ._onnx import read_model, write_model
+from ._onnx import read_model, without_telemetry, write_model
 from .base import Converter, Node, Recipe
 
 
@@ -29,6 +29,7 @@ class OnnxInt8(Converter):
     settings = {"ranges": "minmax", "per_channel": True, "activations": "int8", "reduce_range": False}  # noqa: RUF012 - read-only
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
+        without_telemetry()
         import onnx
         from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from toolkit.core import Artifact, Format, Precision, Signature
 
-from ._onnx import write_model
+from ._onnx import without_telemetry, write_model
 from .base import Converter, Node, Recipe
 from .onnx_int8 import prepared
 
@@ -26,6 +26,7 @@ class OnnxInt8Dynamic(Converter):
     settings = {"operators": "MatMul,Gemm", "per_channel": True}  # noqa: RUF012 - read-only
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:  # noqa: ARG002
+        without_telemetry()
         import onnx
         from onnxruntime.quantization import QuantType, quantize_dynamic
 

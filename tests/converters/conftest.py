@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 HERE = Path(__file__).parent
+# The engines are called directly here; onnxruntime would report each import to its maker.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 # Warnings of third parties about themselves, each by its text.
 THIRD_PARTY = (
     "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning",

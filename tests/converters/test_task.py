@@ -86,6 +86,17 @@ print([name for name in sys.modules if name.startswith("openvino_telemetry")])
     assert not (tmp_path / "intel").exists()
 
 
+@pytest.mark.parametrize("name", ["onnx_fp16", "onnx_int8", "onnx_int8_dynamic"])
+def test_onnxruntime_reports_nothing_either(name: str, artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    convert_isolated(converter(name), artifact, tmp_path / "out", Recipe(calibration=tiny_samples()))
+    assert list(home.rglob("*onnxruntime*")) == []
+
+
 def test_a_time_limit_leaves_nothing_behind(source: Artifact, tmp_path: Path) -> None:
     start = time.perf_counter()
     with pytest.raises(ProcessError, match="took longer than 2 s"):
