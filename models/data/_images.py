@@ -21,6 +21,7 @@ from .base import DataSet
 _log = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "TOOLKIT_DATA"
+_GZIP_BYTES = 1024  # what compression may add to noise
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ class IdxImages(DataSet):
             for mirror in self.mirrors:
                 url = f"{mirror}{file.name}.gz"
                 try:
-                    content = encode_idx(file.decode(download(url, limit=file.size_bytes), where=url))
+                    content = encode_idx(file.decode(download(url, limit=file.size_bytes + _GZIP_BYTES), where=url))
                 except DataError as failed:
                     error = failed
                     continue
@@ -169,6 +170,6 @@ class IdxImages(DataSet):
         package = f"apt install {self.system_package}, or " if self.system_package else ""
         first = self.files["train"][0].name
         return DataError(
-            f"{self.name} is not on this machine: {error.problem}",
+            f"{self.name} is not on this machine: {error}",
             hint=f"{package}name a folder that holds {first}.gz and the other three: --data-dir FOLDER or {FOLDER_VARIABLE}=FOLDER",
         )

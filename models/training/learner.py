@@ -93,7 +93,7 @@ class Learner:
         """The learning rate of the next step."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def step(self, images: Tensor, targets: Tensor) -> float:
+    def step(self, images: Tensor, targets: Tensor, *, where: str = "") -> float:
         """Learn from a batch ``[B, C, H, W]`` with targets ``[B]``, and return its loss; raises `EngineError` when that is not finite."""
         import torch
 
@@ -106,7 +106,9 @@ class Learner:
         loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.gradient_norm)
         if not torch.isfinite(norm) or not torch.isfinite(loss):
-            raise EngineError("training diverged", expected="a finite loss and gradient", got=f"loss {loss.item():g}", hint="learn slower")
+            raise EngineError(
+                f"training diverged{where}", expected="a finite loss and gradient", got=f"loss {loss.item():g}", hint="learn slower"
+            )
         self.optimizer.step()
         # OneCycleLR counts the first step when it is made, and refuses to go beyond the last.
         if self.schedule.last_epoch < self.schedule.total_steps - 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,21 +155,13 @@ class _Run:
     def is_done(self) -> bool:
         """Whether every epoch was done, or `patience` epochs brought nothing better (Prechelt 1998)."""
         done = len(self.metrics)
-        return done >= self.recipe.epochs or (0 < self.recipe.patience <= done and done - self.lowest.epoch >= self.recipe.patience)
-
-    @property
-    def lowest(self) -> EpochMetrics:
-        """The epoch with the lowest validation loss, which tells networks apart where the accuracy of few samples is a tie or luck."""
-        return min(self.metrics, key=lambda each: each.validation_loss)
+        return done >= self.recipe.epochs or (
+            0 < self.recipe.patience <= done and done - lowest(self.metrics).epoch >= self.recipe.patience
+        )
 
     @property
     def best(self) -> EpochMetrics:
-        """The latest epoch within one standard error of the lowest validation loss (Breiman et al. 1984, section 3.4.3).
-
-        A one-cycle schedule is best at its end; an earlier epoch must be better by more than the split's noise to win.
-        """
-        bound = self.lowest.validation_loss + self.lowest.validation_loss_error
-        return max((each for each in self.metrics if each.validation_loss <= bound), key=lambda each: each.epoch)
+        return chosen(self.metrics)
 
     def epoch(self, on_progress: Callable[[Progress], None] | None, started: float) -> None:
         """One pass over the data in a new order; a rest smaller than a batch is left out, batch normalisation needs full ones."""
@@ -184,7 +176,7 @@ class _Run:
             rows = order[step * self.batch_size : (step + 1) * self.batch_size].to(self.images.device)
             images = augment(self.images[rows], shift=self.recipe.shift, flip=self.recipe.flip, fill=self.fill)
             rate = self.learner.learning_rate
-            loss = self.learner.step(images, self.targets[rows])
+            loss = self.learner.step(images, self.targets[rows], where=f" in epoch {number}, step {step + 1}")
             total += loss
             if on_progress:
                 known = self.metrics[-1].validation_accuracy if self.metrics else None
@@ -232,6 +224,21 @@ class _Run:
         )
         self.best_weights = checkpoint.group("best")
         self.metrics = list(standing.metrics)
+
+
+def lowest(metrics: Sequence[EpochMetrics]) -> EpochMetrics:
+    """The epoch with the lowest validation loss, which tells networks apart where the accuracy of few samples is a tie or luck."""
+    return min(metrics, key=lambda each: each.validation_loss)
+
+
+def chosen(metrics: Sequence[EpochMetrics]) -> EpochMetrics:
+    """The latest epoch within one standard error of the lowest validation loss (Breiman et al. 1984, section 3.4.3).
+
+    A one-cycle schedule is best at its end; an earlier epoch must be better by more than the split's noise to win.
+    """
+    least = lowest(metrics)
+    bound = least.validation_loss + least.validation_loss_error
+    return max((each for each in metrics if each.validation_loss <= bound), key=lambda each: each.epoch)
 
 
 def _words(recipe: TrainingRecipe) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -66,7 +67,10 @@ def _from_pickle(file: Path) -> dict[str, Tensor]:
     if file.suffix not in {".pt", ".pth"}:
         raise ArtifactError(f"'{file}' is no weights file", expected=".safetensors, .pt or .pth", got=f"'{file.suffix}'")
     try:
-        content: Any = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # A pickle of another protocol is read or refused: nobody needs to report it to torch, as its warning asks.
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            content: Any = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ArtifactError(
             f"'{file}' is refused, it holds more than tensors and could run code",
