@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,6 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import ArtifactError, ConversionError, InputError, Signature
-
-
-def without_telemetry() -> None:
-    """Call before the first import of onnxruntime: from 1.31 on it reports to its maker as soon as it is imported.
-
-    ``ORT_DISABLE_TELEMETRY`` is its documented switch; a user who set it himself is left alone.
-    """
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def read_model(file: Path) -> Any:

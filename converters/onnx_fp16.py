@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.core import Artifact, Format, Precision, Signature
+from toolkit.core import Artifact, Format, Precision, Signature, without_telemetry
 
-from ._onnx import read_model, without_telemetry, write_model
+from ._onnx import read_model, write_model
 from .base import Converter, Node, Recipe
 
 

@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, Format, Precision, Signature
+from toolkit.core import Artifact, Format, Precision, Signature, without_telemetry
 
 from ._batches import batches, calibration_batch
-from ._onnx import read_model, without_telemetry, write_model
+from ._onnx import read_model, write_model
 from .base import Converter, Node, Recipe
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from toolkit.core import Artifact, Format, Precision, Signature
+from toolkit.core import Artifact, Format, Precision, Signature, without_telemetry
 
-from ._onnx import without_telemetry, write_model
+from ._onnx import write_model
 from .base import Converter, Node, Recipe
 from .onnx_int8 import prepared
 

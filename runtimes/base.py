@@ -35,6 +35,7 @@ from toolkit.core import (
     install_command,
     needs,
     version_of,
+    without_telemetry,
 )
 
 _NDARRAY = np.ndarray  # One lookup less in each call.
@@ -176,6 +177,7 @@ class Runtime(ABC):
 
     def import_engine(self) -> None:
         """Import all that `open` needs: what a process pays once, whatever it opens. Raises `MissingDependencyError`."""
+        without_telemetry()
         with needs(self.extra):
             importlib.import_module(self.module)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import Dimension, EngineError, Format, Precision, Signature, TensorSpec, needs
+from toolkit.core import Dimension, EngineError, Format, Precision, Signature, TensorSpec
 
 from .base import Actual, OpenRequest, Runtime, Session
 
@@ -48,8 +48,9 @@ class OnnxRuntime(Runtime):
 
     def devices(self) -> tuple[str, ...]:
         """Devices of the execution providers that this build has; whether the driver is there shows when a session opens."""
-        with needs(self.extra):
-            import onnxruntime
+        self.import_engine()
+        import onnxruntime
+
         present = set(onnxruntime.get_available_providers())
         return tuple(device for device, names in _PROVIDERS.items() if present.intersection(names))
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from toolkit.core import ArtifactError, Format, Precision, Signature, TensorSpec, needs
 
+from ._quiet import quiet
 from .base import Actual, OpenRequest, Runtime, Session
 
 _PRECISIONS = {"f32": Precision.FP32, "f16": Precision.FP16, "bf16": Precision.BF16}
@@ -52,7 +53,9 @@ class OpenVino(Runtime):
         if request.device == "cpu":
             # Pinned threads of several processes or sessions would share one core while others idle.
             settings |= {"INFERENCE_NUM_THREADS": request.threads, "NUM_STREAMS": 1, "ENABLE_CPU_PINNING": False}
-        compiled = self._core.compile_model(self._core.read_model(request.file), request.device.upper(), settings)
+        with quiet():  # A file that ONNX's importer refuses is given to TensorFlow's, which complains at length.
+            model = self._core.read_model(request.file)
+        compiled = self._core.compile_model(model, request.device.upper(), settings)
         return OpenVinoSession(compiled, request, self.version())
 
 

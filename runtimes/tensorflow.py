@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
+from ._flatbuffer import check_tflite
 from ._tflite import TfLiteRuntime
 
 
@@ -17,6 +19,7 @@ class TensorFlow(TfLiteRuntime):
     extra = "tensorflow"
 
     def _interpreter(self, file: str, threads: int) -> Any:
+        check_tflite(Path(file))
         from tensorflow.lite.python.interpreter import Interpreter
 
         with warnings.catch_warnings():

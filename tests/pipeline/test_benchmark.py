@@ -11,7 +11,7 @@ from toolkit.core import Artifact, Bundle, DataError, InputError, Precision, Sam
 from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol, Scenario
 from toolkit.pipeline.benchmark import BENCHMARK, BundleInterrupted, benchmark_bundle, join_parity, plan_settings, read_report
 from toolkit.pipeline.report import recommend, table_rows
-from toolkit.runtimes import find_runtime
+from toolkit.runtimes import find_runtime, runtimes_for
 
 QUICK = Protocol(rounds=3, min_seconds=0.01, warmup_seconds=0.005, warmup_calls=1)
 
@@ -122,10 +122,10 @@ def test_the_plan_is_every_artifact_in_every_cell(artifacts: list[Artifact]) -> 
     assert plan.skipped == ()
 
 
-def test_all_installed_engines_are_planned_by_default(artifacts: list[Artifact]) -> None:
-    engines = {s.engine for s in plan_settings(artifacts[:1]).settings}
-    assert "onnxruntime" in engines
-    assert engines <= {"onnxruntime", "openvino"}
+def test_an_artifact_is_measured_where_it_was_verified_and_everywhere_when_asked(artifacts: list[Artifact]) -> None:
+    assert {s.engine for s in plan_settings(artifacts[:1]).settings} == {"onnxruntime"}
+    installed = {r.name for r in runtimes_for(artifacts[0].manifest.format)}
+    assert {s.engine for s in plan_settings(artifacts[:1], engines=["all"]).settings} == installed
 
 
 def test_an_artifact_without_an_engine_is_a_row_with_its_reason(artifacts: list[Artifact]) -> None:

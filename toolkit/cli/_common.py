@@ -132,7 +132,9 @@ def print_table(
     """
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="bold")
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
+    )
     out = console()
     kept = [i for i, name in enumerate(columns) if out.width >= WIDE or name not in spare]
     for name in (columns[i] for i in kept):

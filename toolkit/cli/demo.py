@@ -45,7 +45,7 @@ def command(ctx: click.Context, out: Path, data: str, html: Path | None) -> None
         failed = True
     page = html or bundle / "report.html"
     console().print(f"\n[bold]3. benchmark[/]  toolkit benchmark {plain(bundle)} --html {plain(page)}")
-    ctx.invoke(benchmark.command, bundle=bundle, engines=("onnxruntime", "openvino", "litert", "torch"), html=page)
+    ctx.invoke(benchmark.command, bundle=bundle, html=page)
     console().print(f"\nthe same as a page: {plain(page)}")
     console().print(f"in an app: toolkit.load('{plain(bundle)}').run(image)")
     if failed:

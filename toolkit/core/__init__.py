@@ -23,7 +23,7 @@ from .files import cache_home, new_folder, sha256_of, storage_errors, write_file
 from .formats import Format, Precision
 from .isolated import run_isolated
 from .machine import Machine, available_threads, load_average, this_machine
-from .needs import has_module, install_command, needs, version_of
+from .needs import has_module, install_command, needs, version_of, without_telemetry
 from .samples import Samples
 from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec
 from .statistics import Interval, bootstrap_median, bootstrap_ratio, paired_difference, wilson
@@ -80,5 +80,6 @@ __all__ = [
     "this_machine",
     "version_of",
     "wilson",
+    "without_telemetry",
     "write_file",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import importlib.util
+import os
 from collections.abc import Iterator
 
 from .errors import MissingDependencyError
@@ -25,6 +26,14 @@ def needs(extra: str) -> Iterator[None]:
     except ImportError as error:
         missing = error.name or str(error)
         raise MissingDependencyError(f"'{missing}' cannot be imported ({error})", hint=f"run: {install_command(extra)}") from error
+
+
+def without_telemetry() -> None:
+    """Call before the first import of onnxruntime: from 1.31 on it reports to its maker as soon as it is imported.
+
+    ``ORT_DISABLE_TELEMETRY`` is its documented switch; a user who set it himself is left alone.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def has_module(name: str) -> bool:

@@ -24,7 +24,7 @@ from toolkit.core import (
     write_file,
 )
 from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Scenario, Setting
-from toolkit.runtimes import all_runtimes, find_runtime
+from toolkit.runtimes import all_runtimes, find_runtime, runtimes_for
 from toolkit.runtimes.base import Runtime
 from toolkit.runtimes.benchmark import BenchmarkInterrupted, Progress, run_benchmark
 
@@ -61,7 +61,8 @@ def plan_settings(
 
     Args:
         artifacts: what to measure.
-        engines: names of engines; None means all that are installed.
+        engines: names of engines; "all" among them means all that are installed, None those that an artifact was verified in, and
+            the first that runs it for one that was not verified.
         device: cpu, gpu, npu or auto.
         threads: thread counts for single-stream; None means all that this process may use.
         batches: batch sizes for single-stream.
@@ -76,7 +77,7 @@ def plan_settings(
     for what, numbers in {"threads": threads, "batch": batches, "streams": streams, "offline batch": (offline_batch,)}.items():
         if any(number < 1 for number in numbers):
             raise InputError(what, expected="at least 1", got=str(min(numbers)))
-    chosen = None if engines is None else {find_runtime(name).name for name in engines}
+    chosen = None if engines is None else {r.name for r in all_runtimes()} if "all" in engines else {find_runtime(n).name for n in engines}
     cells = [(Scenario.SINGLE_STREAM, count, batch, 1) for count in threads for batch in batches]
     cells += [(Scenario.OFFLINE, max(*threads, count), offline_batch, count) for count in streams]
     settings: list[Setting] = []
@@ -118,7 +119,10 @@ def _engines_for(artifact: Artifact, chosen: set[str] | None) -> tuple[list[Runt
     able = [r for r in all_runtimes() if format in r.formats and precision in r.precisions(format)]
     if not able:
         return [], f"no engine runs {precision} in {format}"
-    wanted = [r for r in able if chosen is None or r.name in chosen]
+    if chosen is None:
+        own = {report.engine for report in artifact.manifest.evidence if report.candidate == artifact.manifest.content_sha256}
+        chosen = own.intersection(r.name for r in able) or {r.name for r in (*runtimes_for(format, precision), *able)[:1]}
+    wanted = [r for r in able if r.name in chosen]
     if not wanted:
         return [], f"none of the engines asked for runs {artifact.name}; {', '.join(r.name for r in able)} would"
     here = [r for r in wanted if r.is_installed()]

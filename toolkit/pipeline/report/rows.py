@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from toolkit.core import Format, Precision
 from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Scenario, Speed, compare
 
 from . import text
@@ -88,7 +89,7 @@ def _row(measurement: Measurement, report: BenchmarkReport, chosen: Recommendati
         throughput=text.rate_interval(measurement.samples_per_s) if ok else text.NONE,
         ratio=ratio,
         speed=speed,
-        parity=_parity(evidence),
+        parity=_parity(measurement, evidence),
         parity_reason=evidence.reason if evidence else "",
         accuracy=text.accuracy(task) if task else text.NONE,
         drop=text.drop(task) if task else text.NONE,
@@ -123,7 +124,9 @@ def _percentile(measurement: Measurement, share: float) -> str:
     return TOO_FEW if value is None else text.duration(value)
 
 
-def _parity(evidence: ParityRow | None) -> str:
+def _parity(measurement: Measurement, evidence: ParityRow | None) -> str:
+    if measurement.setting.artifact == f"{Format.PT2}-{Precision.FP32}":
+        return "reference"
     return evidence.verdict.value if evidence and evidence.verdict else "not verified"
 
 
