@@ -191,13 +191,13 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--engine", action="append", help="only this engine; may be given several times")
     options = parser.parse_args()
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "runtimes"))
-    import nets
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    from tests.runtimes.nets import NETS, make_artifacts
 
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name in ("cnn", "cnn28"):
-            for format, artifact in nets.make_bundle(nets.NETS[name], Path(folder) / name).items():
+            for format, artifact in make_artifacts(NETS[name], Path(folder) / name).items():
                 engines = [runtime.name for runtime in runtimes_for(format) if runtime.name in (options.engine or _RAW)]
                 rows += [measure_overhead(artifact, engine, rounds=options.rounds) for engine in engines]
     for row in rows:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tests.runtimes.contract import random_inputs
 from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Signature, TensorSpec, new_folder, sha256_of
 
 if TYPE_CHECKING:
@@ -78,17 +81,6 @@ class Net:
         return random_inputs(self.signature, batch, seed=seed)
 
 
-def random_inputs(signature: Signature, batch: int, *, seed: int = 0) -> dict[str, np.ndarray]:
-    """Seeded inputs that fit a signature: normal floats, integers from 0 to 19."""
-    rng = np.random.default_rng([seed, batch])
-    arrays = {}
-    for spec in signature.inputs:
-        shape = spec.concrete(batch)
-        floating = np.issubdtype(np.dtype(spec.dtype), np.floating)
-        arrays[spec.name] = (rng.standard_normal(shape) if floating else rng.integers(0, 20, shape)).astype(spec.dtype)
-    return arrays
-
-
 def _signature(inputs: dict[str, tuple[str, tuple[int, ...]]], outputs: dict[str, tuple[int, ...]]) -> Signature:
     return Signature(
         tuple(TensorSpec(name, dtype, ("batch", *tail)) for name, (dtype, tail) in inputs.items()),
@@ -111,18 +103,21 @@ NETS = {
 }
 
 
-def make_bundle(net: Net, folder: Path, formats: tuple[Format, ...] = tuple(Format)) -> dict[Format, Artifact]:
-    """The net with seeded weights as one fp32 artifact a format, in folders below `folder`."""
+def seeded(net: Net) -> nn.Module:
+    """The net with the weights that all its artifacts have."""
     import torch
 
     with torch.random.fork_rng():
         torch.manual_seed(int(hashlib.sha256(net.name.encode()).hexdigest()[:8], 16))
-        module = net.build().eval().requires_grad_(False)
+        module: nn.Module = net.build().eval().requires_grad_(False)
+    return module
+
+
+def make_artifacts(net: Net, folder: Path, formats: tuple[Format, ...] = tuple(Format)) -> dict[Format, Artifact]:
+    """The net as one fp32 artifact a format, in folders below `folder`."""
+    module = seeded(net)
     writers = {Format.PT2: _write_pt2, Format.ONNX: _write_onnx, Format.OPENVINO: _write_openvino, Format.TFLITE: _write_tflite}
-    return {
-        format: make_artifact(net, folder / f"{format}-fp32", format, lambda target, w=writers[format]: w(net, module, target))
-        for format in formats
-    }
+    return {format: make_artifact(net, folder / f"{format}-fp32", format, partial(writers[format], net, module)) for format in formats}
 
 
 def make_artifact(net: Net, path: Path, format: Format, write: Callable[[Path], object]) -> Artifact:
@@ -176,7 +171,7 @@ def _write_openvino(net: Net, module: nn.Module, target: Path) -> None:
 
     onnx = target.with_suffix(".onnx")
     _write_onnx(net, module, onnx)
-    openvino.save_model(openvino.convert_model(onnx), target, compress_to_fp16=False)
+    openvino.save_model(openvino.Core().read_model(onnx), target, compress_to_fp16=False)
     onnx.unlink()
 
 
@@ -187,3 +182,8 @@ def _write_tflite(net: Net, module: nn.Module, target: Path) -> None:
     for batch in BATCH_SIGNATURES:
         converter = converter.signature(f"b{batch}", module, _tensors(net, batch))
     converter.convert().export(str(target))
+
+
+if __name__ == "__main__":
+    for name in sys.argv[2:]:
+        make_artifacts(NETS[name], Path(sys.argv[1]) / name)

@@ -1,0 +1,30 @@
+"""Every installed engine against the contract, on each net and each of its formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tests.runtimes.contract import check_runtime
+from toolkit.core import Artifact, Format
+from toolkit.runtimes import Runtime, all_runtimes
+
+CASES = [(runtime, format) for runtime in all_runtimes() for format in sorted(runtime.formats)]
+
+
+@pytest.mark.parametrize("net", ["cnn", "two", "tokens"])
+@pytest.mark.parametrize(("runtime", "format"), CASES, ids=[f"{runtime.name}-{format}" for runtime, format in CASES])
+def test_contract(
+    runtime: Runtime,
+    format: Format,
+    net: str,
+    bundles: dict[str, dict[Format, Artifact]],
+    references: dict[str, Callable[[dict[str, np.ndarray]], tuple[np.ndarray, ...]]],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    if not runtime.is_installed():
+        pytest.skip(f"{runtime.name} is not installed: the extra [{runtime.extra}] brings it")
+    check_runtime(runtime, bundles[net][format], references[net])
+    assert capfd.readouterr().err == ""  # An engine's chatter is not the user's.

@@ -1,0 +1,108 @@
+"""The parts that only a file with one fixed batch a signature needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.runtimes.contract import random_inputs
+from toolkit.core import Artifact, ArtifactError, EngineError, Format, InputError
+from toolkit.runtimes import SessionOptions, find_runtime, open_session
+from toolkit.runtimes._flatbuffer import check_tflite
+from toolkit.runtimes._tflite import batch_plan
+
+
+@pytest.mark.parametrize(
+    ("batch", "plan"),
+    [(1, (1,)), (2, (1, 1)), (3, (4,)), (4, (4,)), (7, (4, 4)), (16, (4, 4, 4, 4)), (17, (32,)), (33, (32, 1)), (67, (32, 32, 4))],
+)
+def test_plan(batch: int, plan: tuple[int, ...]) -> None:
+    assert batch_plan(batch, (1, 4, 32)) == plan
+
+
+@given(st.integers(1, 500), st.sets(st.integers(1, 64), min_size=1, max_size=5))
+def test_plan_covers_the_batch_and_pads_only_the_last_call(batch: int, sizes: set[int]) -> None:
+    plan = batch_plan(batch, tuple(sorted(sizes)))
+    assert set(plan) <= sizes
+    assert sum(plan[:-1]) < batch <= sum(plan)
+
+
+@pytest.mark.parametrize("net", ["cnn", "two", "tokens"])
+def test_a_file_cut_anywhere_is_seen_before_an_interpreter_reads_it(
+    net: str, bundles: dict[str, dict[Format, Artifact]], tmp_path: Path
+) -> None:
+    content = bundles[net][Format.TFLITE].model_file.read_bytes()
+    file = tmp_path / "model.tflite"
+    file.write_bytes(content)
+    check_tflite(file)
+    for size in range(8, len(content) - 32, len(content) // 60):
+        file.write_bytes(content[:size])
+        with pytest.raises(ArtifactError, match="not whole"):
+            check_tflite(file)
+
+
+def test_tokens_that_int32_cannot_hold_are_refused(bundles: dict[str, dict[Format, Artifact]]) -> None:
+    artifact = bundles["tokens"][Format.TFLITE]
+    with open_session(artifact, engine="litert") as session:
+        ids = random_inputs(artifact.manifest.signature, 1)["ids"]
+        session.run(ids)
+        with pytest.raises(InputError, match="int32"):
+            session.run(ids + 2**40)
+
+
+def test_a_file_with_one_static_batch_keeps_it(bundles: dict[str, dict[Format, Artifact]], tmp_path: Path) -> None:
+    """Keras' converter writes such files: channels last, one signature, names of its own."""
+    tensorflow = pytest.importorskip("tensorflow", reason="the extra [tensorflow] is not installed")
+    file = tmp_path / "model.tflite"
+    weights = np.random.default_rng(0).standard_normal((3, 2)).astype("float32")
+
+    @tensorflow.function(input_signature=[tensorflow.TensorSpec([1, 4, 4, 3], tensorflow.float32, name="pixels")])  # type: ignore[untyped-decorator]
+    def scores(pixels: object) -> object:
+        return tensorflow.matmul(tensorflow.reduce_mean(pixels, [1, 2]), weights)
+
+    converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([scores.get_concrete_function()])
+    file.write_bytes(converter.convert())
+    with find_runtime("litert").open(file, SessionOptions(threads=1)) as session:
+        (spec,) = session.signature.inputs
+        assert spec.shape == (1, 4, 4, 3)
+        x = np.random.default_rng(1).standard_normal(spec.shape).astype("float32")
+        np.testing.assert_allclose(session.run(x)[0], x.mean((1, 2)) @ weights, atol=1e-5)
+
+
+def test_a_manifest_in_channels_first_runs_a_file_in_channels_last(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow", reason="the extra [tensorflow] is not installed")
+    artifact = _channels_last(tmp_path)
+    x = np.random.default_rng(1).standard_normal((3, 3, 4, 5)).astype("float32")
+    with open_session(artifact, engine="litert") as session:
+        np.testing.assert_allclose(session.run(x)["scaled"], x * np.float32(2), atol=1e-6)
+
+
+def test_a_manifest_that_is_not_the_files_is_refused(bundles: dict[str, dict[Format, Artifact]], tmp_path: Path) -> None:
+    cnn, two = bundles["cnn"][Format.TFLITE], bundles["two"][Format.TFLITE]
+    wrong = Artifact(cnn.path, two.manifest)
+    with pytest.raises(EngineError, match="does not fit its signature"):
+        open_session(wrong, engine="litert")
+
+
+def _channels_last(folder: Path) -> Artifact:
+    import tensorflow as tf
+
+    from tests.runtimes.nets import Net, make_artifact
+    from toolkit.core import Signature, TensorSpec
+
+    def write(target: Path) -> None:
+        @tf.function(input_signature=[tf.TensorSpec([1, 4, 5, 3], tf.float32)])  # type: ignore[untyped-decorator]
+        def double(pixels: object) -> object:
+            return tf.multiply(pixels, 2.0)
+
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([double.get_concrete_function()])
+        target.write_bytes(converter.convert())
+
+    signature = Signature(
+        (TensorSpec("image", "float32", ("batch", 3, 4, 5), "NCHW"),), (TensorSpec("scaled", "float32", ("batch", 3, 4, 5), "NCHW"),)
+    )
+    return make_artifact(Net("double", lambda: None, signature), folder / "double", Format.TFLITE, write)
