@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 from packaging.requirements import Requirement
 
-from tests.tiny import tiny_artifact
+from tests.tiny import FEATURES, tiny_artifact, with_parity
 from toolkit.cli import toolkit
 from toolkit.pipeline.support import support_table
 
@@ -67,15 +67,15 @@ def _site_of(distributions: list[str], site: Path) -> None:
 
 
 def test_the_five_lines_run_without_torch(tmp_path: Path) -> None:
-    lines = re.search(r"```python\n(import numpy as np\nimport toolkit\n.*?)```", README, flags=re.DOTALL)
+    lines = re.search(r"```python\n(import toolkit\n.*?)```", README, flags=re.DOTALL)
     assert lines is not None
     site = tmp_path / "site"
     site.mkdir()
     _site_of(["numpy", "click", "rich", "msgspec", "platformdirs", "onnxruntime"], site)
     (site / "toolkit").symlink_to(ROOT / "toolkit")
     bundle = tmp_path / "artifacts" / "cnn"
-    tiny_artifact(bundle)
-    code = f"{lines[1]}\nimport sys\nassert not {{'torch', 'tensorflow', 'onnx', 'openvino'}} & set(sys.modules)\n"
+    with_parity(tiny_artifact(bundle))
+    code = f"import numpy\nimage = numpy.zeros((3, {FEATURES}), numpy.float32)\n{lines[1]}\nassert logits.shape == (3, 10)\nimport sys\nassert not {{'torch', 'tensorflow', 'onnx', 'openvino'}} & set(sys.modules)\n"
     code += "import importlib.util\nassert importlib.util.find_spec('torch') is None\n"
     environment = {**os.environ, "PYTHONPATH": str(site), "TOOLKIT_CACHE": str(tmp_path / "cache")}
     # -S leaves this environment's own packages out: only the links above can be imported.
