@@ -70,7 +70,7 @@ def _onnxruntime(file: Path, x: np.ndarray) -> tuple[Call, Call]:
     binding.bind_input(source, "cpu", 0, np.float32, given.shape, given.ctypes.data)
     binding.bind_output(target, "cpu", 0, np.float32, output.shape, output.ctypes.data)
 
-    def owned() -> np.ndarray:
+    def owned() -> Any:
         given[...] = x
         session.run_with_iobinding(binding)
         return output.copy()
@@ -93,7 +93,7 @@ def _openvino(file: Path, x: np.ndarray) -> tuple[Call, Call]:
     given = x.copy()
     request.set_input_tensor(0, openvino.Tensor(given, shared_memory=True))
 
-    def owned() -> np.ndarray:
+    def owned() -> Any:
         given[...] = x
         return next(iter(request.infer().values()))
 
@@ -105,7 +105,7 @@ def _tflite(interpreter: Any, x: np.ndarray) -> tuple[Call, Call]:
     source, target = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
     interpreter.set_tensor(source, x)
 
-    def owned() -> np.ndarray:
+    def owned() -> Any:
         interpreter.set_tensor(source, x)
         interpreter.invoke()
         return interpreter.get_tensor(target)

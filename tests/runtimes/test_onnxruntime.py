@@ -62,7 +62,7 @@ def test_many_shapes_and_large_tensors_stay_right(tmp_path: Path) -> None:
             np.testing.assert_array_equal(session.run(x)[0], x * 2)
 
 
-def test_weights_in_int8_are_unpacked_once(bundles: object, tmp_path: Path) -> None:
+def test_weights_in_int8_are_unpacked_once(tmp_path: Path) -> None:
     """The optimized graph has no DequantizeLinear left, so that int8 weights cost no time in a call."""
     from toolkit.core import Artifact, Format, Manifest, Precision, Signature, TensorSpec
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,27 +24,45 @@ def _export(module: torch.nn.Module, example: torch.Tensor, file: Path) -> Path:
 
 
 class _Shares(torch.nn.Module):
-    def __init__(self) -> None:
+    def __init__(self, share: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, ...]]) -> None:
         super().__init__()
         self.table: torch.Tensor
         self.register_buffer("table", torch.arange(3.0))
+        self.share = share
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        doubled = x * 2
-        return x.view(-1), self.table, doubled, doubled[:, :1], torch.nn.functional.dropout(x, 0.5, training=False)
+        return self.share(x, self.table)
 
 
-def test_outputs_that_share_memory_are_copied(tmp_path: Path) -> None:
-    file = _export(_Shares().eval(), torch.zeros(2, 3), tmp_path / "model.pt2")
+@pytest.mark.parametrize(
+    "share",
+    [
+        lambda x, table: (x.view(-1),),
+        lambda x, table: (x * 2, torch.nn.functional.dropout(x, 0.5, training=False)),
+        lambda x, table: (x * 2, table),
+        lambda x, table: (table.view(3, 1),),
+        lambda x, table: (x + 1, (x * 2)[:, :1]),
+        lambda x, table: ((y := x * 2), y.view(-1)),
+    ],
+    ids=["view of the input", "the input", "a constant", "view of a constant", "part of a tensor", "view of another output"],
+)
+def test_outputs_that_share_memory_are_copied(
+    share: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, ...]], tmp_path: Path
+) -> None:
+    file = _export(_Shares(share).eval(), torch.zeros(2, 3), tmp_path / "model.pt2")
     with find_runtime("torch").open(file, SessionOptions(threads=1)) as session:
         x = np.ones((2, 3), "float32")
         first = session.run(x)
         kept = [output.copy() for output in first]
         for output in session.run(x * 5):
+            before = [other.copy() for other in first]
             output[...] = -1
-        for output, copy in zip(first, kept, strict=True):
+            for other, copy in zip(first, before, strict=True):
+                np.testing.assert_array_equal(other, copy)
+        for output, copy, again in zip(first, kept, session.run(x), strict=True):
             np.testing.assert_array_equal(output, copy)
-        np.testing.assert_array_equal(session.run(x)[1], [0, 1, 2])
+            np.testing.assert_array_equal(again, copy)
+        assert not any(np.shares_memory(one, two) for index, one in enumerate(first) for two in first[:index])
 
 
 class _Changes(torch.nn.Module):
