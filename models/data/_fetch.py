@@ -33,6 +33,9 @@ def download(url: str, *, limit: int) -> bytes:
     try:
         with opener.open(url, timeout=TIMEOUT_S) as response:
             content: bytes = response.read(limit + 1)
+    except urllib.error.HTTPError as error:
+        error.close()
+        raise DataError(f"cannot download {url}: HTTP status {error.code} {error.reason}") from error
     except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         raise DataError(f"cannot download {url}: {reason}") from error

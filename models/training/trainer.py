@@ -92,8 +92,8 @@ def train(
     with needs("train"):
         import safetensors  # noqa: F401 - missing, it should be told before the first epoch and not after it
         import torch  # noqa: F401
-    samples, test = data.load("train", data_folder), data.load("test", data_folder)
     with reproducible():
+        samples, test = data.load("train", data_folder), data.load("test", data_folder)
         run = _Run(model, data, samples, recipe=recipe, folder=out / "training")
         if resume and run.file.is_file():
             run.resume()

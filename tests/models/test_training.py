@@ -159,6 +159,8 @@ class TestStopping:
 
     def test_kept_weights_are_those_of_the_chosen_epoch(self, few: DataSet, tmp_path: Path) -> None:
         """A rate so high that the second epoch is worse than the first: the kept weights must be the first one's."""
+        import torch
+
         recipe = TrainingRecipe(epochs=6, batch_size=16, learning_rate=0.1)
 
         def standing_after(epochs: int) -> Checkpoint:
@@ -172,6 +174,10 @@ class TestStopping:
         kept = second.group("best")
         assert all(kept[name].equal(value) for name, value in first.group("model").items())
         assert not all(kept[name].equal(value) for name, value in second.group("model").items())
+        stopped = train(find_model("cnn"), few, recipe=replace(recipe, patience=1), out=tmp_path / "stopped")
+        assert (stopped.best.epoch, len(stopped.metrics)) == (1, 2)
+        weights = torch.export.load(stopped.artifact.model_file).state_dict
+        assert all(weights[name].equal(value) for name, value in kept.items())
 
 
 class TestBadInput:
