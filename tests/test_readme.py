@@ -75,8 +75,14 @@ def test_the_five_lines_run_without_torch(tmp_path: Path) -> None:
     (site / "toolkit").symlink_to(ROOT / "toolkit")
     bundle = tmp_path / "artifacts" / "cnn"
     with_parity(tiny_artifact(bundle))
-    code = f"import numpy\nimage = numpy.zeros((3, {FEATURES}), numpy.float32)\n{lines[1]}\nassert logits.shape == (3, 10)\nimport sys\nassert not {{'torch', 'tensorflow', 'onnx', 'openvino'}} & set(sys.modules)\n"
-    code += "import importlib.util\nassert importlib.util.find_spec('torch') is None\n"
+    before = f"import numpy\nimage = numpy.zeros((3, {FEATURES}), numpy.float32)\n"
+    after = """
+import importlib.util, sys
+assert logits.shape == (3, 10)
+assert not {"torch", "tensorflow", "onnx", "openvino"} & set(sys.modules)
+assert importlib.util.find_spec("torch") is None
+"""
+    code = before + lines[1] + after
     environment = {**os.environ, "PYTHONPATH": str(site), "TOOLKIT_CACHE": str(tmp_path / "cache")}
     # -S leaves this environment's own packages out: only the links above can be imported.
     result = subprocess.run([sys.executable, "-S", "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
