@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from toolkit.core import Artifact, DataError, Format, InputError, Precision, Samples, needs, write_file
+from toolkit.core import Artifact, DataError, Format, InputError, Precision, Samples, make_folder, needs, write_file
 from toolkit.models.base import Model, TrainingRecipe
 from toolkit.models.data import DataSet
 from toolkit.models.data._split import stratified
@@ -133,6 +133,7 @@ class _Run:
         assert samples.targets is not None, "a data set is labelled"
         if len(samples) < 20:
             raise DataError(f"'{samples.origin}' is too small to train on", expected="at least 20 samples", got=str(len(samples)))
+        make_folder(folder)  # now, and not when the first epoch is lost
         self.recipe, self.folder = recipe, folder
         self.identity = {"model": model.name, "data": f"{data.name} of {len(samples)} samples", **_words(recipe)}
         held_out = stratified(samples.targets, min(_LARGEST_VALIDATION, len(samples) // 10), seed=recipe.seed)

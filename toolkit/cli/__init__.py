@@ -55,9 +55,8 @@ def toolkit() -> None:
 def main() -> None:
     """Run the command line: 0 well, 1 a target or a check failed, 2 bad input, 130 interrupted."""
     try:
-        toolkit.main(prog_name="toolkit", standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Without its standalone mode click returns the code of an Exit and leaves every error to be told here.
+        code = toolkit.main(prog_name="toolkit", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -74,6 +73,8 @@ def main() -> None:
         if not isinstance(error, ToolkitError):
             raise
         _end(str(error), 2)
+    else:
+        sys.exit(code if isinstance(code, int) else 0)
 
 
 def _end(message: str, code: int) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _SHORT = {"not verified": "unproven", "reference": "–"}
 
 
-@click.command()
+@click.command(short_help="Measure a bundle and say which artifact to ship.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @data_options
 @click.option("--engine", "engines", type=Words(_engines), help="Engines to measure; 'all' for all. Default: those it was verified in.")
@@ -54,7 +54,7 @@ def command(
     toolkit benchmark artifacts/cnn --threads 1,2 --batch 1,32 --html report.html
     toolkit benchmark artifacts/cnn --streams 2 --json report.json
     """
-    from toolkit.core import Bundle, write_file
+    from toolkit.core import Bundle, EngineError, write_file
     from toolkit.core.measurement import Protocol
     from toolkit.pipeline.benchmark import BundleInterrupted, benchmark_bundle
     from toolkit.pipeline.report import write_html
@@ -80,6 +80,9 @@ def command(
             )
         except BundleInterrupted as stop:
             report, interrupted = stop.report, True
+    failed = [m for m in report.measurements if m.setting.engine and not m.ok]
+    if not interrupted and failed and not any(m.ok for m in report.measurements):
+        raise EngineError(f"nothing could be measured: {failed[0].reason}")
     if json_to == "-":
         click.echo(report.to_json().decode())
     else:
@@ -90,7 +93,7 @@ def command(
         write_html(report, html)
     if interrupted:
         raise KeyboardInterrupt
-    if any(m.setting.engine and not m.ok for m in report.measurements):
+    if failed:
         raise click.exceptions.Exit(1)
 
 
@@ -116,7 +119,7 @@ def show(report: BenchmarkReport) -> None:
                 f"[bold]{plain(r.artifact)}[/]" if r.recommended else plain(r.artifact),
                 r.engine,
                 plain(r.latency if single else r.throughput),
-                plain(r.ratio if wide else r.ratio.partition(" ")[0]),
+                plain(r.ratio if wide else r.ratio.partition(" ")[0].removesuffix("×")),
                 styled(r.parity),
                 plain(r.accuracy if wide or r.parity == Verdict.PASSED else _SHORT.get(r.parity, r.parity)),
                 r.size,

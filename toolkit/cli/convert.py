@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._common import Numbers, Words, data_options, evidence_line, json_option, plain, print_json, print_table, progress, size, styled
+from ._common import (
+    Numbers,
+    Words,
+    console,
+    data_options,
+    evidence_line,
+    json_option,
+    plain,
+    print_json,
+    print_table,
+    progress,
+    size,
+    styled,
+)
 
 if TYPE_CHECKING:
     from toolkit.pipeline.convert import Row
@@ -25,7 +38,7 @@ def _precisions() -> list[str]:
     return [p.value for p in Precision]
 
 
-@click.command()
+@click.command(short_help="Convert a model and prove what arrived.")
 @click.argument("source")
 @click.option("--to", "formats", type=Words(_formats), default="onnx,tflite,openvino", show_default=True, help="Target formats.")
 @click.option("--precision", "precisions", type=Words(_precisions), default="fp32,fp16,int8", show_default=True, help="Target precisions.")
@@ -90,12 +103,18 @@ def command(
 
 
 def show(rows: list[Row], folder: Path) -> None:
-    """Print what became of each target."""
+    """Print what became of each target, and which were asked for that their format does not have."""
     cells = []
     for row in rows:
+        if not row.available:
+            continue
         made = row.artifact
-        verdict = styled(made.verdict if made and made.verdict else "failed" if row.available else None)
+        verdict = styled(made.verdict if made and made.verdict else "failed")
         reason = row.reason or (evidence_line(made) if made else "")
         took = "cached" if row.from_cache else f"{row.seconds:.1f} s" if made else "-"
         cells.append([row.target, size(made.size_bytes) if made else "-", took, verdict, plain(reason)])
-    print_table(f"{folder}", ["artifact", "size", "took", "parity", "evidence"], cells, right=["size", "took"])
+    columns = ["artifact", "size", "took", "parity", "evidence"]
+    print_table(f"{folder}", columns, cells, right=["size", "took"], whole=columns[:-1])
+    missing = [row.target for row in rows if not row.available]
+    if missing:
+        console().print(f"not made, because the format has no such precision (toolkit formats): {', '.join(missing)}")

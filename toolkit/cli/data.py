@@ -9,7 +9,7 @@ import click
 from ._common import console, json_option, plain, print_json, print_table
 
 
-@click.command()
+@click.command(short_help="List or fetch the data sets.")
 @click.argument("fetch", required=False, metavar="[NAME]")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
 @json_option

@@ -9,7 +9,7 @@ import click
 from ._common import console, plain
 
 
-@click.command()
+@click.command(short_help="The whole road on built-in data.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("artifacts/demo"), show_default=True, help="Folder of bundles.")
 @click.option("--data", default="digits", show_default=True, help="A data set: toolkit data.")
 @click.option("--html", type=click.Path(path_type=Path), help="Where the page goes. Default: report.html in the bundle.")

@@ -7,7 +7,7 @@ import click
 from ._common import console, json_option, plain, print_json, print_table
 
 
-@click.command()
+@click.command(short_help="Engines, devices and what is missing.")
 @json_option
 def command(json_to: str | None) -> None:
     """Show the engines, devices and instruction sets of this machine, and the command that adds what is missing.

@@ -7,7 +7,7 @@ import click
 from ._common import json_option, plain, print_json, print_table
 
 
-@click.command()
+@click.command(short_help="List the reference models.")
 @json_option
 def command(json_to: str | None) -> None:
     """List the reference models that `toolkit train` knows.

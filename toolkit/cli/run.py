@@ -9,7 +9,7 @@ import click
 from ._common import console, json_option, plain, print_json, print_table
 
 
-@click.command()
+@click.command(short_help="Run a model once on inputs from files.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--input", "inputs", multiple=True, required=True, metavar="[NAME=]FILE", help="A .npy or .npz; repeat for several inputs.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the outputs to this .npz.")

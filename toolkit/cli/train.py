@@ -9,7 +9,7 @@ import click
 from ._common import console, json_option, plain, print_json, progress
 
 
-@click.command()
+@click.command(short_help="Train a reference model.")
 @click.argument("model")
 @click.option("--data", default="digits", show_default=True, help="A data set: toolkit data.")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")

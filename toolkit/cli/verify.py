@@ -15,7 +15,7 @@ def _engines() -> list[str]:
     return [runtime.name for runtime in all_runtimes()]
 
 
-@click.command()
+@click.command(short_help="Prove the artifacts of a bundle again.")
 @click.argument("path", type=click.Path(path_type=Path))
 @data_options
 @click.option(

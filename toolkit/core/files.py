@@ -41,14 +41,23 @@ def storage_errors(target: Path) -> Iterator[None]:
         raise StorageError(f"cannot write '{target}': {error.strerror}", hint=what) from error
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder and its parents where they are missing; raises `StorageError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        # Whatever the code: some systems say "no such file" where a folder cannot be made.
+        raise StorageError(f"cannot create the folder '{folder}': {error.strerror}", hint="choose another folder") from error
+
+
 @contextlib.contextmanager
 def new_folder(target: Path) -> Iterator[Path]:
     """A temporary folder beside `target` that takes its name when the block ends well, and is removed otherwise.
 
     An existing `target` is replaced: its old content stays readable until the new one is complete.
     """
+    make_folder(target.parent)
     with storage_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
             yield work
@@ -67,8 +76,8 @@ def new_folder(target: Path) -> Iterator[Path]:
 def write_file(target: Path, content: bytes | str) -> None:
     """Write a file under a temporary name, then rename it; a killed run leaves the old content."""
     data = content.encode() if isinstance(content, str) else content
+    make_folder(target.parent)
     with storage_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
         work = Path(name)
         try:

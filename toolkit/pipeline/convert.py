@@ -12,7 +12,7 @@ from toolkit.converters.base import Converter, Node, Recipe
 from toolkit.converters.cache import copy
 from toolkit.converters.planner import plan
 from toolkit.converters.task import Obtained, obtain
-from toolkit.core import Artifact, Format, Precision, ToolkitError, Verdict, available_threads, storage_errors
+from toolkit.core import Artifact, Format, Precision, ToolkitError, Verdict, available_threads, make_folder
 from toolkit.runtimes.parity import Limits
 
 from .sources import Split
@@ -68,8 +68,7 @@ def convert(request: Request, *, on_progress: Progress | None = None) -> list[Ro
     """
     report = on_progress or (lambda _target, _event: None)
     log = request.out / "logs"
-    with storage_errors(request.out):
-        log.mkdir(parents=True, exist_ok=True)
+    make_folder(log)
     root = _in_bundle(request.source, request.out)
     with tempfile.TemporaryDirectory(prefix="toolkit-convert-") as work, ThreadPoolExecutor(available_threads()) as pool:
         scheduler = _Scheduler(request, root, Path(work), log, pool)
