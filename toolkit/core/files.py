@@ -47,7 +47,7 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         # Whatever the code: some systems say "no such file" where a folder cannot be made.
-        raise StorageError(f"cannot create the folder '{folder}': {error.strerror}", hint="choose another folder") from error
+        raise StorageError(f"cannot write into '{folder}': {error.strerror}", hint="choose another folder") from error
 
 
 @contextlib.contextmanager
