@@ -107,7 +107,7 @@ def print_json(value: object, json_to: str | None = "-") -> None:
     """Print `value` as JSON to standard output for ``-``, else write it to the file `json_to`."""
     import msgspec
 
-    text = msgspec.json.format(msgspec.json.encode(value), indent=2)
+    text = msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2)
     if json_to in {None, "-"}:
         click.echo(text.decode())
     else:

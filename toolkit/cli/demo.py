@@ -13,8 +13,9 @@ from ._common import console, plain
 @click.option("--out", type=click.Path(path_type=Path), default=Path("artifacts/demo"), show_default=True, help="Folder of bundles.")
 @click.option("--data", default="digits", show_default=True, help="A data set: toolkit data.")
 @click.option("--html", type=click.Path(path_type=Path), help="Where the page goes. Default: report.html in the bundle.")
+@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds of the benchmark.")
 @click.pass_context
-def command(ctx: click.Context, out: Path, data: str, html: Path | None) -> None:
+def command(ctx: click.Context, out: Path, data: str, html: Path | None, rounds: int) -> None:
     """The whole road on built-in data: train, convert, verify, benchmark, and say which artifact to ship.
 
     \b
@@ -45,7 +46,7 @@ def command(ctx: click.Context, out: Path, data: str, html: Path | None) -> None
         failed = True
     page = html or bundle / "report.html"
     console().print(f"\n[bold]3. benchmark[/]  toolkit benchmark {plain(bundle)} --html {plain(page)}")
-    ctx.invoke(benchmark.command, bundle=bundle, html=page)
+    ctx.invoke(benchmark.command, bundle=bundle, rounds=rounds, html=page)
     console().print(f"\nthe same as a page: {plain(page)}")
     console().print(f"in an app: toolkit.load('{plain(bundle)}').run(image)")
     if failed:

@@ -1,0 +1,117 @@
+"""The whole road through the command line, on real engines: train, convert, verify, benchmark, inspect, run, load."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+import toolkit as api
+from toolkit.cli import toolkit
+
+pytestmark = pytest.mark.xdist_group("road")  # one worker makes the bundle, and the others do not make it again
+
+
+def call(*words: str | Path) -> Result:
+    return CliRunner().invoke(toolkit, [str(word) for word in words], catch_exceptions=False)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What ``toolkit demo`` leaves, with one round of its benchmark: a cnn on digits in three formats and four precisions."""
+    out = tmp_path_factory.mktemp("road")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TOOLKIT_CACHE", str(out / "cache"))
+        patch.setenv("COLUMNS", "80")
+        result = call("demo", "--out", out, "--rounds", "1")
+    assert result.exit_code == 0, result.output
+    assert "not made, because the format has no such precision" in result.output
+    assert "Ship " in result.output
+    assert max(map(len, result.output.splitlines())) <= max(80, len(str(out)) + 60)
+    assert (out / "cnn" / "report.html").is_file()
+    return out / "cnn"
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLKIT_CACHE", str(bundle.parent / "cache"))
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def test_ten_artifacts_passed(bundle: Path) -> None:
+    made = {artifact.name: artifact.verdict for artifact in api.Bundle.load(bundle) if artifact.manifest.parent}
+    assert len(made) == 10
+    assert set(made.values()) == {"passed"}
+
+
+def test_each_step_of_the_way_is_compared(bundle: Path) -> None:
+    artifact = api.Artifact.load(bundle / "openvino-int8")
+    references = [report.reference for report in artifact.manifest.evidence]
+    root, parent = artifact.manifest.root, artifact.manifest.parent
+    assert references == [root, parent]
+    assert all(report.batch_sizes == (1, 2, 3, 7, 32) for report in artifact.manifest.evidence)
+
+
+def test_openvino_fp32_is_fp32_and_bf16_says_so(bundle: Path) -> None:
+    (exact, *_), (coarse, *_) = (api.Artifact.load(bundle / name).manifest.evidence for name in ("openvino-fp32", "openvino-bf16"))
+    assert exact.execution_precision == "fp32"
+    assert max(output.max_abs for output in exact.outputs) < 1e-4
+    assert coarse.execution_precision == "bf16"
+
+
+def test_the_second_time_all_comes_out_of_the_cache(bundle: Path, tmp_path: Path) -> None:
+    words = ("convert", bundle, "--precision", "fp32,int8", "--out", tmp_path, "--json", "-")
+    rows = json.loads(call(*words).output)
+    assert [row["from_cache"] for row in rows] == [True] * 6
+    assert (tmp_path / "cnn" / "onnx-int8" / "model.onnx").is_file()
+
+
+def test_verify_says_which_engine(bundle: Path) -> None:
+    result = call("verify", bundle / "onnx-fp32", "--engine", "onnxruntime,openvino", "--evaluation", "50")
+    assert result.exit_code == 0, result.output
+    assert "onnxruntime, openvino" in result.output
+
+
+def test_benchmark_recommends_and_draws(bundle: Path, tmp_path: Path) -> None:
+    page, report = tmp_path / "r.html", tmp_path / "r.json"
+    words = ("--engine", "onnxruntime,litert", "--threads", "1", "--rounds", "1", "--seconds", "0.02")
+    result = call("benchmark", bundle, *words, "--streams", "1", "--html", page, "--json", report)
+    assert result.exit_code == 0, result.output
+    assert "Ship " in result.output
+    assert "single-stream, 1 thread, batch 1" in result.output
+    assert "offline" in result.output
+    assert max(map(len, result.output.splitlines())) <= 80
+    assert "<svg" in page.read_text()
+    assert len(json.loads(report.read_text())["measurements"]) >= 6
+
+
+def test_inspect_counts_quantized_operators(bundle: Path) -> None:
+    result = call("inspect", bundle / "onnx-int8")
+    assert result.exit_code == 0
+    assert "image:float32[batch,1,8,8]" in result.output
+    assert "of them 0 quantized" not in result.output
+    assert "calibrated on: 512 samples of digits/train" in result.output
+    bare = call("inspect", bundle / "tflite-fp32" / "model.tflite", "--json")
+    assert json.loads(bare.output)["operators"]["quantized"] == 0
+
+
+def test_run_and_load_agree(bundle: Path, tmp_path: Path) -> None:
+    image = np.random.default_rng(0).random((3, 1, 8, 8), dtype=np.float32)
+    np.save(tmp_path / "x.npy", image)
+    result = call("run", bundle / "onnx-fp32", "--input", tmp_path / "x.npy", "--output", tmp_path / "y.npz")
+    assert result.exit_code == 0, result.output
+    with api.load(bundle) as fastest, api.load(bundle / "openvino-fp32" / "model.xml") as bare:
+        logits = np.load(tmp_path / "y.npz")["logits"]
+        np.testing.assert_allclose(bare.run(image)[0], logits, atol=1e-4)
+        assert (fastest.run(image)["logits"].argmax(axis=1) == logits.argmax(axis=1)).mean() >= 2 / 3
+
+
+@pytest.mark.parametrize("command", ["models", "data", "formats", "doctor"])
+def test_the_small_commands_print_tables_and_json(command: str) -> None:
+    result = call(command)
+    assert result.exit_code == 0
+    assert max(map(len, result.output.splitlines())) <= 80
+    assert json.loads(call(command, "--json").output)
