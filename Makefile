@@ -35,7 +35,8 @@ test: $(STAMP) ## the tests, in parallel and in random order, with coverage
 bench: $(STAMP) ## the budgets, measured: docs/benchmarks.md
 	$(BIN)/python tests/bench/report.py --out docs/benchmarks.md
 
-train-all: $(STAMP) ## the full recipes on Fashion-MNIST
+train-all: $(STAMP) ## the full recipes
+	$(BIN)/toolkit train cnn --out artifacts/digits
 	$(BIN)/toolkit train cnn --data fashion-mnist --out artifacts/fashion-mnist
 	$(BIN)/toolkit train resnet --data fashion-mnist --out artifacts/fashion-mnist --resume
 
