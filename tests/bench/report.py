@@ -194,8 +194,8 @@ def markdown(rows: Sequence[Row], before: float) -> str:
         "",
         "Made by `make bench`; never edited by hand. Raw values: [benchmarks.json](benchmarks.json).",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {machine.cpu}, {machine.threads} threads, {', '.join(machine.instruction_sets)}, Python {machine.python}; "
-        f"load average {before:.1f} before, {load_average():.1f} after. "
+        f"{datetime.now(UTC):%Y-%m-%d}, {machine.cpu}, {machine.threads} threads, {', '.join(machine.instruction_sets)}; "
+        f"Python {machine.python}; load average {before:.1f} before, {load_average():.1f} after. "
         + ", ".join(f"{name} {version}" for name, version in machine.versions.items())
         + ".",
         "",

@@ -1,0 +1,208 @@
+"""Bad input: one clear line, exit code 2, nothing half-written; Ctrl-C leaves only what is whole."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.tiny import tiny_artifact, with_parity
+from toolkit.core import MANIFEST, Bundle
+
+
+def run(*words: str | Path, folder: Path, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "toolkit", *map(str, words)]
+    environment = {**os.environ, "TOOLKIT_CACHE": str(folder / "cache")}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def refused(result: subprocess.CompletedProcess[str], *parts: str) -> None:
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    assert result.returncode == 2, result.stderr
+    assert len(lines) == 1, result.stderr
+    assert lines[0].startswith("error: ")
+    for part in parts:
+        assert part in lines[0]
+
+
+@pytest.fixture
+def net(tmp_path: Path) -> Path:
+    """A bundle with one artifact that passed, and good and bad inputs beside it."""
+    with_parity(tiny_artifact(tmp_path / "net"))
+    np.save(tmp_path / "x.npy", np.zeros((3, 64), np.float32))
+    np.save(tmp_path / "double.npy", np.zeros((3, 64)))
+    np.save(tmp_path / "wide.npy", np.zeros((3, 65), np.float32))
+    np.savez(tmp_path / "empty.npz", x=np.zeros((0, 64), np.float32))
+    np.savez(tmp_path / "wide.npz", x=np.zeros((9, 65), np.float32))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["convert", "nothing.onnx"], ["no model file", "expected an existing file"]),
+        (["convert", "nothing"], ["unknown model 'nothing'", "cnn"]),
+        (["convert", "cnn"], ["not trained yet", "toolkit train cnn"]),
+        (["convert", "net", "--to", "onxx"], ["unknown format 'onxx'", "did you mean 'onnx'"]),
+        (["convert", "net", "--precision", "int9"], ["unknown precision 'int9'", "did you mean 'int8'"]),
+        (["convert", "net"], ["no data are known", "--data"]),
+        (["convert", "net", "--data", "digitz"], ["unknown data set", "did you mean 'digits'"]),
+        (["convert", "net", "--data", "empty.npz"], ["are empty"]),
+        (["convert", "net", "--data", "wide.npz"], ["expected x:float32[batch,64]", "float32[9,65]"]),
+        (["convert", "weights.pt"], ["holds weights, not a model", "--weights weights.pt"]),
+        (["train", "cnm"], ["unknown model 'cnm'", "did you mean 'cnn'"]),
+        (["run", "net", "--input", "nothing.npy"], ["no samples at"]),
+        (["run", "net", "--input", "y=x.npy"], ["wrong input names", "expected x", "got y"]),
+        (["run", "net", "--input", "double.npy"], ["wrong dtype", "expected float32", "got float64"]),
+        (["run", "net", "--input", "wide.npy"], ["wrong shape", "expected [batch, 64]", "got [3, 65]"]),
+        (["run", "net", "--input", "x.npy", "--device", "gpu"], ["no device 'gpu'", "cpu"]),
+        (["run", "net", "--input", "x.npy", "--device", "tpu"], ["unknown device 'tpu'"]),
+        (["run", "net/onnx-fp32", "--input", "x.npy", "--engine", "onnx"], ["unknown engine 'onnx'", "did you mean 'onnxruntime'"]),
+        (["inspect", "net"], ["is no artifact"]),
+        (["verify", "nothing"], ["no such folder"]),
+        (["benchmark", "net"], ["no data are known", "--data"]),
+    ],
+)
+def test_one_clear_line(net: Path, words: list[str], parts: list[str]) -> None:
+    before = sorted(path.name for path in net.iterdir())
+    # An `.onnx` bundle of a trained model is a source too: its manifest must not name a root.
+    manifest = net / "net" / "onnx-fp32" / MANIFEST
+    manifest.write_text(manifest.read_text().replace('"root": "trained"', '"root": ""'))
+    refused(run(*words, folder=net), *parts)
+    assert [name for name in sorted(path.name for path in net.iterdir()) if name != "cache"] == before
+
+
+def test_click_tells_a_wrong_command_with_the_nearest(tmp_path: Path) -> None:
+    result = run("convrt", folder=tmp_path)
+    assert result.returncode == 2
+    assert "Did you mean 'convert'?" in result.stderr
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".pt2"])
+@pytest.mark.parametrize("content", [b"", b"no model at all"])
+def test_a_file_that_is_no_model(tmp_path: Path, suffix: str, content: bytes) -> None:
+    (tmp_path / f"bad{suffix}").write_bytes(content)
+    refused(run("convert", f"bad{suffix}", "--data", "digits", folder=tmp_path), f"bad{suffix}")
+    assert not (tmp_path / "artifacts").exists()
+
+
+def test_a_truncated_model(net: Path) -> None:
+    content = (net / "net" / "onnx-fp32" / "model.onnx").read_bytes()
+    (net / "cut.onnx").write_bytes(content[: len(content) // 2])
+    refused(run("run", "cut.onnx", "--input", "x.npy", folder=net), "cut.onnx")
+
+
+def test_a_changed_file(net: Path) -> None:
+    model = net / "net" / "onnx-fp32" / "model.onnx"
+    model.write_bytes(model.read_bytes()[:-1] + b"?")
+    refused(run("inspect", "net/onnx-fp32", folder=net), "not the file its manifest describes", "expected SHA-256")
+
+
+def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.system, (f"touch {tmp_path / 'sprung'}",)
+
+    (tmp_path / "w.pt").write_bytes(pickle.dumps(Trap()))
+    refused(run("convert", "cnn", "--weights", "w.pt", "--data", "digits", folder=tmp_path), "w.pt")
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_weights_that_are_not_finite(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    from toolkit.models import find_model
+
+    state = find_model("cnn").build((1, 8, 8), 10).state_dict()
+    name = next(iter(state))
+    state[name].view(-1)[0] = float("nan")
+    save_file(state, tmp_path / "w.safetensors")
+    refused(run("convert", "cnn", "--weights", "w.safetensors", "--data", "digits", folder=tmp_path), "NaN", name)
+
+
+def test_a_folder_that_cannot_be_written(net: Path) -> None:
+    (net / "file").write_text("")
+    refused(run("train", "cnn", "--epochs", "1", "--out", "file/deeper", folder=net), "cannot write")
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    def small_files() -> None:
+        # The signal would end the process: ignored, a write beyond the limit fails as on a full disk.
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    run("data", "digits", folder=tmp_path)
+    refused(run("train", "cnn", "--epochs", "1", "--out", "out", folder=tmp_path, preexec_fn=small_files), "cannot write")
+    assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
+
+
+def test_ctrl_c_leaves_only_what_is_whole_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    environment = {**os.environ, "TOOLKIT_CACHE": str(tmp_path / "cache")}
+    assert run("train", "cnn", "--epochs", "1", folder=tmp_path).returncode == 0
+    words = ["convert", "artifacts/cnn", "--to", "onnx", "--precision", "fp32,int8", "--evaluation", "200", "--max-drop", "50"]
+    child = subprocess.Popen(
+        [sys.executable, "-m", "toolkit", *words], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    time.sleep(2.0)
+    os.killpg(child.pid, signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 130, errors
+    assert "Traceback" not in errors
+    assert "interrupted" in errors
+    for folder in (tmp_path / "artifacts" / "cnn").iterdir():
+        assert folder.name in {"logs", "training"} or (folder / MANIFEST).is_file(), folder
+    again = run(*words, folder=tmp_path)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert {a.name for a in Bundle.load(tmp_path / "artifacts" / "cnn")} == {"pt2-fp32", "onnx-fp32", "onnx-int8"}
+
+
+def test_one_target_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
+    assert run("train", "cnn", "--epochs", "1", folder=tmp_path).returncode == 0
+    # No drop at all can be shown on fifty samples, so int8 does not pass; fp32 does.
+    words = ("--to", "onnx", "--precision", "fp32,int8", "--evaluation", "50", "--max-drop", "0")
+    result = run("convert", "artifacts/cnn", *words, folder=tmp_path)
+    assert result.returncode == 1
+    assert "undecided" in result.stdout or "failed" in result.stdout
+    assert "passed" in result.stdout
+    slow = run("convert", "artifacts/cnn", "--to", "tflite", "--precision", "fp32", "--timeout", "1.0", folder=tmp_path)
+    assert slow.returncode == 1
+    assert "took longer than 1 s and was stopped" in " ".join(slow.stdout.split())
+
+
+def test_a_closed_pipe_is_no_error(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m toolkit models | head -1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "command", ["benchmark", "convert", "data", "demo", "doctor", "formats", "inspect", "models", "run", "train", "verify"]
+)
+def test_every_command_has_help_with_an_example_in_80_columns(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from click.testing import CliRunner
+
+    from toolkit.cli import toolkit
+
+    monkeypatch.setenv("COLUMNS", "80")
+    result = CliRunner().invoke(toolkit, [command, "--help"], terminal_width=80)
+    assert result.exit_code == 0
+    assert f"\n  toolkit {command}" in result.output
+
+
+def test_completion_knows_commands_and_the_last_word_of_a_list(tmp_path: Path) -> None:
+    def complete(line: str) -> list[str]:
+        words = line.split(" ")
+        environment = {**os.environ, "_TOOLKIT_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+        script = Path(sys.executable).with_name("toolkit")
+        return subprocess.run([script], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path).stdout.split()
+
+    assert "plain,convert" in complete("toolkit conv")
+    assert "plain,fp32,int8-weights" in complete("toolkit convert x --precision fp32,int8-w")
