@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 EXTRAS = (
-    "torch", "safetensors", "sklearn", "scipy", "onnx", "onnxscript", "nncf", "litert_torch", "ai_edge_quantizer", "openvino", "ai_edge_litert",
-    "tensorflow", "jinja2", "matplotlib",
+    "torch", "safetensors", "sklearn", "scipy", "onnx", "onnxscript", "nncf", "litert_torch", "ai_edge_quantizer",
+    "openvino", "ai_edge_litert", "tensorflow", "jinja2", "matplotlib",
 )  # fmt: skip
 
 WALK = f"""
@@ -42,6 +42,7 @@ def test_importing_the_package_loads_no_library() -> None:
 def test_help_loads_no_array_library() -> None:
     code = (
         "import sys\nfrom click.testing import CliRunner\nfrom toolkit.cli import toolkit\n"
-        "assert CliRunner().invoke(toolkit, ['--help']).exit_code == 0\nprint(sorted({'numpy', 'rich', 'msgspec', 'torch'} & set(sys.modules)))"
+        "assert CliRunner().invoke(toolkit, ['--help']).exit_code == 0\n"
+        "print(sorted({'numpy', 'rich', 'msgspec', 'torch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
