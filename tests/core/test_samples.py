@@ -61,11 +61,28 @@ def test_a_pickle_is_refused(tmp_path: Path) -> None:
         (np.zeros((3, 5), np.float32), r"expected image:float32\[batch,2\], got float32\[3,5\]"),
         (np.zeros((3, 2)), "got float64"),
         (np.full((3, 2), np.nan, np.float32), "NaN or infinity"),
+        (np.float32(3), r"got float32\[\]"),
     ],
 )
 def test_what_does_not_fit(array: np.ndarray, message: str) -> None:
     with pytest.raises(DataError, match=message):
         Samples({"image": array}, origin="x").fit(SIGNATURE)
+
+
+def test_a_damaged_member_is_one_line(tmp_path: Path) -> None:
+    np.savez_compressed(tmp_path / "x.npz", image=np.random.default_rng(0).random((50, 2), dtype=np.float32))
+    content = bytearray((tmp_path / "x.npz").read_bytes())
+    content[200:260] = b"\xff" * 60
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(DataError, match="cannot be read") as caught:
+        Samples.load(tmp_path / "x.npz")
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def test_labels_that_are_no_label_a_row() -> None:
+    for targets in (np.arange(3), np.array(1)):
+        with pytest.raises(DataError, match="'targets': "):
+            Samples(some().inputs, targets).fit(SIGNATURE)
 
 
 def test_wrong_names_and_lengths() -> None:

@@ -99,7 +99,9 @@ def progress() -> Iterator[Progress]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console(error=True), transient=True) as display:
+    out = console(error=True)
+    # Where it is no terminal, even a display that draws nothing would leave an empty line before an error.
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as display:
         yield display
 
 

@@ -25,7 +25,10 @@ def command(fetch: str | None, data_dir: Path | None, json_to: str | None) -> No
     if fetch:
         data = find_data(fetch)
         train, test = data.load("train", data_dir), data.load("test", data_dir)
-        console().print(f"{data.name}: {len(train)} training and {len(test)} test samples, every file's SHA-256 as expected")
+        if json_to:
+            print_json({"name": data.name, "train": len(train), "test": len(test)}, json_to)
+        if json_to != "-":
+            console().print(f"{data.name}: {len(train)} training and {len(test)} test samples, every file's SHA-256 as expected")
         return
     sets = [
         {"name": d.name, "here": d.is_here(data_dir), "input": list(d.input_shape), "labels": list(d.labels), "summary": d.summary}
@@ -35,7 +38,7 @@ def command(fetch: str | None, data_dir: Path | None, json_to: str | None) -> No
         print_json(sets, json_to)
     if json_to != "-":
         rows = [
-            [d.name, "here" if d.is_here() else "-", "x".join(map(str, d.input_shape)), str(len(d.labels)), plain(d.summary)]
+            [d.name, "here" if d.is_here(data_dir) else "-", "x".join(map(str, d.input_shape)), str(len(d.labels)), plain(d.summary)]
             for d in all_data()
         ]
         print_table("Data sets", ["data", "on disk", "input", "labels", "what it is"], rows, right=["labels"])

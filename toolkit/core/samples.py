@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -68,12 +67,12 @@ class Samples:
             inputs = {next(iter(specs)): next(iter(inputs.values()))}
         if set(inputs) != set(specs):
             raise DataError(f"samples '{self.origin}' have the wrong inputs", expected=", ".join(specs), got=", ".join(inputs) or "none")
-        if len({len(array) for array in inputs.values()}) > 1:
-            raise DataError(
-                f"samples '{self.origin}'", expected="as many rows in every input", got=str({n: len(a) for n, a in inputs.items()})
-            )
         for name, array in inputs.items():
             _check_rows(specs[name], array, self.origin)
+        columns = inputs if self.targets is None else {**inputs, _TARGETS: self.targets}
+        counts = {name: array.shape[0] if array.ndim else 0 for name, array in columns.items()}
+        if len(set(counts.values())) > 1:
+            raise DataError(f"samples '{self.origin}'", expected="as many rows in every input", got=str(counts))
         return Samples(inputs, self.targets, self.origin)
 
     def save(self, path: Path) -> None:
@@ -89,14 +88,15 @@ class Samples:
             with path.open("rb") as stream:
                 content = np.load(stream, allow_pickle=False)
                 arrays = {"": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-            raise DataError(f"'{path}' cannot be read as NumPy arrays: {error}", expected="a .npz or .npy file without pickles") from error
+        except Exception as error:  # A damaged header or member can raise anything: SyntaxError, TokenError, zlib.error, MemoryError.
+            text = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            raise DataError(f"'{path}' cannot be read as NumPy arrays: {text}", expected="a .npz or .npy file without pickles") from error
         targets = arrays.pop(_TARGETS, None)
         return cls(arrays, targets, path.name)
 
 
 def _check_rows(spec: TensorSpec, array: np.ndarray, origin: str) -> None:
-    if len(array) == 0:
+    if array.ndim and len(array) == 0:
         raise DataError(f"samples '{origin}' are empty", expected=f"rows for {spec}", got="0 rows", hint="give at least one sample")
     fits = array.ndim == len(spec.shape) and all(
         isinstance(want, str) or want == have for want, have in zip(spec.shape[1:], array.shape[1:], strict=True)
