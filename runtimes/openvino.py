@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import ArtifactError, Format, Precision, Signature, TensorSpec, needs
+from toolkit.core import ArtifactError, Format, Precision, Signature, TensorSpec
 
 from ._quiet import quiet
 from .base import Actual, OpenRequest, Runtime, Session
@@ -30,8 +30,9 @@ class OpenVino(Runtime):
 
     @cached_property
     def _core(self) -> Any:
-        with needs(self.extra):
-            import openvino
+        self.import_engine()
+        import openvino
+
         return openvino.Core()
 
     def devices(self) -> tuple[str, ...]:

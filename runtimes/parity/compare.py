@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,19 +12,23 @@ from toolkit.core import TensorError
 
 ATOL = 1e-4
 RTOL = 1e-3
+# Evidence is stored as JSON, which has no infinity: written as null, it would make the manifest unreadable.
+_HUGE = sys.float_info.max
+_TINY = sys.float_info.min
 
 
 def compare(output: str, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> TensorError:
     """Compare one output over several (reference, candidate) pairs of equal shape.
 
     Within tolerance means ``|c - r| <= 1e-4 + 1e-3 |r|`` everywhere. Top-1 agreement is given where the output is ``[N, C]``
-    with at least two columns. Values that are not finite in the candidate make ``finite`` False, whatever the reference has.
+    with at least two columns. Values that are not finite in the candidate make ``finite`` False, whatever the reference has; the
+    errors are then the largest float.
     """
     reference = np.concatenate([np.asarray(r, dtype=np.float64).ravel() for r, _ in pairs])
     candidate = np.concatenate([np.asarray(c, dtype=np.float64).ravel() for _, c in pairs])
     finite = bool(np.isfinite(candidate).all() and np.isfinite(reference).all())
     if not finite:
-        return TensorError(output, math.inf, math.inf, None, 0.0, None, within_tolerance=False, finite=False)
+        return TensorError(output, _HUGE, _HUGE, None, 0.0, None, within_tolerance=False, finite=False)
     error = np.abs(candidate - reference)
     scale = np.abs(reference)
     signal, noise = float(np.sum(reference**2)), float(np.sum(error**2))
@@ -32,7 +37,7 @@ def compare(output: str, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Tens
         output=output,
         max_abs=float(error.max(initial=0.0)),
         max_rel=float(np.max(error / np.maximum(scale, 1e-6), initial=0.0)),
-        sqnr_db=None if noise == 0.0 else 10 * math.log10(signal / noise) if signal else -math.inf,
+        sqnr_db=None if noise == 0.0 else 10 * (math.log10(max(signal, _TINY)) - math.log10(noise)),
         cosine=float(reference @ candidate) / norms if norms else float(noise == 0.0),
         top1_agreement=top1_agreement(pairs),
         within_tolerance=bool(np.all(error <= ATOL + RTOL * scale)),

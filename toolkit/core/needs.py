@@ -6,7 +6,9 @@ import contextlib
 import importlib.metadata
 import importlib.util
 import os
+import sys
 from collections.abc import Iterator
+from types import ModuleType
 
 from .errors import MissingDependencyError
 
@@ -29,11 +31,15 @@ def needs(extra: str) -> Iterator[None]:
 
 
 def without_telemetry() -> None:
-    """Call before the first import of onnxruntime: from 1.31 on it reports to its maker as soon as it is imported.
+    """Call before the first import of an engine: onnxruntime, from 1.31 on, and OpenVINO report to their makers when they are imported.
 
-    ``ORT_DISABLE_TELEMETRY`` is its documented switch; a user who set it himself is left alone.
+    ``ORT_DISABLE_TELEMETRY`` is onnxruntime's documented switch; a user who set it himself is left alone. OpenVINO has none for
+    a process: without its reporting package it uses a stub. What reports is a forked process, which can outlive ours for ever.
     """
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
+    for name in ("openvino_telemetry", "openvino_telemetry.backend"):
+        modules.setdefault(name, None)  # None is how the import system marks a module that is not there.
 
 
 def has_module(name: str) -> bool:
