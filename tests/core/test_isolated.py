@@ -7,12 +7,13 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from toolkit.core import ArtifactError, InputError, ProcessError, UnknownNameError, run_isolated
+from toolkit.core import ArtifactError, InputError, ProcessError, UnknownNameError, run_isolated, stop_isolated
 
 HERE = {"PYTHONPATH": str(Path(__file__).parent)}
 
@@ -131,3 +132,16 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_children_of_other_threads_are_stopped_and_the_next_ones_run() -> None:
+    start = time.monotonic()
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(run_isolated, "test_isolated:sleep", 60, environment=HERE)
+        while not call.done():
+            stop_isolated()
+            time.sleep(0.02)
+    with pytest.raises(ProcessError, match="SIGKILL"):
+        call.result()
+    assert time.monotonic() - start < 30
+    assert run_isolated("test_isolated:double", {"x": 2}, environment=HERE)["twice"] == 4

@@ -21,7 +21,7 @@ from .errors import (
 from .evidence import ParityReport, TaskMetric, TensorError, Verdict
 from .files import cache_home, make_folder, new_folder, sha256_of, storage_errors, write_file
 from .formats import Format, Precision
-from .isolated import run_isolated
+from .isolated import run_isolated, stop_isolated
 from .machine import Machine, available_threads, load_average, this_machine
 from .needs import has_module, install_command, needs, version_of, without_telemetry
 from .samples import Samples
@@ -77,6 +77,7 @@ __all__ = [
     "paired_difference",
     "run_isolated",
     "sha256_of",
+    "stop_isolated",
     "storage_errors",
     "this_machine",
     "version_of",

@@ -23,6 +23,8 @@ import msgspec
 from . import errors
 from .errors import ProcessError, ToolkitError
 
+_running: set[subprocess.Popen[bytes]] = set()
+
 
 def run_isolated(
     task: str, payload: object, *, timeout_s: float = 600.0, log: Path | None = None, environment: Mapping[str, str] | None = None
@@ -53,6 +55,7 @@ def run_isolated(
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
             )
+            _running.add(child)
             # A timer instead of wait(timeout), which polls: a measuring child must have the processor to itself.
             timer = threading.Timer(timeout_s, child.kill)
             timer.start()
@@ -63,6 +66,7 @@ def run_isolated(
                 if not timer.is_alive():
                     raise ProcessError(f"{_short(task)} took longer than {timeout_s:g} s and was stopped")
             finally:
+                _running.discard(child)
                 timer.cancel()
                 child.kill()
                 child.wait()
@@ -77,6 +81,15 @@ def run_isolated(
     if "error" in answer:
         raise _rebuilt(answer["error"], answer["message"])
     return answer["value"]
+
+
+def stop_isolated() -> None:
+    """Kill every child that runs now, whichever thread waits for it: those calls raise `ProcessError`.
+
+    For Ctrl-C, which Python raises in the main thread only.
+    """
+    for child in tuple(_running):
+        child.kill()
 
 
 def _send(stream: Any, request: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from toolkit.converters.base import Converter, Node, Recipe
 from toolkit.converters.cache import copy
 from toolkit.converters.planner import plan
 from toolkit.converters.task import Obtained, obtain
-from toolkit.core import Artifact, Format, Precision, ToolkitError, Verdict, available_threads, make_folder
+from toolkit.core import Artifact, Format, Precision, ToolkitError, Verdict, available_threads, make_folder, stop_isolated
 from toolkit.runtimes.parity import Limits
 
 from .sources import Split
@@ -111,6 +112,10 @@ class _Scheduler:
             return [self._row(target, paths[target]) for target in self._request.targets]
         except BaseException:
             self._pool.shutdown(wait=False, cancel_futures=True)
+            # Again and again: a step that had not started its process yet starts it now.
+            while any(step.running() for step in self._steps.values()):
+                stop_isolated()
+                time.sleep(0.02)
             raise
 
     def known(self) -> dict[str, Artifact]:
