@@ -254,8 +254,7 @@ class Runtime(ABC):
         """Open the model; any exception becomes an `EngineError`."""
 
     def _resolve(self, device: str) -> str:
-        if device not in DEVICES:
-            raise UnknownNameError("device", device, DEVICES)
+        check_device(device)
         here = self.devices()
         if device == "auto":
             return here[0]
@@ -264,6 +263,12 @@ class Runtime(ABC):
                 f"engine '{self.name}' has no device '{device}' here", expected=f"one of {', '.join(here)}", hint="run: toolkit doctor"
             )
         return device
+
+
+def check_device(name: str) -> None:
+    """Raise `UnknownNameError` unless `name` is one of `DEVICES`; whether such a device is here, an engine says."""
+    if name not in DEVICES:
+        raise UnknownNameError("device", name, DEVICES)
 
 
 def _closed_error() -> EngineError:

@@ -62,10 +62,11 @@ def main() -> None:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.exceptions.Abort):
         _end("interrupted; what was complete is kept, run the same command again to go on", 130)
-    except BrokenPipeError:
-        # The reader of a pipe such as `toolkit models | head` has enough: Python must not complain again at exit.
+    except OSError as error:
+        # Such as a full disk behind standard output: what stays in Python's buffer would be tried again at exit. A pipe that its
+        # reader closed does not arrive here: click and rich then end the process without a word.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+        _end(": ".join(str(part) for part in (error.strerror or error, error.filename) if part), 2)
     except Exception as error:
         # Imported only now: the types bring NumPy, which alone would take `toolkit --help` beyond its 150 ms.
         from toolkit.core import ToolkitError

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ._common import Words, data_options, evidence_line, json_option, plain, print_json, print_table, progress, styled
+
+if TYPE_CHECKING:
+    from toolkit.core import Artifact
 
 
 def _engines() -> list[str]:
@@ -46,7 +51,7 @@ def command(
     """
     from toolkit.core import MANIFEST, Artifact, Bundle, ToolkitError, Verdict
     from toolkit.pipeline.sources import current, split_samples, trained
-    from toolkit.pipeline.verify import Verifier, engines_for, verify_all
+    from toolkit.pipeline.verify import Verifier, verify_all
     from toolkit.runtimes.parity import Limits
 
     single = (path / MANIFEST).is_file()
@@ -56,12 +61,14 @@ def command(
     samples = split_samples(root, data, folder=data_dir, evaluation=evaluation).evaluation
     known = {a.manifest.content_sha256: a for a in bundle}
     verifier = Verifier(root, samples, Limits(max_drop), device, known=known)
-    names = {artifact.name: engines_for(artifact, engines) for artifact in chosen}
+    names, skipped = _able(chosen, engines)
+    chosen = [artifact for artifact in chosen if artifact.name in names]
     with progress() as display:
         bar = display.add_task("verifying", total=len(chosen))
         results = verify_all(verifier, chosen, engines=names, on_done=lambda name: display.update(bar, advance=1, description=name))
     if json_to:
-        print_json({name: str(r) if isinstance(r, ToolkitError) else r.manifest.evidence for name, r in results.items()}, json_to)
+        found = {name: str(r) if isinstance(r, ToolkitError) else r.manifest.evidence for name, r in results.items()}
+        print_json(found | skipped, json_to)
     if json_to != "-":
         rows = []
         for name, result in results.items():
@@ -70,6 +77,30 @@ def command(
             else:
                 used = ", ".join(dict.fromkeys(r.engine for r in result.manifest.evidence))
                 rows.append([name, used, styled(result.verdict), plain(evidence_line(result))])
+        rows += [[name, "-", "-", plain(reason)] for name, reason in skipped.items()]
         print_table(f"{bundle.path}: {len(samples)} samples of {samples.origin}", ["artifact", "engine", "parity", "evidence"], rows)
     if any(isinstance(r, ToolkitError) or r.verdict is not Verdict.PASSED for r in results.values()):
         raise click.exceptions.Exit(1)
+
+
+def _able(artifacts: Sequence[Artifact], engines: tuple[str, ...] | None) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """The engines for each artifact that one of them runs, and the reason for each that none runs; an error when none is left."""
+    from toolkit.core import InputError
+    from toolkit.pipeline.verify import engines_for
+    from toolkit.runtimes import find_runtime
+
+    for word in engines or ():
+        if word != "all":
+            find_runtime(word)
+    names: dict[str, tuple[str, ...]] = {}
+    skipped: dict[str, str] = {}
+    for artifact in artifacts:
+        try:
+            names[artifact.name] = engines_for(artifact, engines)
+        except InputError as error:
+            if len(artifacts) == 1:
+                raise
+            skipped[artifact.name] = str(error)
+    if artifacts and not names:
+        raise InputError("nothing to verify", got="; ".join(skipped.values()))
+    return names, skipped

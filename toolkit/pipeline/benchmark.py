@@ -16,7 +16,6 @@ from toolkit.core import (
     ParityReport,
     Samples,
     ToolkitError,
-    UnknownNameError,
     Verdict,
     available_threads,
     install_command,
@@ -26,7 +25,7 @@ from toolkit.core import (
 )
 from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Scenario, Setting
 from toolkit.runtimes import all_runtimes, find_runtime, runtimes_for
-from toolkit.runtimes.base import DEVICES, Runtime
+from toolkit.runtimes.base import Runtime, check_device
 from toolkit.runtimes.benchmark import BenchmarkInterrupted, Progress, run_benchmark
 
 BENCHMARK = "benchmark.json"
@@ -74,8 +73,7 @@ def plan_settings(
         UnknownNameError: no engine or device has such a name.
         InputError: a number below 1.
     """
-    if device not in DEVICES:
-        raise UnknownNameError("device", device, DEVICES)
+    check_device(device)
     threads = (available_threads(),) if threads is None else threads
     for what, numbers in {"threads": threads, "batch": batches, "streams": streams, "offline batch": (offline_batch,)}.items():
         if any(number < 1 for number in numbers):

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, InputError, ToolkitError, Verdict, this_machine
 from toolkit.core.measurement import BenchmarkReport, Scenario
 from toolkit.runtimes import find_runtime, open_session, runtimes_for
-from toolkit.runtimes.base import Session, SessionOptions
+from toolkit.runtimes.base import Session, SessionOptions, check_device
 from toolkit.runtimes.parity import batch_sizes, probe
 
 from .benchmark import BENCHMARK
@@ -49,18 +51,24 @@ def load(
     """
     path = Path(model)
     options = SessionOptions(device=device, threads=threads)
+    # Said once, and not of each artifact of a bundle.
+    check_device(device)
+    if engine is not None:
+        find_runtime(engine)
+    if threads is not None and threads < 1:
+        raise InputError("threads", expected="at least 1", got=str(threads))
     if path.is_file() or (not path.is_dir() and path.suffix):
         return open_session(path, engine=engine, options=options)
     if (path / MANIFEST).is_file():
         return open_session(Artifact.load(path), engine=engine, options=options)
-    found = candidates(Bundle.load(path), engine=engine, unverified=unverified)
+    found = candidates(Bundle.load(path), engine=engine, device=device, unverified=unverified)
     chosen = _from_benchmark(path, found, options) or _quickest(found, options)
     chosen.artifact.verify_files()
     return find_runtime(chosen.engine).open(chosen.artifact, options)
 
 
-def candidates(bundle: Bundle, *, engine: str | None = None, unverified: bool = False) -> list[Candidate]:
-    """The artifacts of a bundle that passed parity, each with each installed engine that they passed in.
+def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto", unverified: bool = False) -> list[Candidate]:
+    """The artifacts of a bundle that passed parity, each with each installed engine that they passed in, on `device` unless it is auto.
 
     Artifacts made from another training than the one in the bundle do not count. Raises `ArtifactError` when none is left.
     """
@@ -73,22 +81,24 @@ def candidates(bundle: Bundle, *, engine: str | None = None, unverified: bool = 
         found += [
             Candidate(artifact, runtime.name)
             for runtime in runtimes_for(artifact.manifest.format, artifact.manifest.precision)
-            if engine in {None, runtime.name} and (unverified or _passed(artifact, runtime.name))
+            if engine in {None, runtime.name} and (unverified or _passed(artifact, runtime.name, device))
         ]
     if not found:
         which = f"engine '{engine}'" if engine else "an installed engine"
+        which += f" on device '{device}'" if device not in {"auto", "cpu"} else ""
         raise ArtifactError(
             f"'{bundle.path}' has no artifact for {which} that passed parity",
             expected="at least one",
             got=", ".join(f"{a.name}: {a.verdict or 'not verified'}" for a in artifacts),
-            hint="run: toolkit verify, or toolkit doctor for the engines",
+            hint=f"run: toolkit verify{f' --device {device}' if device not in {'auto', 'cpu'} else ''}, or toolkit doctor for the engines",
         )
     return found
 
 
-def _passed(artifact: Artifact, engine: str) -> bool:
+def _passed(artifact: Artifact, engine: str, device: str) -> bool:
     own = artifact.manifest.content_sha256
-    verdicts = {r.verdict for r in artifact.manifest.evidence if r.candidate == own and r.engine == engine}
+    about = [r for r in artifact.manifest.evidence if r.candidate == own and r.engine == engine]
+    verdicts = {r.verdict for r in about if device in {"auto", r.device}}
     return verdicts == {Verdict.PASSED}
 
 
@@ -126,7 +136,7 @@ def _quickest(found: list[Candidate], options: SessionOptions) -> Candidate:
     try:
         for candidate in found:
             try:
-                sessions.append((candidate, find_runtime(candidate.engine).open(candidate.artifact, options)))
+                sessions.append((candidate, _tried(candidate, options)))
             except ToolkitError as error:
                 problems.append(f"{candidate.artifact.name}: {error}")
         if not sessions:
@@ -134,7 +144,7 @@ def _quickest(found: list[Candidate], options: SessionOptions) -> Candidate:
         seconds: list[list[float]] = [[] for _ in sessions]
         for _ in range(_QUICK_ROUNDS):
             for index, (_, session) in enumerate(sessions):
-                inputs = probe(session.signature, batch=batch_sizes(session.signature)[0])
+                inputs = _smallest(session)
                 session.run(inputs)
                 start = time.perf_counter()
                 for _ in range(_QUICK_CALLS):
@@ -145,3 +155,18 @@ def _quickest(found: list[Candidate], options: SessionOptions) -> Candidate:
     finally:
         for _, session in sessions:
             session.close()
+
+
+def _tried(candidate: Candidate, options: SessionOptions) -> Session:
+    """A session that has answered once."""
+    session = find_runtime(candidate.engine).open(candidate.artifact, options)
+    try:
+        session.run(_smallest(session))
+    except ToolkitError:
+        session.close()
+        raise
+    return session
+
+
+def _smallest(session: Session) -> list[np.ndarray]:
+    return probe(session.signature, batch=batch_sizes(session.signature)[0])

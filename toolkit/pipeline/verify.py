@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,19 +10,21 @@ from pathlib import Path
 
 import msgspec
 
-from toolkit.core import Artifact, InputError, ParityReport, Samples, ToolkitError, Verdict, cache_home, write_file
+from toolkit.core import Artifact, InputError, ParityReport, Samples, StorageError, ToolkitError, Verdict, cache_home, write_file
 from toolkit.runtimes import find_runtime, runtimes_for
+from toolkit.runtimes.base import check_device
 from toolkit.runtimes.parity import Limits, Observation, judge, observe
 
 # Part of every key in the cache of evidence: raise it when a rule or a probe changes.
-_RULES = 2
+_RULES = 3
 
 
 @dataclass
 class Verifier:
     """Verifies artifacts of one trained model on one set of real samples; each (artifact, engine) is observed once.
 
-    ``known`` holds every artifact that a chain of parents may lead through, by ``content_sha256``.
+    ``device`` is the candidates'; what they are compared with runs on the CPU, where every engine computes in fp32. ``known`` holds
+    every artifact that a chain of parents may lead through, by ``content_sha256``.
     """
 
     root: Artifact
@@ -30,6 +33,9 @@ class Verifier:
     device: str = "cpu"
     known: dict[str, Artifact] = field(default_factory=dict)
     _seen: dict[tuple[str, str], Observation] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        check_device(self.device)
 
     def verify(self, artifact: Artifact, *, engines: Sequence[str] = (), log: Path | None = None) -> Artifact:
         """`artifact` with fresh evidence in its manifest: a report per engine and reference.
@@ -52,7 +58,7 @@ class Verifier:
         cached = _cached(key)
         if cached is not None:
             return cached
-        candidate = self._observe(artifact, engine, log)
+        candidate = self._observe(artifact, engine, log, device=self.device)
         reports = [self._judge(artifact, candidate, self.root)]
         parent = self.known.get(artifact.manifest.parent)
         if parent is not None and parent != self.root:
@@ -60,17 +66,19 @@ class Verifier:
         if any(report.verdict is Verdict.FAILED for report in reports):
             edge = self._first_failing(artifact, reports[0])
             reports = [replace(report, failed_edge=edge) for report in reports]
-        write_file(_evidence_file(key), msgspec.json.encode(reports))
+        # A cache that cannot be written must not undo a proof.
+        with contextlib.suppress(StorageError):
+            write_file(_evidence_file(key), msgspec.json.encode(reports))
         return reports
 
     def _judge(self, artifact: Artifact, candidate: Observation, reference: Artifact) -> ParityReport:
         other = self._observe(reference, default_engine(reference), None)
         return judge(artifact, candidate, other, self.samples, limits=self.limits)
 
-    def _observe(self, artifact: Artifact, engine: str, log: Path | None) -> Observation:
-        key = (artifact.manifest.content_sha256, f"{engine}/{artifact.manifest.precision}")
+    def _observe(self, artifact: Artifact, engine: str, log: Path | None, *, device: str = "cpu") -> Observation:
+        key = (artifact.manifest.content_sha256, f"{engine}/{artifact.manifest.precision}/{device}")
         if key not in self._seen:
-            self._seen[key] = observe(artifact, engine, self.samples, device=self.device, log=log)
+            self._seen[key] = observe(artifact, engine, self.samples, device=device, log=log)
         return self._seen[key]
 
     def _first_failing(self, artifact: Artifact, own: ParityReport) -> str:
@@ -80,7 +88,7 @@ class Verifier:
             chain.append(parent)
         for step in reversed(chain[1:]):
             seen = self._observe(step, default_engine(step), None)
-            if judge(step, seen, self._observe(self.root, default_engine(self.root), None), self.samples).verdict is Verdict.FAILED:
+            if self._judge(step, seen, self.root).verdict is Verdict.FAILED:
                 return step.manifest.edge
         return own.edge
 
