@@ -1,0 +1,134 @@
+"""Many targets from one model: what is shared runs once, what fails is a row, what is known comes out of the cache."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Trained
+from toolkit.core import MANIFEST, Artifact, UnknownNameError, Verdict
+from toolkit.pipeline.convert import Request, Row, convert, nodes, succeeded
+from toolkit.pipeline.sources import split_samples
+from toolkit.runtimes.parity import Limits
+
+
+def request(trained_cnn: Trained, out: Path, *names: str, calibration: int = 512, timeout_s: float = 600.0) -> Request:
+    source = Artifact.load(trained_cnn.bundle / "pt2-fp32")
+    targets = tuple(nodes([format], [precision])[0] for format, _, precision in (name.partition("-") for name in names))
+    split = split_samples(source, None, calibration=calibration)
+    return Request(source, targets, out / "cnn", split, Limits(3.0), timeout_s=timeout_s)
+
+
+def leftovers(bundle: Path) -> list[str]:
+    """Whatever is neither a complete artifact nor the logs."""
+    return [f.name for f in bundle.iterdir() if f.name not in {"logs", "training"} and not (f / MANIFEST).is_file()]
+
+
+def test_the_rows_say_how_each_was_made(trained_cnn: Trained) -> None:
+    rows = {row["target"]: row for row in json.loads(trained_cnn.convert_json)}
+    assert list(rows) == [f"{format}-{precision}" for format in ("onnx", "tflite", "openvino") for precision in ("fp32", "int8")]
+    edges = {name: row["artifact"]["manifest"]["edge"] for name, row in rows.items()}
+    assert (edges["onnx-fp32"], edges["openvino-fp32"], edges["tflite-fp32"]) == ("onnx_from_pt2", "openvino_from_onnx", "tflite_from_pt2")
+    root = Artifact.load(trained_cnn.bundle / "pt2-fp32").manifest.content_sha256
+    assert {row["artifact"]["manifest"]["root"] for row in rows.values()} == {root}
+    assert leftovers(trained_cnn.bundle) == []
+
+
+def test_the_second_time_nothing_is_converted_and_torch_is_not_imported(trained_cnn: Trained, tmp_path: Path) -> None:
+    code = (
+        "import sys\nfrom toolkit.cli import toolkit\n"
+        "toolkit.main(sys.argv[1:], standalone_mode=False)\n"
+        "loaded = {'torch', 'onnx', 'tensorflow', 'ai_edge_litert', 'nncf', 'sklearn'} & set(sys.modules)\n"
+        "print(sorted(loaded), file=sys.stderr)"
+    )
+    words = ("convert", trained_cnn.bundle, "--precision", "fp32,int8", "--max-drop", "3", "--out", tmp_path, "--json", "-")
+    start = time.monotonic()
+    result = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, check=False)
+    assert result.stderr == "[]\n"
+    rows = json.loads(result.stdout)
+    assert [row["from_cache"] for row in rows] == [True] * 6
+    assert time.monotonic() - start < 30
+    for row in rows:
+        first = Artifact.load(trained_cnn.bundle / row["target"])
+        assert Artifact.load(tmp_path / "cnn" / row["target"]).manifest == first.manifest
+
+
+def test_other_calibration_samples_make_int8_anew_and_nothing_else(trained_cnn: Trained, tmp_path: Path) -> None:
+    events: list[tuple[str, str]] = []
+    wanted = request(trained_cnn, tmp_path, "onnx-int8", "onnx-bf16", calibration=100)
+    rows = convert(wanted, on_progress=lambda name, event: events.append((name, event)))
+    assert events[:2] == [("onnx-fp32", "cached"), ("onnx-int8", "converted")]
+    made, missing = rows
+    assert made.artifact is not None
+    assert made.artifact.manifest.calibration is not None
+    assert made.artifact.manifest.calibration.samples <= 100
+    assert made.artifact.verdict is not None
+    # What was a step only is not in the bundle, and what the format does not have is a row without a failure of its own.
+    assert sorted(f.name for f in (tmp_path / "cnn").iterdir()) == ["logs", "onnx-int8", "pt2-fp32"]
+    assert (missing.available, missing.artifact) == (False, None)
+    assert "onnx has no bf16 converter" in missing.reason
+    assert not succeeded(rows), "no requested format has bf16"
+
+
+def test_one_target_that_fails_does_not_stop_the_others(trained_cnn: Trained, tmp_path: Path) -> None:
+    """Every conversion not in the cache runs out of time; those that are cached arrive."""
+    wanted = request(trained_cnn, tmp_path, "tflite-fp16", "onnx-fp32", "tflite-fp32", timeout_s=0.05)
+    rows = convert(wanted)
+    assert [row.target for row in rows] == ["tflite-fp16", "onnx-fp32", "tflite-fp32"]
+    assert rows[0].reason == "convert task took longer than 0.05 s and was stopped"
+    assert [row.passed for row in rows] == [False, True, True]
+    assert not succeeded(rows)
+    assert leftovers(tmp_path / "cnn") == []
+    assert not (tmp_path / "cnn" / "tflite-fp16").exists()
+
+
+def test_ctrl_c_stops_the_running_steps_and_the_next_run_goes_on(trained_cnn: Trained, tmp_path: Path) -> None:
+    def on_progress(name: str, event: str) -> None:
+        if event == "cached":
+            signal.raise_signal(signal.SIGINT)
+
+    wanted = request(trained_cnn, tmp_path, "onnx-fp32", "tflite-fp16", "openvino-fp16")
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        convert(wanted, on_progress=on_progress)
+    assert time.monotonic() - start < 20
+    assert leftovers(tmp_path / "cnn") == []
+    again = request(trained_cnn, tmp_path, "onnx-fp32", "openvino-fp16")
+    assert succeeded(convert(again))
+    assert leftovers(tmp_path / "cnn") == []
+
+
+def test_a_bundle_is_replaced_by_a_new_training(trained_cnn: Trained, tmp_path: Path) -> None:
+    home = tmp_path / "cnn" / "pt2-fp32"
+    shutil.copytree(trained_cnn.bundle / "pt2-fp32", home)
+    (home / MANIFEST).write_text("an earlier one")
+    (row,) = convert(request(trained_cnn, tmp_path, "onnx-fp32"))
+    assert row.passed
+    assert Artifact.load(home).manifest == Artifact.load(trained_cnn.bundle / "pt2-fp32").manifest
+
+
+def test_a_precision_counts_when_some_requested_format_has_it(trained_cnn: Trained) -> None:
+    good = Artifact.load(trained_cnn.bundle / "onnx-fp32")
+    assert good.verdict is Verdict.PASSED
+    made, missing = Row("onnx-fp32", good), Row("tflite-fp32", None, available=False)
+    assert succeeded([made, missing])
+    assert not succeeded([missing])
+    assert not succeeded([made, replace(missing, available=True)])
+    unproved = Row("onnx-fp32", replace(good, manifest=replace(good.manifest, evidence=())))
+    assert not succeeded([unproved])
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(UnknownNameError, match=r"unknown format 'onx'.*did you mean 'onnx'"):
+        nodes(["onx"], ["fp32"])
+    with pytest.raises(UnknownNameError, match=r"unknown precision 'int9'.*did you mean 'int8'"):
+        nodes(["onnx"], ["int9"])
+    assert [str(node) for node in nodes(["onnx", "tflite"], ["fp32", "int8"])] == ["onnx-fp32", "onnx-int8", "tflite-fp32", "tflite-int8"]

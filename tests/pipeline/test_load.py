@@ -1,0 +1,164 @@
+"""`toolkit.load` on bundles: by the stored benchmark of this machine, else by a quick one; nothing stale, nothing unproved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import toolkit
+from tests.conftest import Trained
+from tests.tiny import FEATURES, tiny_artifact, tiny_samples, with_parity
+from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, DeviceError, InputError, Precision, UnknownNameError, write_file
+from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol
+from toolkit.pipeline.benchmark import BENCHMARK, benchmark_bundle
+from toolkit.pipeline.load import candidates
+
+X = np.random.default_rng(3).standard_normal((1, FEATURES)).astype(np.float32)
+SEEDS = {Precision.FP32: 1, Precision.FP16: 2, Precision.INT8: 3}
+
+
+def answer(seed: int, folder: Path) -> np.ndarray:
+    """What the artifact of this seed says: bundles hold a different net in each artifact, which tells them apart."""
+    with toolkit.load(tiny_artifact(folder / f"seed-{seed}", seed=seed).path) as session:
+        return session.run(X)[0]
+
+
+def chosen(bundle: Path, tmp_path: Path, **options: int) -> str:
+    with toolkit.load(bundle, **options) as session:  # type: ignore[arg-type]
+        got = session.run(X)[0]
+    (name,) = [f"onnx-{precision}" for precision, seed in SEEDS.items() if np.array_equal(got, answer(seed, tmp_path))]
+    return name
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> BenchmarkReport:
+    """A real report about three tiny artifacts, whose figures tests then change."""
+    bundle = tmp_path_factory.mktemp("load") / "net"
+    a_bundle(bundle)
+    protocol = Protocol(rounds=3, min_seconds=0.005, warmup_seconds=0.001, warmup_calls=1)
+    return benchmark_bundle(Bundle.load(bundle), tiny_samples(), protocol=protocol, engines=["onnxruntime"])
+
+
+def a_bundle(folder: Path) -> Path:
+    for precision, seed in SEEDS.items():
+        with_parity(tiny_artifact(folder, precision, seed=seed))
+    return folder
+
+
+def store(report: BenchmarkReport, bundle: Path, medians: Mapping[str, float]) -> None:
+    """Write the report with each artifact's rounds at the given median, in ns."""
+
+    def at(measurement: Measurement) -> Measurement:
+        median = medians[measurement.setting.artifact]
+        return replace(measurement, rounds=tuple(replace(r, median_ns=median * (1 + r.index / 1000)) for r in measurement.rounds))
+
+    write_file(bundle / BENCHMARK, replace(report, measurements=tuple(map(at, report.measurements))).to_json())
+
+
+@pytest.mark.parametrize("fastest", ["onnx-fp32", "onnx-fp16", "onnx-int8"])
+def test_the_stored_benchmark_of_this_machine_decides(tmp_path: Path, measured: BenchmarkReport, fastest: str) -> None:
+    bundle = a_bundle(tmp_path / "net")
+    store(measured, bundle, {f"onnx-{p}": 9000.0 for p in SEEDS} | {fastest: 1000.0})
+    assert chosen(bundle, tmp_path) == fastest
+
+
+def slow_unless_measured(bundle: Path) -> None:
+    """Only int8 opens: a choice that measures here must fall on it, whatever a stored benchmark says."""
+    for name in ("onnx-fp32", "onnx-fp16"):
+        (bundle / name / "model.onnx").write_bytes(b"cut")
+
+
+@pytest.mark.parametrize("change", ["another machine", "fewer threads", "one is missing", "broken file"])
+def test_a_benchmark_that_does_not_apply_is_not_used(tmp_path: Path, measured: BenchmarkReport, change: str) -> None:
+    bundle = a_bundle(tmp_path / "net")
+    report = measured
+    if change == "another machine":
+        report = replace(report, machine=replace(report.machine, cpu="another"))
+    if change == "one is missing":
+        report = replace(report, measurements=report.measurements[1:])
+    store(report, bundle, {"onnx-fp32": 1000.0, "onnx-fp16": 9000.0, "onnx-int8": 9000.0})
+    if change == "broken file":
+        (bundle / BENCHMARK).write_text("{")
+    slow_unless_measured(bundle)
+    threads = {"threads": report.machine.threads + 1} if change == "fewer threads" else {}
+    assert chosen(bundle, tmp_path, **threads) == "onnx-int8"
+
+
+def test_a_candidate_that_fails_when_it_runs_drops_out(tmp_path: Path) -> None:
+    bundle = tmp_path / "net"
+    with_parity(tiny_artifact(bundle, Precision.FP32, seed=1))
+    fixed = tiny_artifact(bundle, Precision.FP16, seed=2, batch=3)
+    free = replace(fixed.manifest, signature=Artifact.load(bundle / "onnx-fp32").manifest.signature)
+    (fixed.path / MANIFEST).write_bytes(free.to_json())
+    with_parity(Artifact.load(fixed.path))
+    assert chosen(bundle, tmp_path) == "onnx-fp32"
+
+
+def test_what_was_made_from_another_training_does_not_count(tmp_path: Path) -> None:
+    root = tiny_artifact(tmp_path / "net")
+    (root.path / MANIFEST).write_bytes(replace(root.manifest, root="").to_json())
+    for precision, parent in ((Precision.FP16, root.manifest.content_sha256), (Precision.INT8, "an earlier training")):
+        made = tiny_artifact(tmp_path / "net", precision, seed=SEEDS[precision])
+        (made.path / MANIFEST).write_bytes(replace(made.manifest, root=parent).to_json())
+        with_parity(Artifact.load(made.path))
+    assert [c.artifact.name for c in candidates(Bundle.load(tmp_path / "net"))] == ["onnx-fp16"]
+
+
+def test_evidence_about_other_files_or_another_device_does_not_count(tmp_path: Path) -> None:
+    artifact = with_parity(tiny_artifact(tmp_path / "net"))
+    assert candidates(Bundle.load(tmp_path / "net"), device="cpu")
+    with pytest.raises(ArtifactError, match=r"an installed engine on device 'gpu' that passed .*toolkit verify --device gpu"):
+        candidates(Bundle.load(tmp_path / "net"), device="gpu")
+    artifact.with_evidence(tuple(replace(report, candidate="older files") for report in artifact.manifest.evidence))
+    with pytest.raises(ArtifactError, match="got onnx-fp32: not verified; run: toolkit verify"):
+        toolkit.load(tmp_path / "net")
+
+
+def test_a_changed_file_is_not_opened(tmp_path: Path) -> None:
+    artifact = with_parity(tiny_artifact(tmp_path / "net"))
+    artifact.model_file.write_bytes(tiny_artifact(tmp_path / "other", seed=5).model_file.read_bytes())
+    with pytest.raises(ArtifactError, match="is not the file its manifest describes"):
+        toolkit.load(tmp_path / "net")
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "message"),
+    [
+        ({"engine": "onnxruntim"}, UnknownNameError, "unknown engine 'onnxruntim'.*did you mean 'onnxruntime'"),
+        ({"engine": "litert"}, ArtifactError, "no artifact for engine 'litert' that passed parity"),
+        ({"device": "gpuu"}, UnknownNameError, "unknown device 'gpuu': expected one of auto, cpu, gpu, npu"),
+        ({"threads": 0}, InputError, "threads: expected at least 1, got 0"),
+    ],
+)
+def test_bad_requests_are_one_line(tmp_path: Path, options: dict[str, str], kind: type[Exception], message: str) -> None:
+    bundle = a_bundle(tmp_path / "net")
+    with pytest.raises(kind, match=message) as caught:
+        toolkit.load(bundle, **options)  # type: ignore[arg-type]
+    assert len(str(caught.value)) < 400
+
+
+def test_a_device_that_is_not_here_is_an_error(tmp_path: Path) -> None:
+    file = tiny_artifact(tmp_path).model_file
+    with pytest.raises(DeviceError, match="has no device 'npu' here"):
+        toolkit.load(file, device="npu")
+
+
+@pytest.mark.parametrize(("name", "message"), [("no.onnx", "no model file"), ("nothing", "is no bundle"), ("", "holds no artifact")])
+def test_nothing_there(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(ArtifactError, match=message):
+        toolkit.load(tmp_path / name)
+
+
+def test_files_of_every_format_open_without_a_manifest(trained_cnn: Trained) -> None:
+    image = np.random.default_rng(0).random((1, 1, 8, 8), dtype=np.float32)
+    files = ("onnx-fp32/model.onnx", "openvino-fp32/model.xml", "tflite-fp32/model.tflite", "pt2-fp32/model.pt2")
+    answers = []
+    for file in files:
+        with toolkit.load(str(trained_cnn.bundle / file)) as session:
+            answers.append(session.run(image)[0])
+    for other in answers[1:]:
+        np.testing.assert_allclose(other, answers[0], atol=1e-4)
