@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import resource
 import signal
 import subprocess
 import sys
@@ -18,10 +17,10 @@ from tests.tiny import tiny_artifact, with_parity
 from toolkit.core import MANIFEST, Bundle
 
 
-def run(*words: str | Path, folder: Path, **options: object) -> subprocess.CompletedProcess[str]:
+def run(*words: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "toolkit", *map(str, words)]
     environment = {**os.environ, "TOOLKIT_CACHE": str(folder / "cache")}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload,no-any-return]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def refused(result: subprocess.CompletedProcess[str], *parts: str) -> None:
@@ -134,13 +133,14 @@ def test_a_folder_that_cannot_be_written(net: Path) -> None:
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
-    def small_files() -> None:
-        # The signal would end the process: ignored, a write beyond the limit fails as on a full disk.
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-
     run("data", "digits", folder=tmp_path)
-    refused(run("train", "cnn", "--epochs", "1", "--out", "out", folder=tmp_path, preexec_fn=small_files), "cannot write")
+    # No file may be larger than 20 KiB. The signal would end the process: ignored, a write beyond the limit fails as on a full disk.
+    limited = f"trap '' XFSZ; ulimit -f 20; exec {sys.executable} -m toolkit train cnn --epochs 1 --out out"
+    # Coverage's own file would hit the limit too.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    environment["TOOLKIT_CACHE"] = str(tmp_path / "cache")
+    command = ["bash", "-c", limited]
+    refused(subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False), "cannot write")
     assert [path.name for path in (tmp_path / "out").rglob("*") if path.is_file()] == []
 
 
