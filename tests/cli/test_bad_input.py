@@ -62,7 +62,7 @@ def net(tmp_path: Path) -> Path:
         (["run", "net", "--input", "y=x.npy"], ["wrong input names", "expected x", "got y"]),
         (["run", "net", "--input", "double.npy"], ["wrong dtype", "expected float32", "got float64"]),
         (["run", "net", "--input", "wide.npy"], ["wrong shape", "expected [batch, 64]", "got [3, 65]"]),
-        (["run", "net", "--input", "x.npy", "--device", "gpu"], ["no device 'gpu'", "cpu"]),
+        (["run", "net", "--input", "x.npy", "--device", "gpu"], ["device 'gpu'", "toolkit doctor"]),
         (["run", "net", "--input", "x.npy", "--device", "tpu"], ["unknown device 'tpu'"]),
         (["run", "net/onnx-fp32", "--input", "x.npy", "--engine", "onnx"], ["unknown engine 'onnx'", "did you mean 'onnxruntime'"]),
         (["inspect", "net"], ["is no artifact"]),
