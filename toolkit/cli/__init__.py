@@ -43,10 +43,10 @@ def toolkit() -> None:
     """Convert a trained network, prove it is still right, measure it, and call it.
 
     \b
-    toolkit demo                                  the whole road on built-in data
-    toolkit train cnn --data fashion-mnist        a trained reference model
-    toolkit convert artifacts/cnn                 ONNX, OpenVINO, TF Lite; fp32, fp16, int8
-    toolkit benchmark artifacts/cnn --html r.html which one to ship, and why
+    toolkit demo                            the whole road on built-in data
+    toolkit train cnn --data fashion-mnist  a trained reference model
+    toolkit convert artifacts/cnn           ONNX, OpenVINO and TF Lite, proved
+    toolkit benchmark artifacts/cnn         which one to ship, and why
 
     Shell completion: eval "$(_TOOLKIT_COMPLETE=bash_source toolkit)" (or zsh_source, fish_source).
     """

@@ -74,7 +74,7 @@ def command(
 
     \b
     toolkit convert artifacts/cnn
-    toolkit convert cnn --to onnx,openvino --precision fp32,int8,int8-weights --data fashion-mnist
+    toolkit convert cnn --to onnx,openvino --precision fp32,int8,int8-weights
     toolkit convert model.pt2 --data samples.npz --out artifacts/
     """
     from toolkit.pipeline.convert import Request, convert, nodes, succeeded

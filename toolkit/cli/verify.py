@@ -47,7 +47,7 @@ def command(
 
     \b
     toolkit verify artifacts/cnn
-    toolkit verify artifacts/cnn/tflite-int8 --engine litert,tensorflow --max-drop 0.5
+    toolkit verify artifacts/cnn/tflite-int8 --engine all --max-drop 0.5
     """
     from toolkit.core import MANIFEST, Artifact, Bundle, ToolkitError, Verdict
     from toolkit.pipeline.sources import current, split_samples, trained
