@@ -65,7 +65,8 @@ fp32 = edges["openvino_from_onnx"].convert(source, out / "fp32", Recipe())
 edges["openvino_fp16"].convert(fp32, out / "fp16", Recipe())
 for name in ("onnx_fp16", "onnx_int8_dynamic", "onnx_int8_weights"):
     edges[name].convert(source, out / name, Recipe())
-print(sorted({{"torch", "tensorflow", "nncf", "litert_torch", "transformers", "openvino_telemetry"}} & {{n for n, m in sys.modules.items() if m}}))
+imported = {{name for name, module in sys.modules.items() if module}}
+print(sorted({{"torch", "tensorflow", "nncf", "litert_torch", "transformers", "openvino_telemetry"}} & imported))
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == "[]"
