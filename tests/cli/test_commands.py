@@ -1,0 +1,171 @@
+"""What each command prints: tables for people, JSON for machines, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.conftest import Trained
+from tests.tiny import FEATURES, tiny_artifact, tiny_samples, with_parity
+from toolkit.cli import toolkit
+from toolkit.core import MANIFEST, Artifact, ArtifactError, DataError, EngineError, InputError, Precision, ToolkitError, UnknownNameError
+
+
+@pytest.fixture(autouse=True)
+def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+
+def call(*words: str | Path, code: int = 0) -> Result:
+    result = CliRunner().invoke(toolkit, [str(word) for word in words])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result
+
+
+def refused(*words: str | Path) -> ToolkitError:
+    """The error that `main` prints as one line with exit code 2."""
+    result = CliRunner().invoke(toolkit, [str(word) for word in words])
+    assert isinstance(result.exception, ToolkitError), result.output
+    assert len(str(result.exception).splitlines()) == 1
+    return result.exception
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A bundle of two artifacts that passed, and samples beside it."""
+    root = tiny_artifact(tmp_path / "net")
+    manifest = root.path / MANIFEST
+    manifest.write_text(manifest.read_text().replace('"root": "trained"', '"root": ""'))
+    with_parity(Artifact.load(root.path))
+    half = tiny_artifact(tmp_path / "net", Precision.FP16)
+    manifest = half.path / MANIFEST
+    manifest.write_text(manifest.read_text().replace('"root": "trained"', f'"root": "{root.manifest.content_sha256}"'))
+    with_parity(Artifact.load(half.path))
+    tiny_samples(40).save(tmp_path / "s.npz")
+    np.save(tmp_path / "x.npy", tiny_samples(3).inputs["x"])
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [
+        (["models"], {"name", "summary", "paper"}),
+        (["data"], {"name", "here", "input", "labels", "summary"}),
+        (["formats"], {"format", "precision", "path", "engines"}),
+    ],
+)
+def test_lists(words: list[str], keys: set[str], tmp_path: Path) -> None:
+    table = call(*words)
+    assert max(map(len, table.output.splitlines())) <= 80
+    rows = json.loads(call(*words, "--json").output)
+    assert {frozenset(row) for row in rows} == {frozenset(keys)}
+    file = tmp_path / "rows.json"
+    assert call(*words, "--json", file).output == table.output, "with a file the table is printed too"
+    assert json.loads(file.read_text()) == rows
+
+
+def test_a_data_set_by_name() -> None:
+    assert "1000 training and 797 test samples" in " ".join(call("data", "digits").output.split())
+    assert json.loads(call("data", "digits", "--json").output) == {"name": "digits", "train": 1000, "test": 797}
+    assert isinstance(refused("data", "digitz"), UnknownNameError)
+
+
+def test_training_and_conversion_as_json(trained_cnn: Trained) -> None:
+    training = json.loads(trained_cnn.train_json)
+    assert len(training["metrics"]) == 2
+    assert training["artifact"]["manifest"]["format"] == "pt2"
+    assert {row["target"] for row in json.loads(trained_cnn.convert_json)} >= {"onnx-fp32", "tflite-int8", "openvino-int8"}
+
+
+def test_inspect(tiny: Path, trained_cnn: Trained) -> None:
+    artifact = trained_cnn.bundle / "tflite-int8"
+    text = call("inspect", artifact).output
+    assert "calibrated on: 512 samples of digits/train" in text
+    assert "made by: tflite_int8" in " ".join(text.split())
+    assert "Evidence" in text
+    about = json.loads(call("inspect", artifact, "--json").output)
+    assert about["precision"] == "int8"
+    assert about["operators"]["quantized"] > 0
+    bare = json.loads(call("inspect", tiny / "net" / "onnx-fp32" / "model.onnx", "--json").output)
+    assert bare["signature"]["inputs"][0] == {"name": "x", "dtype": "float32", "shape": ["batch", FEATURES], "layout": ""}
+    assert "evidence: none; run: toolkit verify" in call("inspect", tiny / "net" / "onnx-fp32" / "model.onnx").output
+    assert "expected a folder with a manifest.json" in str(refused("inspect", tiny / "net"))
+
+
+def test_run(tiny: Path) -> None:
+    model, x = tiny / "net" / "onnx-fp32", tiny / "x.npy"
+    by_name = call("run", model, "--input", f"x={x}", "--output", tiny / "y.npz", "--json")
+    logits = np.load(tiny / "y.npz")["logits"]
+    assert logits.shape == (3, 10)
+    np.testing.assert_allclose(json.loads(by_name.output)["logits"], logits, rtol=1e-6)
+    assert json.loads(call("run", model, "--input", x, "--json").output) == json.loads(by_name.output)
+    text = call("run", tiny / "net", "--input", x, "--threads", "1", "--engine", "onnxruntime").output
+    assert "onnxruntime" in text
+    assert "1 threads" in text
+    assert f"{logits.argmax(axis=1)[0]}, " in text
+
+
+def test_verify_skips_what_the_engines_asked_for_do_not_run(trained_cnn: Trained, tmp_path: Path) -> None:
+    bundle = tmp_path / "cnn"
+    for name in ("pt2-fp32", "onnx-fp32", "tflite-fp32"):
+        shutil.copytree(trained_cnn.bundle / name, bundle / name)
+    before = (bundle / "tflite-fp32" / MANIFEST).read_bytes()
+    found: dict[str, Any] = json.loads(call("verify", bundle, "--engine", "onnxruntime", "--evaluation", "50", "--json").output)
+    assert [report["verdict"] for report in found["onnx-fp32"]] == ["passed"]
+    assert "no installed engine of those asked for runs tflite-fp32" in found["tflite-fp32"]
+    assert (bundle / "tflite-fp32" / MANIFEST).read_bytes() == before
+    assert "nothing to verify" in str(refused("verify", bundle, "--engine", "torch"))
+    table = call("verify", bundle, "--engine", "onnxruntime", "--evaluation", "50").output
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_a_failed_check_is_exit_code_1(tiny: Path) -> None:
+    bundle = tiny / "net"
+    shutil.rmtree(bundle / "onnx-fp16")
+    other = tiny_artifact(bundle, Precision.FP16, seed=9)
+    manifest = other.path / MANIFEST
+    root = Artifact.load(bundle / "onnx-fp32").manifest.content_sha256
+    manifest.write_text(manifest.read_text().replace('"root": "trained"', f'"root": "{root}"'))
+    result = call("verify", bundle, "--data", tiny / "s.npz", code=1)
+    assert "failed" in result.output
+    assert "expected at least 40 dB" in " ".join(result.output.split())
+
+
+def test_benchmark(tiny: Path) -> None:
+    words = ("--data", tiny / "s.npz", "--rounds", "1", "--seconds", "0.01", "--threads", "1")
+    report = json.loads(call("benchmark", tiny / "net", *words, "--json").output)
+    assert [m["setting"]["artifact"] for m in report["measurements"]] == ["onnx-fp16", "onnx-fp32"]
+    assert (tiny / "net" / "benchmark.json").is_file()
+    broken = tiny_artifact(tiny / "net", Precision.INT8)
+    broken.model_file.write_bytes(b"cut")
+    text = call("benchmark", tiny / "net", *words).output
+    assert "is not the file its manifest describes" in " ".join(text.split())
+    assert "Ship " in text
+
+
+@pytest.mark.parametrize(
+    ("words", "kind", "message"),
+    [
+        (["verify", "{net}", "--device", "gpuu", "--data", "{s}"], UnknownNameError, "unknown device 'gpuu'"),
+        (["verify", "{net}", "--engine", "onnx", "--data", "{s}"], UnknownNameError, "did you mean 'onnxruntime'"),
+        (["verify", "{net}/onnx-fp32", "--engine", "litert", "--data", "{s}"], InputError, "no installed engine of those asked for"),
+        (["verify", "{net}", "--engine", "litert", "--data", "{s}"], InputError, "runs onnx-fp16"),
+        (["benchmark", "{net}", "--engine", "litter", "--data", "{s}"], UnknownNameError, "did you mean 'litert'"),
+        (["benchmark", "{net}", "--device", "cpuu", "--data", "{s}"], UnknownNameError, "did you mean 'cpu'"),
+        (["benchmark", "{net}", "--device", "npu", "--data", "{s}"], EngineError, "has no device 'npu' here"),
+        (["run", "{net}", "--input", "{x}", "--engine", "tensorflo"], UnknownNameError, "did you mean 'tensorflow'"),
+        (["run", "{net}", "--input", "{x}", "--device", "npu"], ArtifactError, "on device 'npu'"),
+        (["run", "{net}", "--input", "{net}/none.npy"], DataError, "expected a .npz or .npy file"),
+        (["run", "{net}/onnx-fp32", "--input", "y={x}"], InputError, "expected x, got y"),
+    ],
+)
+def test_bad_input(tiny: Path, words: list[str], kind: type[ToolkitError], message: str) -> None:
+    error = refused(*(word.format(net=tiny / "net", s=tiny / "s.npz", x=tiny / "x.npy") for word in words))
+    assert isinstance(error, kind)
+    assert message in str(error)

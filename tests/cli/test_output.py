@@ -1,0 +1,85 @@
+"""Real processes: a closed pipe, a full disk, Ctrl-C in the middle of a benchmark."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.tiny import tiny_artifact, tiny_samples, with_parity
+from toolkit.core import Bundle
+from toolkit.core.measurement import BenchmarkReport
+
+TOOLKIT = [sys.executable, "-m", "toolkit"]
+
+
+@pytest.mark.parametrize("words", [["models"], ["models", "--json"], ["--help"]])
+def test_a_closed_pipe_is_silent(words: list[str], tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run([*TOOLKIT, *words], stdout=writer, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path)
+    os.close(writer)
+    assert result.stderr.strip() == ""
+    assert result.returncode == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+@pytest.mark.parametrize("words", [["models"], ["models", "--json"]])
+def test_output_to_a_full_disk_is_one_line(words: list[str], tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run([*TOOLKIT, *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False, cwd=tmp_path)
+    assert (result.returncode, result.stderr) == (2, "error: No space left on device\n")
+
+
+def test_a_conversion_onto_a_full_disk_leaves_no_half_artifact(tmp_path: Path) -> None:
+    tiny_samples(40).save(tmp_path / "s.npz")
+    (tmp_path / "net.onnx").write_bytes(tiny_artifact(tmp_path / "tiny").model_file.read_bytes())
+    # No file may be larger than 4 KiB: with the signal ignored a write beyond the limit fails as on a full disk.
+    limited = f"trap '' XFSZ; ulimit -f 4; exec {' '.join(TOOLKIT)} convert net.onnx --data s.npz --to onnx --precision int8 --out out"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}  # Its own file would hit the limit.
+    result = subprocess.run(["bash", "-c", limited], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 2, result.stdout
+    assert result.stderr.startswith("error: cannot write 'out/net/onnx-fp32': File too large")
+    assert len(result.stderr.splitlines()) == 1
+    assert [file for file in (tmp_path / "out").rglob("*") if file.is_file()] == []
+    assert [folder.name for folder in (tmp_path / "out" / "net").iterdir()] == []
+
+
+def test_ctrl_c_in_a_benchmark_prints_what_was_measured_and_writes_nothing(tmp_path: Path) -> None:
+    bundle = tmp_path / "net"
+    made = tiny_artifact(bundle)
+    manifest = made.path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"root": "trained"', '"root": ""'))
+    (loaded,) = Bundle.load(bundle)
+    with_parity(loaded)
+    tiny_samples(40).save(tmp_path / "s.npz")
+    words = ["benchmark", "net", "--data", "s.npz", "--threads", "1"]
+    command = [*TOOLKIT, *words, "--seconds", "0.05", "--rounds", "1000"]
+    child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # The first round's process shows that the measuring has begun.
+    deadline = time.monotonic() + 60
+    while not _children(child.pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(1.0)
+    start = time.monotonic()
+    os.killpg(child.pid, signal.SIGINT)
+    output, errors = child.communicate(timeout=60)
+    # Click begins a new line, for the ^C that a terminal shows.
+    assert (child.returncode, errors) == (130, "\ninterrupted; what was complete is kept, run the same command again to go on\n")
+    assert time.monotonic() - start < 20
+    assert "onnx-fp32" in output
+    assert [path.name for path in bundle.iterdir()] == ["onnx-fp32"]
+    again = subprocess.run(
+        [*TOOLKIT, *words, "--seconds", "0.01", "--rounds", "1"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 0, again.stderr
+    assert BenchmarkReport.load(bundle / "benchmark.json").complete
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

@@ -1,0 +1,69 @@
+"""Probe inputs: seeded, of every dtype, different along every axis, and inside the range of the samples."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolkit.core import Samples, Signature, TensorSpec
+from toolkit.runtimes.parity import BATCH_SIZES, batch_sizes, probe
+
+
+def signature(dtype: str = "float32", shape: tuple[int | str, ...] = ("batch", 3, 5)) -> Signature:
+    return Signature((TensorSpec("x", dtype, shape),), ())
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int8", "int32", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("batch", BATCH_SIZES)
+def test_a_probe_fits_its_signature(dtype: str, batch: int) -> None:
+    (x,) = probe(signature(dtype), batch=batch)
+    assert (x.dtype, x.shape) == (np.dtype(dtype), (batch, 3, 5))
+    assert signature(dtype).check(x)
+
+
+def test_probes_repeat_for_a_seed_and_differ_between_seeds_and_batches() -> None:
+    (one,), (again,), (other,), (more,) = (
+        probe(signature(), batch=2),
+        probe(signature(), batch=2),
+        probe(signature(), batch=2, seed=1),
+        probe(signature(), batch=3),
+    )
+    assert np.array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(one, more[:2])
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_no_flip_and_no_shift_along_an_axis_goes_unseen(axis: int) -> None:
+    (x,) = probe(signature(), batch=7)
+    assert not np.allclose(x, np.flip(x, axis))
+    assert not np.allclose(x, np.roll(x, 1, axis))
+
+
+def test_two_inputs_of_one_shape_are_not_alike() -> None:
+    both = Signature((TensorSpec("a", "float32", ("batch", 4)), TensorSpec("b", "float32", ("batch", 4))), ())
+    first, second = probe(both, batch=3)
+    assert not np.allclose(first, second)
+
+
+@given(low=st.integers(-100, 100), width=st.integers(0, 200), batch=st.sampled_from(BATCH_SIZES))
+def test_numbers_stay_in_the_samples_range(low: int, width: int, batch: int) -> None:
+    random = np.random.default_rng(0)
+    for dtype in ("float32", "int32"):
+        rows = random.integers(low, low + width + 1, (20, 3, 5)).astype(dtype)
+        (x,) = probe(signature(dtype), batch=batch, samples=Samples({"x": rows}))
+        assert rows.min() <= x.min() <= x.max() <= rows.max()
+
+
+def test_free_dimensions_take_the_samples_size() -> None:
+    free = signature(shape=("batch", "length"))
+    assert probe(free, batch=2)[0].shape == (2, 4)
+    assert probe(free, batch=2, samples=Samples({"x": np.zeros((3, 9), np.float32)}))[0].shape == (2, 9)
+
+
+def test_a_fixed_batch_is_the_only_one() -> None:
+    assert batch_sizes(signature()) == BATCH_SIZES == (1, 2, 3, 7, 32)
+    assert batch_sizes(signature(shape=(4, 3))) == (4,)
+    assert batch_sizes(signature(shape=())) == (1,)
