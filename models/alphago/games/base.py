@@ -70,6 +70,14 @@ class Game(ABC):
         """
 
     @abstractmethod
+    def rollout(self, states: States, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Play each position to its end with uniformly random legal moves, in place; Go leaves out those that fill an own eye.
+
+        Returns:
+            the value for the FIRST player, ``[n]`` float32, and the moves played, ``[n]`` int32.
+        """
+
+    @abstractmethod
     def to_move(self, states: States, rows: np.ndarray) -> np.ndarray:
         """Whose turn it is: ``[n]`` int8, `FIRST` or `SECOND`."""
 

@@ -51,6 +51,11 @@ class Mnk(Game):
         status = states[1][rows, _STATUS]
         return status != _RUNNING, np.array([0, 1, -1, 0], np.float32)[status]
 
+    def rollout(self, states: States, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Random moves until the end."""
+        moves = _rollout(*states, rows, seed % 2**32, self.width, self.height, self.line)
+        return self.outcome(states, rows)[1], moves
+
     def to_move(self, states: States, rows: np.ndarray) -> np.ndarray:
         """The players alternate."""
         return (states[1][rows, _PLACED] % 2).astype(np.int8)
@@ -114,6 +119,27 @@ def _set(board, counts, action, width, height, line):
 def _play(board, counts, rows, actions, width, height, line):
     for i in range(len(rows)):
         _set(board[rows[i]], counts[rows[i]], actions[i], width, height, line)
+
+
+@njit(cache=True, nogil=True)
+def _rollout(board, counts, rows, seed, width, height, line):
+    moves = np.zeros(len(rows), np.int32)
+    empty = np.empty(width * height, np.int32)
+    np.random.seed(seed)
+    for i in range(len(rows)):
+        row = rows[i]
+        free = 0
+        for cell in range(width * height):
+            if board[row, cell] == 0:
+                empty[free] = cell
+                free += 1
+        while counts[row, _STATUS] == _RUNNING:
+            pick = np.random.randint(free)
+            _set(board[row], counts[row], empty[pick], width, height, line)
+            free -= 1
+            empty[pick] = empty[free]
+            moves[i] += 1
+    return moves
 
 
 @njit(cache=True, nogil=True)
