@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 from toolkit.core import ArtifactError, Dimension, EngineError, Format, InputError, Precision, Signature, TensorSpec
 
 from ._quiet import quiet
-from .base import Actual, OpenRequest, Runtime, Session
+from .base import Actual, Call, OpenRequest, Runtime, Session
 
 _IDENTIFIER = b"TFL3"
 
@@ -109,8 +109,6 @@ class TfLiteSession(Session):
         self._plain = plain_inputs and plain_outputs
         self._input_indices = [port.index for port in self._inputs]
         self._output_indices = [port.index for port in self._outputs_of_file]
-        single = len(self._inputs) == len(self._outputs_of_file) == 1
-        self._single = (self._inputs[0].index, self._outputs_of_file[0].index) if single else None
         super().__init__(
             signature,
             Actual(
@@ -123,6 +121,19 @@ class TfLiteSession(Session):
             ),
         )
 
+    def _bind(self, array: np.ndarray) -> Call:
+        if not (self._plain and len(self._output_indices) == 1 and (not self._batch or array.shape[0] == self._batch)):
+            return super()._bind(array)
+        set_tensor, invoke, get_tensor = self._interpreter.set_tensor, self._interpreter.invoke, self._interpreter.get_tensor
+        (source,), (target,) = self._input_indices, self._output_indices
+
+        def call(array: np.ndarray) -> Iterable[np.ndarray]:
+            set_tensor(source, array)
+            invoke()
+            return (get_tensor(target),)
+
+        return call
+
     def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         batch = arrays[0].shape[0] if self._batch else 0
         if self._plain:
@@ -133,10 +144,6 @@ class TfLiteSession(Session):
 
     def _run_primary(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         interpreter = self._interpreter
-        if self._single is not None:  # Without loops: they cost as much as setting a tensor.
-            interpreter.set_tensor(self._single[0], arrays[0])
-            interpreter.invoke()
-            return [interpreter.get_tensor(self._single[1])]
         for index, array in zip(self._input_indices, arrays, strict=True):
             interpreter.set_tensor(index, array)
         interpreter.invoke()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -82,6 +83,13 @@ class OpenRequest:
     stored: Precision = Precision.FP32
 
 
+Call = Callable[[np.ndarray], Iterable[np.ndarray]]
+"""The shortest way through an engine for one input of one shape: the input -> the outputs in signature order, the caller's own."""
+
+
+_NO_CALL: tuple[tuple[int, ...] | None, np.dtype | None, Call] = (None, None, lambda array: (array,))
+
+
 class Session(ABC):
     """An open model. Use it as a context manager; `run` may be called from several threads.
 
@@ -96,9 +104,10 @@ class Session(ABC):
         self._lock = threading.Lock()
         self._closed = False
         self._outputs = Outputs.named([spec.name for spec in signature.outputs])
-        # Most calls repeat the shape of the last one. For a single input that shape and dtype are then the whole check.
-        self._known_dtype = np.dtype(signature.inputs[0].dtype) if len(signature.inputs) == 1 else None
-        self._known_shape: tuple[int, ...] | None = None
+        self._acquire, self._release = self._lock.acquire, self._lock.release
+        # Most calls repeat the shape of the last one: the shape and dtype of a single input, and the call for arrays like that.
+        # It is one tuple, so that other threads see all of it or nothing.
+        self._last = _NO_CALL
 
     @final
     def run(self, inputs: Arrays) -> Outputs:
@@ -114,25 +123,42 @@ class Session(ABC):
             SignatureError: a name, dtype or shape does not fit.
             EngineError: the engine failed, or the session is closed.
         """
-        if type(inputs) is _NDARRAY and inputs.shape == self._known_shape and inputs.dtype is self._known_dtype:
-            arrays = [inputs]
-        else:
-            arrays = self.signature.check(inputs)
-            if len(arrays) == 1:
-                self._known_shape = arrays[0].shape
+        shape, dtype, call = last = self._last
         try:
+            if type(inputs) is _NDARRAY and inputs.shape == shape and inputs.dtype is dtype:
+                if self.concurrent:
+                    return self._outputs(call(inputs))
+                self._acquire()  # `with` costs twice as much.
+                try:
+                    if self._last is last:  # Else another thread came in between, with another shape or to close.
+                        return self._outputs(call(inputs))
+                finally:
+                    self._release()
+            arrays = self.signature.check(inputs)
             if self.concurrent:
-                if self._closed:
-                    raise _closed_error()
-                return self._outputs(self._run(arrays))
+                return self._first_of_shape(arrays)
             with self._lock:
-                if self._closed:
-                    raise _closed_error()
-                return self._outputs(self._run(arrays))
+                return self._first_of_shape(arrays)
         except ToolkitError:
             raise
         except Exception as error:
             raise EngineError(f"{self.actual.engine} failed: {_first_line(error)}") from error
+
+    def _first_of_shape(self, arrays: list[np.ndarray]) -> Outputs:
+        if self._closed:
+            raise EngineError("the session is closed", hint="open the model again")
+        if len(arrays) != 1:
+            return self._outputs(self._run(arrays))
+        (array,) = arrays
+        self._last = _NO_CALL  # A `_bind` that fails leaves nothing that could be called.
+        call = self._bind(array)
+        outputs = self._outputs(call(array))
+        self._last = (array.shape, np.dtype(self.signature.inputs[0].dtype), call)
+        return outputs
+
+    def _bind(self, array: np.ndarray) -> Call:  # noqa: ARG002 - engines that bind buffers need the shape
+        """The call for inputs of this shape, valid until the next `_bind`; of a ``concurrent`` session any number, each in any thread."""
+        return lambda array: self._run([array])
 
     @abstractmethod
     def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
@@ -147,6 +173,7 @@ class Session(ABC):
         with self._lock:
             if not self._closed:
                 self._closed = True
+                self._last = _NO_CALL
                 self._close()
 
     def __enter__(self) -> Self:
@@ -269,10 +296,6 @@ def check_device(name: str) -> None:
     """Raise `UnknownNameError` unless `name` is one of `DEVICES`; whether such a device is here, an engine says."""
     if name not in DEVICES:
         raise UnknownNameError("device", name, DEVICES)
-
-
-def _closed_error() -> EngineError:
-    return EngineError("the session is closed", hint="open the model again")
 
 
 def _first_line(error: Exception) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from toolkit.core import Dimension, EngineError, Format, Precision, Signature, TensorSpec
 
-from .base import Actual, OpenRequest, Runtime, Session
+from .base import Actual, Call, OpenRequest, Runtime, Session
 
 _DTYPES = {
     "tensor(float)": "float32", "tensor(double)": "float64", "tensor(float16)": "float16", "tensor(bool)": "bool",
@@ -84,9 +84,10 @@ class _Bound:
             self.binding.bind_output(port.name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
 
-class _PerThread(threading.local):
-    def __init__(self) -> None:
-        self.bound: dict[tuple[object, ...], _Bound | None] = {}
+class _OfThread(threading.local):
+    """The buffers of one thread for one set of shapes."""
+
+    bound: _Bound | None = None
 
 
 class OnnxRuntimeSession(Session):
@@ -106,7 +107,7 @@ class OnnxRuntimeSession(Session):
         self._bindable = provider == "CPUExecutionProvider" and all(
             isinstance(size, int) or size in symbols for spec in outputs for size in spec.shape
         )
-        self._per_thread = _PerThread()
+        self._bound: dict[tuple[object, ...], _OfThread | None] = {}
         super().__init__(
             request.signature or Signature(inputs, outputs),
             Actual(
@@ -119,49 +120,67 @@ class OnnxRuntimeSession(Session):
             ),
         )
 
+    def _bind(self, array: np.ndarray) -> Call:
+        own = self._buffers_for([array])
+        if own is None or len(self._file_outputs) != 1:
+            return super()._bind(array)
+        run, example = self._session.run_with_iobinding, np.empty(array.shape, array.dtype)
+
+        def call(array: np.ndarray) -> Iterable[np.ndarray]:
+            bound = own.bound
+            if bound is None:
+                bound = own.bound = self._new_buffers([example])
+            bound.inputs[0][...] = array
+            run(bound.binding)
+            return (bound.outputs[0].copy(),)
+
+        return call
+
     def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        # One input and one output, the usual case, is written out here and below: a loop costs as much as the rest of this method.
-        single = len(arrays) == 1
-        key = arrays[0].shape if single else tuple([array.shape for array in arrays])
-        cache = self._per_thread.bound
-        try:
-            bound = cache[key]
-        except KeyError:
-            if len(cache) >= _BOUND_SHAPES:
-                cache.clear()
-            bound = cache[key] = self._bind(arrays)
-        if bound is None:
+        own = self._buffers_for(arrays)
+        if own is None:
             outputs: list[np.ndarray] = self._session.run(self._output_names, dict(zip(self._input_names, arrays, strict=True)))
             return outputs
-        if single:
-            bound.inputs[0][...] = arrays[0]
-        else:
-            for buffer, array in zip(bound.inputs, arrays, strict=True):
-                buffer[...] = array
+        bound = own.bound = own.bound or self._new_buffers(arrays)
+        for buffer, array in zip(bound.inputs, arrays, strict=True):
+            buffer[...] = array
         self._session.run_with_iobinding(bound.binding)
-        if len(bound.outputs) == 1:
-            return [bound.outputs[0].copy()]
         return [buffer.copy() for buffer in bound.outputs]
 
-    def _bind(self, arrays: Sequence[np.ndarray]) -> _Bound | None:
-        """Buffers for the shapes of `arrays`; None where the engine has to say the outputs' shapes, or they are large."""
-        if not self._bindable:
-            return None
+    def _buffers_for(self, arrays: list[np.ndarray]) -> _OfThread | None:
+        """Where each thread keeps its buffers for the shapes of `arrays`; None where `run` is the better way."""
+        key = tuple([array.shape for array in arrays])
+        try:
+            return self._bound[key]
+        except KeyError:
+            if len(self._bound) >= _BOUND_SHAPES:
+                self._bound = {}
+            own = self._bound[key] = _OfThread() if self._fits(arrays) else None
+            return own
+
+    def _output_specs(self, arrays: Sequence[np.ndarray]) -> list[tuple[tuple[int, ...], np.dtype]]:
         sizes: dict[Dimension, int] = {}
         for spec, array in zip(self._file_inputs, arrays, strict=True):
             sizes.update(zip(spec.shape, array.shape, strict=True))
         shapes = [tuple(size if isinstance(size, int) else sizes[size] for size in spec.shape) for spec in self._file_outputs]
-        outputs = [(shape, np.dtype(spec.dtype)) for shape, spec in zip(shapes, self._file_outputs, strict=True)]
-        if sum(a.nbytes for a in arrays) + sum(math.prod(shape) * dtype.itemsize for shape, dtype in outputs) > _BOUND_BYTES:
-            return None
+        return [(shape, np.dtype(spec.dtype)) for shape, spec in zip(shapes, self._file_outputs, strict=True)]
+
+    def _fits(self, arrays: Sequence[np.ndarray]) -> bool:
+        """Whether the outputs' shapes are known before the engine says them, and all is small enough to be copied."""
+        if not self._bindable:
+            return False
+        outputs = sum(math.prod(shape) * dtype.itemsize for shape, dtype in self._output_specs(arrays))
+        return sum(array.nbytes for array in arrays) + outputs <= _BOUND_BYTES
+
+    def _new_buffers(self, arrays: Sequence[np.ndarray]) -> _Bound:
         return _Bound(
             self._session,
             [np.empty(array.shape, array.dtype) for array in arrays],
-            [np.empty(shape, dtype) for shape, dtype in outputs],
+            [np.empty(shape, dtype) for shape, dtype in self._output_specs(arrays)],
         )
 
     def _close(self) -> None:
-        self._per_thread = _PerThread()
+        self._bound = {}
         self._session = None
 
 

@@ -6,6 +6,7 @@ shape and copied into, because setting a tensor in each call costs several times
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from toolkit.core import ArtifactError, Format, Precision, Signature, TensorSpec
 
 from ._quiet import quiet
-from .base import Actual, OpenRequest, Runtime, Session
+from .base import Actual, Call, OpenRequest, Runtime, Session
 
 _PRECISIONS = {"f32": Precision.FP32, "f16": Precision.FP16, "bf16": Precision.BF16}
 
@@ -65,7 +66,6 @@ class OpenVinoSession(Session):
 
     def __init__(self, compiled: Any, request: OpenRequest, version: str) -> None:
         self._request = compiled.create_infer_request()
-        self._bound_shape: tuple[int, ...] | None = None
         self._buffers: list[np.ndarray] = []
         executed = compiled.get_property("EXECUTION_DEVICES")
         cpu = all(name.startswith("CPU") for name in executed)
@@ -81,27 +81,38 @@ class OpenVinoSession(Session):
             ),
         )
 
-    def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        if len(arrays) == 1:  # Without loops: they cost more than the copy.
-            if arrays[0].shape != self._bound_shape:
-                self._bind(arrays)
-            self._buffers[0][...] = arrays[0]
-        else:
-            if [array.shape for array in arrays] != [buffer.shape for buffer in self._buffers]:
-                self._bind(arrays)
-            for buffer, array in zip(self._buffers, arrays, strict=True):
-                buffer[...] = array
-        # By default `infer` returns copies: they are the caller's.
-        return [*self._request.infer().values()]
-
-    def _bind(self, arrays: list[np.ndarray]) -> None:
+    def _bind(self, array: np.ndarray) -> Call:
         import openvino
 
-        self._bound_shape = None
-        self._buffers = [np.empty(array.shape, array.dtype) for array in arrays]
-        for index, buffer in enumerate(self._buffers):
+        (buffer,) = self._set_inputs([array])
+        # The class of the package wraps this one and looks in each call for inputs that are bound already.
+        infer = super(openvino.InferRequest, self._request).infer  # type: ignore[misc]
+        nothing: dict[int, Any] = {}
+
+        def call(array: np.ndarray) -> Iterable[np.ndarray]:
+            buffer[...] = array
+            # Copies of the outputs, so they are the caller's.
+            outputs: Iterable[np.ndarray] = infer(nothing, share_outputs=False, decode_strings=True).values()
+            return outputs
+
+        return call
+
+    def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        if [array.shape for array in arrays] != [buffer.shape for buffer in self._buffers]:
+            self._set_inputs(arrays)
+        for buffer, array in zip(self._buffers, arrays, strict=True):
+            buffer[...] = array
+        return [*self._request.infer().values()]
+
+    def _set_inputs(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+        import openvino
+
+        self._buffers = []  # Nothing is bound until all are.
+        buffers = [np.empty(array.shape, array.dtype) for array in arrays]
+        for index, buffer in enumerate(buffers):
             self._request.set_input_tensor(index, openvino.Tensor(buffer, shared_memory=True))
-        self._bound_shape = arrays[0].shape
+        self._buffers = buffers
+        return buffers
 
     def _close(self) -> None:
         self._request, self._buffers = None, []

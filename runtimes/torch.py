@@ -7,6 +7,7 @@ it again where another session changed it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import numpy as np
 from toolkit.core import EngineError, Format, Precision, Signature, TensorSpec, needs
 from toolkit.core.pt2 import check_pt2
 
-from .base import Actual, OpenRequest, Runtime, Session
+from .base import Actual, Call, OpenRequest, Runtime, Session
 
 if TYPE_CHECKING:
     import torch
@@ -71,7 +72,6 @@ class TorchSession(Session):
         self._get_threads = torch.get_num_threads
         self._buffers: list[np.ndarray] = []
         self._tensors: list[torch.Tensor] = []
-        self._bound_shape: tuple[int, ...] | None = None
         self._fresh: bool | None = None
         file_signature = _signature(program, request)
         module = program.module(check_guards=False).requires_grad_(requires_grad=False)
@@ -94,27 +94,38 @@ class TorchSession(Session):
             ),
         )
 
+    def _bind(self, array: np.ndarray) -> Call:
+        self._set_inputs([array])
+        if self._device is not None:
+            return super()._bind(array)
+        outputs = self._run([array])
+        if not (self._fresh and len(outputs) == 1):
+            return super()._bind(array)
+        get_threads, threads, forward = self._get_threads, self._threads, self._forward
+        (buffer,), (tensor,) = self._buffers, self._tensors
+
+        def call(array: np.ndarray) -> Iterable[np.ndarray]:
+            if get_threads() != threads:
+                self._torch.set_num_threads(threads)
+            buffer[...] = array
+            return (forward(tensor)[0].numpy(),)
+
+        return call
+
     def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         if self._get_threads() != self._threads:
             self._torch.set_num_threads(self._threads)
-        if len(arrays) == 1:  # Without loops: they cost more than the copy.
-            if arrays[0].shape != self._bound_shape:
-                self._bind(arrays)
-            self._buffers[0][...] = arrays[0]
-        else:
-            if [array.shape for array in arrays] != [buffer.shape for buffer in self._buffers]:
-                self._bind(arrays)
-            for buffer, array in zip(self._buffers, arrays, strict=True):
-                buffer[...] = array
+        if [array.shape for array in arrays] != [buffer.shape for buffer in self._buffers]:
+            self._set_inputs(arrays)
+        for buffer, array in zip(self._buffers, arrays, strict=True):
+            buffer[...] = array
         if self._device is not None:
             results = self._forward(*[tensor.to(self._device) for tensor in self._tensors])
             return [tensor.cpu().numpy().copy() for tensor in results]
         results = self._forward(*self._tensors)
         if self._fresh is None:
             self._fresh = self._are_fresh(results)
-        if not self._fresh:
-            return [tensor.numpy().copy() for tensor in results]
-        return [results[0].numpy()] if len(results) == 1 else [tensor.numpy() for tensor in results]
+        return [tensor.numpy() if self._fresh else tensor.numpy().copy() for tensor in results]
 
     def _are_fresh(self, results: tuple[torch.Tensor, ...]) -> bool:
         """Whether each output has memory of its own, so that it can be the caller's; for one shape this never changes."""
@@ -122,12 +133,11 @@ class TorchSession(Session):
         own = held[: len(results)]
         return all(held.count(pointer) == 1 for pointer in own) and all(tensor.is_contiguous() for tensor in results)
 
-    def _bind(self, arrays: list[np.ndarray]) -> None:
-        self._bound_shape, self._fresh = None, None
+    def _set_inputs(self, arrays: list[np.ndarray]) -> None:
+        self._fresh = None
         self._buffers = [np.empty(array.shape, array.dtype) for array in arrays]
         # Wrapping an array costs about a microsecond, and these wrappers see every later input.
         self._tensors = [self._torch.from_numpy(buffer) for buffer in self._buffers]
-        self._bound_shape = arrays[0].shape
 
     def _close(self) -> None:
         self._forward, self._buffers, self._tensors, self._constants = None, [], [], []
