@@ -69,6 +69,12 @@ class Game(ABC):
         -1 lost.
         """
 
+    def final(self, states: States, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:  # noqa: ARG002 - most games have none
+        """Who owns what when games have ended, for games that count it: ``[n, H * W]`` int8, 1 FIRST, -1 SECOND, 0 nobody, and the score,
+        ``[n]`` float32 points for FIRST with komi taken off.
+        """
+        return None
+
     @abstractmethod
     def rollout(self, states: States, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Play each position to its end with uniformly random legal moves, in place; Go leaves out those that fill an own eye.
