@@ -14,11 +14,12 @@ from .base import Converter, Node, Recipe
 
 
 class OnnxInt8(Converter):
-    """Every operator that onnxruntime can quantize, as QuantizeLinear/DequantizeLinear pairs; int8 weights per channel, int8 activations
+    """Every operator that onnxruntime can quantize, as QuantizeLinear/DequantizeLinear pairs; int8 weights per channel, uint8 activations
     per tensor with the smallest and largest value that the calibration samples reach.
 
-    The weights use all 8 bits (no ``reduce_range``): int8 times int8 cannot overflow on processors with VNNI, and on older
-    ones onnxruntime widens such products, so that only speed is lost there.
+    With int8 activations a residual net of 6 x 64 on 9 x 9 was a quarter as fast: onnxruntime fuses and packs x86 convolutions for
+    uint8 times int8 only. The weights use all 8 bits (no ``reduce_range``), which is exact where the processor has VNNI or is an ARM;
+    on x86 without VNNI sums of two such products can saturate, so verify the artifact there.
     """
 
     name = "onnx_int8"
@@ -26,7 +27,7 @@ class OnnxInt8(Converter):
     target = Node(Format.ONNX, Precision.INT8)
     extra = "convert"
     distributions = ("onnx", "onnxruntime")
-    settings = {"ranges": "minmax", "per_channel": True, "activations": "int8", "reduce_range": False}  # noqa: RUF012 - read-only
+    settings = {"ranges": "minmax", "per_channel": True, "activations": "uint8", "reduce_range": False}  # noqa: RUF012 - read-only
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         without_telemetry()
@@ -50,7 +51,7 @@ class OnnxInt8(Converter):
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 reduce_range=False,
-                activation_type=QuantType.QInt8,
+                activation_type=QuantType.QUInt8,
                 weight_type=QuantType.QInt8,
                 calibrate_method=CalibrationMethod.MinMax,
             )
