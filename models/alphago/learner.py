@@ -46,7 +46,7 @@ class LearnerOptions:
 
 @dataclass(frozen=True)
 class Losses:
-    """Means over the steps: cross-entropies in nats, the value's mean squared error, and the targets' own entropy, the policy loss's floor."""
+    """Means over the steps: cross-entropies in nats, the value's mean squared error, and the targets' entropy: the policy's floor."""
 
     steps: int
     policy: float

@@ -142,8 +142,8 @@ class SelfPlay:
         if not ended:
             return slot.record(outcome=-1.0 if slot.movers[-1] == FIRST else 1.0, resigned=int(slot.movers[-1]))
         one = np.array([row])
-        final = self._game.final(self._states, one)
-        ownership, score = (None, None) if final is None else (final[0][0], float(final[1][0]))
+        territory = self._game.territory(self._states, one)
+        ownership, score = (None, None) if territory is None else (territory[0][0], float(territory[1][0]))
         return slot.record(outcome=outcome, ownership=ownership, score=score)
 
     def _may_resign(self) -> bool:

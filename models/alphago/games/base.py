@@ -69,7 +69,7 @@ class Game(ABC):
         -1 lost.
         """
 
-    def final(self, states: States, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:  # noqa: ARG002 - most games have none
+    def territory(self, states: States, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:  # noqa: ARG002 - most games have none
         """Who owns what when games have ended, for games that count it: ``[n, H * W]`` int8, 1 FIRST, -1 SECOND, 0 nobody, and the score,
         ``[n]`` float32 points for FIRST with komi taken off.
         """
