@@ -7,7 +7,6 @@ import functools
 import hashlib
 import shutil
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -75,17 +74,12 @@ def store(key: str, artifact: Artifact) -> None:
         StorageError: the cache folder cannot be written.
     """
     folder = _folder(key)
-    try:
-        if not folder.exists():
-            copy(artifact, folder)
-    except OSError:
-        # Another process put its folder there between the question and the rename; both hold the same.
-        if not folder.exists():
-            raise
+    if not folder.exists():
+        copy(artifact, folder, replace=False)
 
 
-def copy(artifact: Artifact, out: Path, *, manifest: Manifest | None = None) -> Artifact:
-    """The artifact's files in the new folder `out`, with `manifest` in place of its own.
+def copy(artifact: Artifact, out: Path, *, manifest: Manifest | None = None, replace: bool = True) -> Artifact:
+    """The artifact's files in the new folder `out`, with `manifest` in place of its own; without `replace` an `out` that exists stays.
 
     The copy shares nothing with the original: a hard link would let an edit of one damage the other.
 
@@ -93,13 +87,13 @@ def copy(artifact: Artifact, out: Path, *, manifest: Manifest | None = None) -> 
         ArtifactError: a file changed while it was copied.
         StorageError: the folder cannot be written.
     """
-    with new_folder(out) as work:
+    with new_folder(out, replace=replace) as work:
         for name in artifact.manifest.files:
             shutil.copyfile(artifact.path / name, work / name)
         made = Artifact(work, manifest or artifact.manifest)
         (work / MANIFEST).write_bytes(made.manifest.to_json())
         made.verify_files()
-    return replace(made, path=out)
+    return Artifact(out, made.manifest)
 
 
 def _folder(key: str) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,41 @@ def test_a_folder_is_replaced(tmp_path: Path) -> None:
             (work / text).write_text(text)
     assert os.listdir(tmp_path / "a") == ["new"]
     assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_is_there_stays_when_it_is_not_to_be_replaced(tmp_path: Path) -> None:
+    for text in ("first", "second"):
+        with new_folder(tmp_path / "a", replace=False) as work:
+            (work / text).write_text(text)
+    assert os.listdir(tmp_path / "a") == ["first"]
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "a") as work:
+        (work / "x").write_text("old")
+    with pytest.raises(FileNotFoundError), new_folder(tmp_path / "a") as work:
+        # As between the two renames: the old content is out of the way, and there is nothing to put there.
+        (tmp_path / "a").rename(work.parent / "old")
+        work.rename(tmp_path / "lost")
+    assert (tmp_path / "a" / "x").read_text() == "old"
+
+
+@pytest.mark.parametrize("replace", [True, False])
+def test_many_at_once_put_one_whole_folder_and_leave_no_trace(tmp_path: Path, replace: bool) -> None:
+    barrier = threading.Barrier(8, timeout=20)
+
+    def put(number: int) -> None:
+        for _ in range(20):
+            with new_folder(tmp_path / "a", replace=replace) as work:
+                (work / "x").write_text(str(number))
+                (work / "y").write_text(str(number))
+                barrier.wait()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, range(8)))
+    assert os.listdir(tmp_path) == ["a"]
+    assert (tmp_path / "a" / "x").read_text() == (tmp_path / "a" / "y").read_text()
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:

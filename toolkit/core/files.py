@@ -16,6 +16,9 @@ import platformdirs
 from .errors import StorageError
 
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EFBIG}
+# What a rename onto a folder with content, or onto a file, answers.
+_OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
+_NEW, _OLD = "new", "old"
 
 
 def cache_home() -> Path:
@@ -51,26 +54,51 @@ def make_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
+def new_folder(target: Path, *, replace: bool = True) -> Iterator[Path]:
     """A temporary folder beside `target` that takes its name when the block ends well, and is removed otherwise.
 
-    An existing `target` is replaced: its old content stays readable until the new one is complete.
+    An existing `target` is replaced: its old content stays readable until the new one is complete, and comes back when the new one cannot
+    take its place. With `replace` False it stays, whoever put it there meanwhile. Several processes may do this at once.
     """
     make_folder(target.parent)
     with storage_errors(target):
-        work = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        home = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
+            work = home / _NEW
+            work.mkdir()
             yield work
             work.chmod(0o755)
-            if target.exists():
-                old = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-                target.rename(old / "content")
-                work.rename(target)
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                work.rename(target)
+            _take_name(work, target, home / _OLD, replace=replace)
         finally:
-            shutil.rmtree(work, ignore_errors=True)
+            _discard(home, target)
+
+
+def _take_name(work: Path, target: Path, old: Path, *, replace: bool) -> None:
+    """Rename `work` to `target`, and what is there to `old` if it is to be replaced.
+
+    Only the rename itself is asked whether something is there: the answer to an earlier question may be outdated by another process.
+    """
+    while True:
+        try:
+            work.rename(target)
+        except OSError as error:
+            if error.errno not in _OCCUPIED:
+                raise
+        else:
+            return
+        if not replace:
+            return
+        shutil.rmtree(old, ignore_errors=True)
+        with contextlib.suppress(FileNotFoundError):
+            target.rename(old)
+
+
+def _discard(home: Path, target: Path) -> None:
+    """Remove a working folder; what it took away from `target` goes back if nothing is there."""
+    with contextlib.suppress(OSError):
+        if not target.exists():
+            (home / _OLD).rename(target)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def write_file(target: Path, content: bytes | str) -> None:
