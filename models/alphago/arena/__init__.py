@@ -1,0 +1,1 @@
+"""Matches between players of any kind, and what they say in Elo."""
