@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import os
-import pkgutil
 import sys
 
 import click
 
 from toolkit import __version__
 
-
-class Commands(click.Group):
-    """A group whose commands are the modules of this folder: module ``convert`` holds the command ``command``."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
-        """The names of the commands: the files of this folder."""
-        return sorted(info.name.replace("_", "-") for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_"))
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module of one command."""
-        if cmd_name not in self.list_commands(ctx):
-            return None
-        module = importlib.import_module(f"{__name__}.{cmd_name.replace('-', '_')}")
-        command: click.Command = module.command
-        return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does, with the nearest name in the message for an unknown one."""
-        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
-            near = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            guess = f" Did you mean '{near[0]}'?" if near else ""
-            ctx.fail(f"No such command '{args[0]}'.{guess}")
-        return super().resolve_command(ctx, args)
+from ._commands import Commands
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, no_args_is_help=True)
+@click.group(
+    cls=Commands, package=__name__, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, no_args_is_help=True
+)
 @click.version_option(__version__, prog_name="toolkit")
 def toolkit() -> None:
     """Convert a trained network, prove it is still right, measure it, and call it.
