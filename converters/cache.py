@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
 import shutil
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -18,6 +16,7 @@ from toolkit.core import (
     Manifest,
     cache_home,
     new_folder,
+    remove_folder,
     sha256_of,
     version_of,
 )
@@ -63,7 +62,7 @@ def lookup(key: str) -> Artifact | None:
     try:
         return Artifact.load(folder)
     except (ArtifactError, FileNotFoundError):
-        _remove(folder)
+        remove_folder(folder)
         return None
 
 
@@ -98,9 +97,3 @@ def copy(artifact: Artifact, out: Path, *, manifest: Manifest | None = None, rep
 
 def _folder(key: str) -> Path:
     return cache_home() / "artifacts" / key[:2] / key
-
-
-def _remove(folder: Path) -> None:
-    """Move away, then delete, so that no other process sees half of it."""
-    with contextlib.suppress(OSError), tempfile.TemporaryDirectory(prefix=".damaged-", dir=folder.parent) as grave:
-        folder.rename(Path(grave) / "content")

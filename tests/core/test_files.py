@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -49,10 +53,15 @@ def test_what_is_there_stays_when_it_is_not_to_be_replaced(tmp_path: Path) -> No
 def test_the_old_folder_comes_back_when_the_new_one_cannot_take_its_place(tmp_path: Path) -> None:
     with new_folder(tmp_path / "a") as work:
         (work / "x").write_text("old")
-    with pytest.raises(FileNotFoundError), new_folder(tmp_path / "a") as work:
-        # As between the two renames: the old content is out of the way, and there is nothing to put there.
-        (tmp_path / "a").rename(work.parent / "old")
-        work.rename(tmp_path / "lost")
+
+    def cut_short() -> None:
+        with new_folder(tmp_path / "a") as work:
+            # As between the two renames: the old content is out of the way, and there is nothing to put there.
+            (tmp_path / "a").rename(work.parent / "old")
+            work.rename(tmp_path / "lost")
+
+    with pytest.raises(FileNotFoundError):
+        cut_short()
     assert (tmp_path / "a" / "x").read_text() == "old"
 
 
@@ -79,6 +88,65 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     write_file(target, b"new")
     assert target.read_bytes() == b"new"
     assert os.listdir(target.parent) == ["f"]
+
+
+def killed_inside(code: str, folder: Path) -> None:
+    """Run code in a process that is killed at its end."""
+    start = "import os, signal\nfrom pathlib import Path\nfrom toolkit.core import new_folder\n"
+    end = "\n    os.kill(os.getpid(), signal.SIGKILL)"
+    result = subprocess.run([sys.executable, "-c", start + code + end], cwd=folder, check=False)
+    assert result.returncode == -signal.SIGKILL
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write_of_the_same_target(tmp_path: Path) -> None:
+    for name in ("a", "a-b"):
+        killed_inside(f"with new_folder(Path({name!r})) as work:\n    (work / 'x').write_text('half')", tmp_path)
+    (left,) = (name for name in os.listdir(tmp_path) if not name.startswith(".a-b"))
+    with new_folder(tmp_path / "a") as work:
+        (work / "x").write_text("whole")
+    names = os.listdir(tmp_path)
+    assert left not in names
+    assert len([name for name in names if name.startswith(".a-b-")]) == 1, "another target's"
+    (tmp_path / left).write_text("half a file")  # As `write_file` is interrupted.
+    write_file(tmp_path / "a.json", "whole")
+    assert left in os.listdir(tmp_path), "another target's"
+    (tmp_path / left).rename(tmp_path / left.replace(".a-", ".a.json-"))
+    write_file(tmp_path / "a.json", "whole")
+    assert sorted(name for name in os.listdir(tmp_path) if not name.startswith(".a-b-")) == ["a", "a.json"]
+
+
+def test_the_old_folder_of_a_process_killed_between_the_renames_comes_back(tmp_path: Path) -> None:
+    with new_folder(tmp_path / "a") as work:
+        (work / "x").write_text("old")
+    killed_inside("with new_folder(Path('a')) as work:\n    Path('a').rename(work.parent / 'old')", tmp_path)
+    assert not (tmp_path / "a").exists()
+    with new_folder(tmp_path / "a", replace=False):
+        assert (tmp_path / "a" / "x").read_text() == "old"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_the_working_folder_of_a_live_process_stays(tmp_path: Path) -> None:
+    code = "from pathlib import Path\nfrom toolkit.core import new_folder\nwith new_folder(Path('a')):\n    print(flush=True)\n    input()"
+    with subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        (live,) = os.listdir(tmp_path)
+        os.utime(tmp_path / live, (0, 0))
+        with new_folder(tmp_path / "a") as work:
+            (work / "x").write_text("first")
+        assert sorted(os.listdir(tmp_path)) == [live, "a"]
+        child.communicate("\n")
+    assert child.returncode == 0
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_another_host_left_stays_for_a_day(tmp_path: Path) -> None:
+    young, old = tmp_path / ".a-00000000-1-abcdefgh", tmp_path / ".a-00000000-2-abcdefgh"
+    for folder in (young, old):
+        folder.mkdir()
+    os.utime(old, (time.time() - 90000,) * 2)
+    write_file(tmp_path / "a", "")
+    assert sorted(os.listdir(tmp_path)) == [young.name, "a"]
 
 
 @pytest.mark.parametrize(("code", "hint"), [(errno.ENOSPC, "free some space"), (errno.EACCES, "choose another folder")])

@@ -19,7 +19,7 @@ from .errors import (
     UnknownNameError,
 )
 from .evidence import ParityReport, TaskMetric, TensorError, Verdict
-from .files import cache_home, make_folder, new_folder, sha256_of, storage_errors, write_file
+from .files import cache_home, make_folder, new_folder, remove_folder, sha256_of, storage_errors, write_file
 from .formats import Format, Precision
 from .isolated import run_isolated, stop_isolated
 from .machine import Machine, available_threads, load_average, this_machine
@@ -75,6 +75,7 @@ __all__ = [
     "needs",
     "new_folder",
     "paired_difference",
+    "remove_folder",
     "run_isolated",
     "sha256_of",
     "stop_isolated",

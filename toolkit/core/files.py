@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
+import platform
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +23,8 @@ _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.ER
 # What a rename onto a folder with content, or onto a file, answers.
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 _NEW, _OLD = "new", "old"
+_OWNER = re.compile(r"([0-9a-f]{8})-(\d+)-\w{8}")
+_DAY_S = 86400.0
 
 
 def cache_home() -> Path:
@@ -62,7 +68,8 @@ def new_folder(target: Path, *, replace: bool = True) -> Iterator[Path]:
     """
     make_folder(target.parent)
     with storage_errors(target):
-        home = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        _remove_stale(target)
+        home = Path(tempfile.mkdtemp(prefix=_working_name(target), dir=target.parent))
         try:
             work = home / _NEW
             work.mkdir()
@@ -94,11 +101,66 @@ def _take_name(work: Path, target: Path, old: Path, *, replace: bool) -> None:
 
 
 def _discard(home: Path, target: Path) -> None:
-    """Remove a working folder; what it took away from `target` goes back if nothing is there."""
+    """Remove a working folder or file; what it took away from `target` goes back if nothing is there."""
     with contextlib.suppress(OSError):
         if not target.exists():
             (home / _OLD).rename(target)
     shutil.rmtree(home, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        home.unlink(missing_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Move a folder away, then delete it, so that no other process sees half of it; nothing happens when it cannot be moved."""
+    with contextlib.suppress(OSError):
+        home = Path(tempfile.mkdtemp(prefix=_working_name(folder), dir=folder.parent))
+        try:
+            folder.rename(home / "removed")
+        finally:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _working_name(target: Path) -> str:
+    """The start of a hidden name beside `target` that says whose it is: host, process."""
+    return f".{target.name}-{_host()}-{os.getpid()}-"
+
+
+@functools.cache
+def _host() -> str:
+    """Eight hex digits for this machine, or for this container: process numbers mean nothing beyond it."""
+    space = Path("/proc/self/ns/pid")
+    own = f"{platform.node()} {space.readlink() if space.is_symlink() else ''}"
+    return hashlib.sha256(own.encode()).hexdigest()[:8]
+
+
+def _remove_stale(target: Path) -> None:
+    """Remove what killed processes left beside `target`: their working files and folders, not those of a process that lives.
+
+    What another host left cannot be asked for its process: it is removed when it is a day old.
+    """
+    start = f".{target.name}-"
+    with contextlib.suppress(OSError), os.scandir(target.parent) as entries:  # What cannot be listed may still be written into.
+        names = [entry.name for entry in entries if entry.name.startswith(start)]
+        for name in names:
+            match = _OWNER.fullmatch(name.removeprefix(start))
+            if match and not _is_in_use(target.parent / name, host=match[1], process=int(match[2])):
+                _discard(target.parent / name, target)
+
+
+def _is_in_use(path: Path, *, host: str, process: int) -> bool:
+    # On Windows the question would end the process.
+    if host == _host() and os.name != "nt":
+        try:
+            os.kill(process, 0)
+        except ProcessLookupError:
+            return False
+        except (PermissionError, OverflowError):
+            return True
+        return True
+    try:
+        return time.time() - path.stat().st_mtime < _DAY_S
+    except OSError:
+        return True
 
 
 def write_file(target: Path, content: bytes | str) -> None:
@@ -106,7 +168,8 @@ def write_file(target: Path, content: bytes | str) -> None:
     data = content.encode() if isinstance(content, str) else content
     make_folder(target.parent)
     with storage_errors(target):
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}-", dir=target.parent)
+        _remove_stale(target)
+        handle, name = tempfile.mkstemp(prefix=_working_name(target), dir=target.parent)
         work = Path(name)
         try:
             with os.fdopen(handle, "wb") as stream:
