@@ -9,7 +9,7 @@ import numpy as np
 from toolkit.core import DataError
 
 from .games import FIRST, Game
-from .selfplay import GameRecord
+from .record import GameRecord
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,103 @@
+"""Where learning by self-play stands, in one safetensors file that appears whole or not at all: tensors, and JSON as strings. No pickle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from toolkit.core import ArtifactError, InputError, needs, write_file
+
+from .learner import Learner
+from .replay import Replay
+
+SCHEMA = 1
+CHECKPOINT = "checkpoint.safetensors"
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One line of ``metrics.jsonl``: what one round of self-play, training and conversion did.
+
+    ``elo`` is against the first net of this run, where it was measured in this round, with its 95 % interval; seconds are wall-clock.
+    """
+
+    generation: int
+    games: int
+    positions: int
+    moves_a_game: float
+    first_wins: float
+    resigned: float
+    false_resignations: int
+    never_resigned: int
+    evaluations: int
+    policy_loss: float
+    value_loss: float
+    target_entropy: float
+    steps: int
+    parity: str
+    seconds_selfplay: float
+    seconds_tree: float
+    seconds_net: float
+    seconds_training: float
+    seconds_conversion: float
+    elo: float | None = None
+    elo_low: float | None = None
+    elo_high: float | None = None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What decides how learning goes on, besides tensors. ``identity`` must be equal to resume. Schema history: 1, the first."""
+
+    identity: dict[str, str]
+    generations: tuple[Generation, ...]
+    random: dict[str, Any]
+    replay_total: int
+    learner_steps: int
+    seconds: float
+    schema: int = SCHEMA
+
+
+def save(file: Path, *, standing: Standing, learner: Learner, replay: Replay) -> None:
+    """Write weights, optimizer, replay window and `standing` under a temporary name, then rename it."""
+    with needs("train"):
+        from safetensors.torch import save as encode
+        from torch import contiguous_format, from_numpy
+
+    tensors = {name: tensor.detach().cpu().clone(memory_format=contiguous_format) for name, tensor in learner.state().items()}
+    tensors |= {f"replay.{name}": from_numpy(np.ascontiguousarray(array)) for name, array in replay.arrays.items()}
+    write_file(file, encode(tensors, metadata={"standing": msgspec.json.encode(standing).decode()}))
+
+
+def load(file: Path, *, identity: Mapping[str, str], learner: Learner, replay: Replay) -> Standing:
+    """Restore `learner` and `replay` and return how things stood.
+
+    Raises:
+        ArtifactError: a damaged file.
+        InputError: the checkpoint of another run.
+    """
+    with needs("train"):
+        from safetensors import SafetensorError, safe_open
+    try:
+        with safe_open(file, framework="pt", device="cpu") as content:
+            standing = msgspec.json.decode((content.metadata() or {}).get("standing", ""), type=Standing)
+            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - it is no mapping
+    except (OSError, SafetensorError, msgspec.DecodeError) as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ArtifactError(f"'{file}' is no checkpoint of self-play: {first}", hint="start anew in another folder") from error
+    if standing.schema != SCHEMA:
+        raise ArtifactError(f"'{file}' has another schema", expected=str(SCHEMA), got=str(standing.schema))
+    different = [f"{key}: {standing.identity.get(key)}" for key, value in identity.items() if standing.identity.get(key) != value]
+    if different:
+        raise InputError(
+            "the checkpoint is of another run", expected=", ".join(f"{k}: {v}" for k, v in identity.items()), got="; ".join(different)
+        )
+    learner.restore({n: t for n, t in tensors.items() if not n.startswith("replay.")}, steps=standing.learner_steps)
+    replay.arrays = {name: tensors[f"replay.{name}"].numpy() for name in replay.arrays}
+    replay.total = standing.replay_total
+    return standing
