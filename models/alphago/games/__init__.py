@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .base import FIRST, SECOND, Game, States, dihedral_group
+from .go import Go
 from .mnk import Gomoku, TicTacToe
 
-__all__ = ["FIRST", "SECOND", "Game", "Gomoku", "States", "TicTacToe", "dihedral_group"]
+__all__ = ["FIRST", "SECOND", "Game", "Go", "Gomoku", "States", "TicTacToe", "dihedral_group"]

@@ -83,6 +83,15 @@ class Game(ABC):
             the value for the FIRST player, ``[n]`` float32, and the moves played, ``[n]`` int32.
         """
 
+    def why_illegal(self, states: States, row: int, action: int) -> str:
+        """Why an action is not legal, as half a sentence; empty if it is."""
+        one = np.array([row])
+        if self.outcome(states, one)[0][0]:
+            return "the game is over"
+        if not 0 <= action < self.actions:
+            return f"actions are 0 to {self.actions - 1}"
+        return "" if self.legal(states, one)[0, action] else "the cell is occupied"
+
     @abstractmethod
     def to_move(self, states: States, rows: np.ndarray) -> np.ndarray:
         """Whose turn it is: ``[n]`` int8, `FIRST` or `SECOND`."""

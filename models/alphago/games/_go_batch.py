@@ -1,0 +1,143 @@
+"""Go on many positions: the loops over rows, compiled. `states` are the arrays of `_go_rules` with the row as first axis."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from ._go_rules import ENDED, HEIGHT, TURN, WIDTH, make_move, may_place, point_of
+from ._go_score import mark_area
+
+
+@njit(cache=True, nogil=True)
+def _row(states, row):
+    stones, past, chains, liberties, keys, seen, info = states
+    return stones[row], past[row], chains[row], liberties[row], keys[row], seen[row], info[row]
+
+
+@njit(cache=True, nogil=True)
+def play_rows(states, rows, actions, rules, zobrist):
+    """`Game.play`."""
+    taken = np.empty(states[0].shape[1], np.int16)
+    for i in range(len(rows)):
+        make_move(_row(states, rows[i]), actions[i], rules, zobrist, taken)
+
+
+@njit(cache=True, nogil=True)
+def follow_rows(source, source_rows, paths, lengths, target, target_rows, rules, zobrist):
+    """`Game.follow`."""
+    taken = np.empty(source[0].shape[1], np.int16)
+    stones, past, chains, liberties, keys, seen, info = source
+    to_stones, to_past, to_chains, to_liberties, to_keys, to_seen, to_info = target
+    for i in range(len(source_rows)):
+        row, to = source_rows[i], target_rows[i]
+        to_stones[to] = stones[row]
+        to_past[to] = past[row]
+        to_chains[to] = chains[row]
+        to_liberties[to] = liberties[row]
+        to_keys[to] = keys[row]
+        to_seen[to] = seen[row]
+        to_info[to] = info[row]
+        if lengths[i] > 0:
+            position = _row(target, to)
+            for k in range(lengths[i]):
+                make_move(position, paths[i, k], rules, zobrist, taken)
+
+
+@njit(cache=True, nogil=True)
+def legal_rows(states, rows, out, rules, zobrist):
+    """`Game.legal`, into ``out [n, A]`` bool, all False before."""
+    cells = rules[WIDTH] * rules[HEIGHT]
+    for i in range(len(rows)):
+        position = _row(states, rows[i])
+        if position[6][ENDED] == 0:
+            for cell in range(cells):
+                out[i, cell] = may_place(position, point_of(cell, rules[WIDTH]), rules, zobrist) == 0
+            out[i, cells] = True
+
+
+@njit(cache=True, nogil=True)
+def _is_own_eye(stones, point, own, stride):
+    """Whether all neighbours are the player's and the other holds at most one corner, none at the edge."""
+    edges = 0
+    for side in range(4):
+        near = point + (1 if side == 0 else -1 if side == 1 else stride if side == 2 else -stride)
+        if stones[near] != own:
+            if stones[near] != 3:
+                return False
+            edges = 1
+    corners = 0
+    for side in range(4):
+        near = point + (1 + stride if side == 0 else 1 - stride if side == 1 else stride - 1 if side == 2 else -stride - 1)
+        if stones[near] == 3 - own:
+            corners += 1
+    return corners + edges < 2
+
+
+@njit(cache=True, nogil=True)
+def rollout_rows(states, rows, seed, rules, zobrist):
+    """`Game.rollout`; returns the moves played, ``[n]`` int32."""
+    moves = np.zeros(len(rows), np.int32)
+    width = rules[WIDTH]
+    stride, cells = width + 1, width * rules[HEIGHT]
+    taken = np.empty(states[0].shape[1], np.int16)
+    empty = np.empty(cells, np.int16)
+    for i in range(len(rows)):
+        position = _row(states, rows[i])
+        stones, info = position[0], position[6]
+        # xorshift64 (Marsaglia 2003), started from a mixed seed so that neighbouring seeds and rows have nothing in common.
+        random = (np.uint64(seed) + np.uint64(i + 1)) * np.uint64(0x9E3779B97F4A7C15)
+        random = (random ^ (random >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9) | np.uint64(1)
+        free = 0
+        for cell in range(cells):
+            if stones[point_of(cell, width)] == 0:
+                empty[free] = point_of(cell, width)
+                free += 1
+        while info[ENDED] == 0:
+            action = cells
+            left = free
+            while left > 0:
+                random ^= random << np.uint64(13)
+                random ^= random >> np.uint64(7)
+                random ^= random << np.uint64(17)
+                pick = np.int64(((random >> np.uint64(32)) * np.uint64(left)) >> np.uint64(32))
+                point = empty[pick]
+                left -= 1
+                # Points that were refused gather behind `left`, so the first that is allowed is a uniform pick of those allowed.
+                empty[pick], empty[left] = empty[left], point
+                if not _is_own_eye(stones, point, info[TURN], stride) and may_place(position, point, rules, zobrist) == 0:
+                    action = point - point // stride - width - 1
+                    free -= 1
+                    empty[left], empty[free] = empty[free], point
+                    break
+            for k in range(make_move(position, action, rules, zobrist, taken)):
+                empty[free] = taken[k]
+                free += 1
+            moves[i] += 1
+    return moves
+
+
+@njit(cache=True, nogil=True)
+def encode_rows(states, rows, out, rules):
+    """`Game.encode`, into ``out [n, 17, H * W]`` float32."""
+    past, info = states[1], states[6]
+    width = rules[WIDTH]
+    for i in range(len(rows)):
+        turn = info[rows[i], TURN]
+        for cell in range(out.shape[2]):
+            point = point_of(cell, width)
+            own, other = past[rows[i], turn - 1, point], past[rows[i], 2 - turn, point]
+            for k in range(8):
+                out[i, k, cell] = (own >> k) & 1
+                out[i, 8 + k, cell] = (other >> k) & 1
+            out[i, 16, cell] = turn == 1
+
+
+@njit(cache=True, nogil=True)
+def ownership_rows(stones, rows, out, rules):
+    """Who owns each cell, into ``out [n, H * W]`` int8."""
+    owner = np.empty(stones.shape[1], np.int8)
+    for i in range(len(rows)):
+        mark_area(stones[rows[i]], rules[WIDTH], owner)
+        for cell in range(out.shape[1]):
+            out[i, cell] = owner[point_of(cell, rules[WIDTH])]
