@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 
 import numpy as np
@@ -104,11 +105,9 @@ def test_two_players_are_rated_by_their_score() -> None:
 def test_a_ladder_is_recovered_from_expected_scores() -> None:
     truth = {"a": 0.0, "b": 120.0, "c": 300.0, "d": 700.0}
     results = {}
-    for x in truth:
-        for y in truth:
-            if x < y:
-                won = round(100_000 * score_of_elo(truth[x] - truth[y]))
-                results[x, y] = (100_000 - won, 0, won)
+    for (x, strength), (y, other) in itertools.combinations(truth.items(), 2):
+        won = round(100_000 * score_of_elo(strength - other))
+        results[x, y] = (100_000 - won, 0, won)
     rated = ratings(results, anchor="a", at=1000.0)
     assert [one.name for one in rated] == ["d", "c", "b", "a"]
     for one in rated:
