@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -36,6 +37,7 @@ def refused(result: subprocess.CompletedProcess[str], *parts: str) -> None:
 def net(tmp_path: Path) -> Path:
     """A bundle with one artifact that passed, and good and bad inputs beside it."""
     with_parity(tiny_artifact(tmp_path / "net"))
+    shutil.copyfile(tmp_path / "net" / "onnx-fp32" / "model.onnx", tmp_path / "good.onnx")
     np.save(tmp_path / "x.npy", np.zeros((3, 64), np.float32))
     np.save(tmp_path / "double.npy", np.zeros((3, 64)))
     np.save(tmp_path / "wide.npy", np.zeros((3, 65), np.float32))
@@ -56,6 +58,9 @@ def net(tmp_path: Path) -> Path:
         (["convert", "net", "--data", "digitz"], ["unknown data set", "did you mean 'digits'"]),
         (["convert", "net", "--data", "empty.npz"], ["are empty"]),
         (["convert", "net", "--data", "wide.npz"], ["expected x:float32[batch,64]", "float32[9,65]"]),
+        (["convert", "good.onnx", "--data", "empty.npz"], ["are empty"]),
+        (["convert", "good.onnx", "--data", "wide.npz"], ["expected x:float32[batch,64]", "float32[9,65]"]),
+        (["convert", "good.onnx", "--data", "digits"], ["do not fit the model's input"]),
         (["convert", "weights.pt"], ["holds weights, not a model", "--weights weights.pt"]),
         (["train", "cnm"], ["unknown model 'cnm'", "did you mean 'cnn'"]),
         (["run", "net", "--input", "nothing.npy"], ["no samples at"]),

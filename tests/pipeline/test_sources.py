@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import Trained
 from tests.tiny import FEATURES, tiny_artifact, tiny_samples
 from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, DataError, InputError, Precision, UnknownNameError
+from toolkit.models import find_model
 from toolkit.pipeline.sources import current, read_inputs, resolve_source, split_samples, trained
 
 
@@ -24,14 +25,17 @@ def as_trained(artifact: Artifact) -> Artifact:
 def test_a_bundle_an_artifact_and_a_models_name_are_the_same_source(trained_cnn: Trained) -> None:
     bundle = trained_cnn.bundle
     out = bundle.parent
-    found = [resolve_source(text, out=out) for text in (str(bundle), str(bundle / "pt2-fp32"), "cnn")]
+    found = [resolve_source(text, out=out).place() for text in (str(bundle), str(bundle / "pt2-fp32"), "cnn")]
     assert {artifact.path.resolve() for artifact in found} == {(bundle / "pt2-fp32").resolve()}
 
 
 def test_a_bare_model_file_becomes_an_artifact_with_the_files_own_signature(tmp_path: Path) -> None:
     file = tmp_path / "mine.onnx"
     shutil.copyfile(tiny_artifact(tmp_path / "tiny").model_file, file)
-    made = resolve_source(str(file), out=tmp_path / "out")
+    source = resolve_source(str(file), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    made = source.place()
+    assert made == source.artifact == Artifact.load(made.path)
     assert made.path == tmp_path / "out" / "mine" / "onnx-fp32"
     assert str(made.manifest.signature) == f"(x:float32[batch,{FEATURES}]) -> (logits:float32[batch,10])"
     assert (made.manifest.model, made.manifest.root, made.manifest.edge) == ("mine", "", "import")
@@ -58,6 +62,46 @@ def test_what_is_no_source_leaves_nothing(tmp_path: Path, text: str, message: st
     with pytest.raises(InputError, match=message):
         resolve_source(text.format(here=tmp_path), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("how", ["weights", "file"])
+def test_a_trained_model_is_not_replaced_by_another(trained_cnn: Trained, tmp_path: Path, how: str) -> None:
+    home = tmp_path / "out" / "cnn" / "pt2-fp32"
+    shutil.copytree(trained_cnn.bundle / "pt2-fp32", home)
+    before = Artifact.load(home)
+    weights(1, tmp_path / "w.safetensors")
+    other = resolve_source("cnn", out=tmp_path, weights=tmp_path / "w.safetensors", data="digits").place()
+    if how == "weights":
+        source = resolve_source("cnn", out=tmp_path / "out", weights=tmp_path / "w.safetensors", data="digits")
+    else:
+        shutil.copyfile(other.model_file, tmp_path / "cnn.pt2")
+        source = resolve_source(str(tmp_path / "cnn.pt2"), out=tmp_path / "out")
+    with pytest.raises(InputError, match=r"pt2-fp32' holds another trained model, which would be lost; choose another folder with --out"):
+        source.place()
+    assert Artifact.load(home) == before
+    assert [folder.name for folder in home.parent.iterdir()] == ["pt2-fp32"]
+
+
+def test_the_same_model_is_left_as_it_was_trained(trained_cnn: Trained, tmp_path: Path) -> None:
+    trained = Artifact.load(trained_cnn.bundle / "pt2-fp32")
+    shutil.copyfile(trained.model_file, tmp_path / "cnn.pt2")
+    assert resolve_source(str(tmp_path / "cnn.pt2"), out=trained_cnn.bundle.parent).place() == trained
+
+
+def test_weights_may_change_where_nothing_was_trained(tmp_path: Path) -> None:
+    made = []
+    for seed in (1, 2, 2):
+        weights(seed, tmp_path / "w.safetensors")
+        made.append(resolve_source("cnn", out=tmp_path, weights=tmp_path / "w.safetensors", data="digits").place())
+    assert made[0] != made[1] == made[2] == Artifact.load(tmp_path / "cnn" / "pt2-fp32")
+
+
+def weights(seed: int, file: Path) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(seed)
+    save_file(find_model("cnn").build((1, 8, 8), 10).state_dict(), file)
 
 
 def test_weights_need_their_data_set() -> None:

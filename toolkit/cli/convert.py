@@ -82,8 +82,10 @@ def command(
     from toolkit.runtimes.parity import Limits
 
     targets = nodes(formats, precisions)
-    artifact = resolve_source(source, out=out or Path("artifacts"), weights=weights, data=data)
-    split = split_samples(artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation)
+    found = resolve_source(source, out=out or Path("artifacts"), weights=weights, data=data)
+    # Before anything is written: samples that do not fit must not leave an imported model behind.
+    split = split_samples(found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation)
+    artifact = found.place()
     in_bundle = out is None and artifact.path.name == artifact.name
     folder = artifact.path.parent if in_bundle else (out or Path("artifacts")) / artifact.manifest.model
     request = Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout)

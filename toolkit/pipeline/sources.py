@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from toolkit.converters.cache import copy
 from toolkit.core import (
     MANIFEST,
     Artifact,
@@ -33,6 +35,7 @@ from toolkit.models.data import all_data, find_data
 
 CALIBRATION_SAMPLES = 512
 _TRAINED = ("pt2-fp32", "onnx-fp32")
+_WEIGHTS = "weights"
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,30 @@ class Split:
     evaluation: Samples
 
 
-def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: str | None = None) -> Artifact:
+@dataclass(frozen=True)
+class Source:
+    """What is to be converted: an artifact that is there, or one that is known but not written yet, so that it can be checked with the
+    samples before it leaves a trace.
+    """
+
+    artifact: Artifact
+    _place: Callable[[], Artifact] | None = None
+
+    def place(self) -> Artifact:
+        """The artifact in its folder, complete.
+
+        Raises:
+            InputError: another model was trained there, or the weights cannot be used.
+            StorageError: the folder cannot be written.
+        """
+        return self.artifact if self._place is None else self._place()
+
+
+def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: str | None = None) -> Source:
     """The artifact that `text` names: a model file, an artifact folder, a bundle, or a reference model's name.
 
-    A reference model is found in its bundle ``out/<name>``, as ``toolkit train`` leaves it, or is built anew with `weights`.
+    A reference model is found in its bundle ``out/<name>``, as ``toolkit train`` leaves it, or is built anew with `weights`. Nothing is
+    written.
 
     Raises:
         InputError: nothing there, a pickled checkpoint, or an unknown name.
@@ -55,9 +78,9 @@ def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: s
     if weights is not None:
         return _from_weights(text, weights, data=data, out=out)
     if (path / MANIFEST).is_file():
-        return Artifact.load(path)
+        return Source(Artifact.load(path))
     if path.is_dir():
-        return trained(Bundle.load(path))
+        return Source(trained(Bundle.load(path)))
     if path.is_file() or path.suffix:
         return _from_file(path, out=out)
     names = [model.name for model in all_models()]
@@ -65,7 +88,7 @@ def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: s
         raise UnknownNameError("model", text, names, hint="" if "/" not in text else "there is no such file or folder")
     if not (out / text / _TRAINED[0] / MANIFEST).is_file():
         raise ArtifactError(f"model '{text}' is not trained yet in '{out}'", hint=f"run: toolkit train {text} --out {out}")
-    return Artifact.load(out / text / _TRAINED[0])
+    return Source(Artifact.load(out / text / _TRAINED[0]))
 
 
 def trained(bundle: Bundle) -> Artifact:
@@ -84,7 +107,7 @@ def current(bundle: Bundle) -> list[Artifact]:
     return [artifact for artifact in bundle if root in {artifact.manifest.root, artifact.manifest.content_sha256}]
 
 
-def _from_file(path: Path, *, out: Path) -> Artifact:
+def _from_file(path: Path, *, out: Path) -> Source:
     if path.suffix.lower() in {".pt", ".pth", ".pkl", ".ckpt", ".safetensors"}:
         raise InputError(
             f"'{path.name}' holds weights, not a model",
@@ -97,19 +120,27 @@ def _from_file(path: Path, *, out: Path) -> Artifact:
     if format not in {Format.PT2, Format.ONNX}:
         raise InputError(f"'{path.name}' cannot be converted further", expected="a .pt2 or .onnx file", got=format)
     signature = msgspec.convert(run_isolated(f"{__name__}:signature_task", str(path.resolve())), Signature)
-    target = out / path.stem / f"{format}-{Precision.FP32}"
-    with new_folder(target) as work:
-        shutil.copyfile(path, work / format.file_name)
-        manifest = Manifest(
-            model=path.stem,
-            format=format,
-            precision=Precision.FP32,
-            signature=signature,
-            files={format.file_name: sha256_of(work / format.file_name)},
-            edge="import",
-        )
-        (work / MANIFEST).write_bytes(manifest.to_json())
-    return Artifact.load(target)
+    manifest = Manifest(
+        model=path.stem,
+        format=format,
+        precision=Precision.FP32,
+        signature=signature,
+        files={format.file_name: sha256_of(path)},
+        edge="import",
+    )
+    planned = Artifact(out / path.stem / f"{format}-{Precision.FP32}", manifest)
+
+    def place() -> Artifact:
+        there = _trained_there(planned)
+        if there is not None:
+            return there
+        with new_folder(planned.path) as work:
+            shutil.copyfile(path, work / format.file_name)
+            (work / MANIFEST).write_bytes(manifest.to_json())
+            Artifact(work, manifest).verify_files()
+        return planned
+
+    return Source(planned, place)
 
 
 def signature_task(file: str) -> Any:
@@ -120,25 +151,54 @@ def signature_task(file: str) -> Any:
         return msgspec.to_builtins(session.signature)
 
 
-def _from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> Artifact:
-    from toolkit.models.training import export_pt2, load_weights
-
+def _from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> Source:
     model = find_model(name)
     if data is None:
         raise InputError(f"weights for '{name}' need the data set they were trained on", hint="add --data NAME")
     about = find_data(data)
-    module = model.build(about.input_shape, len(about.labels))
-    load_weights(module, weights)
-    return export_pt2(
-        module,
-        signature=about.signature,
-        out=out / name / _TRAINED[0],
-        model=name,
-        recipe={"weights": weights.name},
-        labels=about.labels,
-        preprocessing=about.preprocessing,
-        data=about.name,
-    )
+    planned = Manifest(name, Format.PT2, Precision.FP32, about.signature, {}, edge="", data=about.name)
+    target = out / name / _TRAINED[0]
+
+    def place() -> Artifact:
+        from toolkit.models.training import export_pt2, load_weights
+
+        module = model.build(about.input_shape, len(about.labels))
+        load_weights(module, weights)
+        with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
+            made = export_pt2(
+                module,
+                signature=about.signature,
+                out=Path(folder) / target.name,
+                model=name,
+                recipe={_WEIGHTS: weights.name},
+                labels=about.labels,
+                preprocessing=about.preprocessing,
+                data=about.name,
+            )
+            there = _trained_there(replace(made, path=target))
+            return copy(made, target) if there is None else there
+
+    return Source(Artifact(target, planned), place)
+
+
+def _trained_there(artifact: Artifact) -> Artifact | None:
+    """The trained model that is where `artifact` shall go, if it is the same one; None where nothing would be lost.
+
+    Raises:
+        InputError: another model was trained there; its weights may be nowhere else.
+    """
+    try:
+        there = Artifact.load(artifact.path)
+    except ArtifactError:
+        return None
+    if there.manifest.edge == "import" or _WEIGHTS in there.manifest.recipe:
+        return None  # A copy of a file that the user has.
+    if there.manifest.content_sha256 != artifact.manifest.content_sha256:
+        raise InputError(
+            f"'{artifact.path}' holds another trained model, which would be lost",
+            hint="choose another folder with --out, or move that one away",
+        )
+    return there
 
 
 def split_samples(
