@@ -50,14 +50,23 @@ def test_a_conversion_onto_a_full_disk_leaves_no_half_artifact(tmp_path: Path) -
     assert [folder.name for folder in (tmp_path / "out" / "net").iterdir()] == []
 
 
+@pytest.mark.parametrize("json_words", [[], ["--json"]], ids=["table", "json"])
+def test_a_benchmark_that_cannot_be_written_is_shown_all_the_same(tmp_path: Path, json_words: list[str]) -> None:
+    a_trained_bundle(tmp_path)
+    words = ["benchmark", "net", "--data", "s.npz", "--threads", "1", "--rounds", "3", "--seconds", "0.01", *json_words]
+    limited = f"trap '' XFSZ; ulimit -f 8; exec {' '.join([*TOOLKIT, *words])}"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    result = subprocess.run(["bash", "-c", limited], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (2, "error: cannot write 'net/benchmark.json': File too large; choose another folder\n")
+    if json_words:
+        assert BenchmarkReport.from_json(result.stdout.encode()).complete
+    else:
+        assert "Ship onnx-fp32" in result.stdout
+    assert [path.name for path in (tmp_path / "net").iterdir()] == ["onnx-fp32"]
+
+
 def test_ctrl_c_in_a_benchmark_prints_what_was_measured_and_writes_nothing(tmp_path: Path) -> None:
-    bundle = tmp_path / "net"
-    made = tiny_artifact(bundle)
-    manifest = made.path / "manifest.json"
-    manifest.write_text(manifest.read_text().replace('"root": "trained"', '"root": ""'))
-    (loaded,) = Bundle.load(bundle)
-    with_parity(loaded)
-    tiny_samples(40).save(tmp_path / "s.npz")
+    bundle = a_trained_bundle(tmp_path)
     words = ["benchmark", "net", "--data", "s.npz", "--threads", "1"]
     command = [*TOOLKIT, *words, "--seconds", "0.05", "--rounds", "1000"]
     child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
@@ -79,6 +88,17 @@ def test_ctrl_c_in_a_benchmark_prints_what_was_measured_and_writes_nothing(tmp_p
     )
     assert again.returncode == 0, again.stderr
     assert BenchmarkReport.load(bundle / "benchmark.json").complete
+
+
+def a_trained_bundle(folder: Path) -> Path:
+    """A bundle ``net`` of one net that passed, and samples beside it."""
+    made = tiny_artifact(folder / "net")
+    manifest = made.path / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"root": "trained"', '"root": ""'))
+    (loaded,) = Bundle.load(folder / "net")
+    with_parity(loaded)
+    tiny_samples(40).save(folder / "s.npz")
+    return folder / "net"
 
 
 def _children(pid: int) -> list[str]:

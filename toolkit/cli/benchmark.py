@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,7 +57,7 @@ def command(
     """
     from toolkit.core import Bundle, EngineError, write_file
     from toolkit.core.measurement import Protocol
-    from toolkit.pipeline.benchmark import BundleInterrupted, benchmark_bundle
+    from toolkit.pipeline.benchmark import BundleInterrupted, benchmark_bundle, keep_report
     from toolkit.pipeline.report import write_html
     from toolkit.pipeline.sources import split_samples, trained
 
@@ -83,18 +84,33 @@ def command(
     failed = [m for m in report.measurements if m.setting.engine and not m.ok]
     if not interrupted and failed and not any(m.ok for m in report.measurements):
         raise EngineError(f"nothing could be measured: {failed[0].reason}")
+    writes: list[Callable[[], None]] = [] if interrupted else [lambda: keep_report(loaded, report)]
+    if json_to and json_to != "-":
+        writes.append(lambda: write_file(Path(json_to), report.to_json()))
+    if html:
+        writes.append(lambda: write_html(report, html))
+    problems = [problem for write in writes if (problem := _problem(write))]
     if json_to == "-":
         click.echo(report.to_json().decode())
     else:
         show(report)
-        if json_to:
-            write_file(Path(json_to), report.to_json())
-    if html:
-        write_html(report, html)
     if interrupted:
         raise KeyboardInterrupt
+    if problems:
+        raise problems[0]
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _problem(write: Callable[[], None]) -> Exception | None:
+    """The error of a write that failed: it is told after the measurements, which took minutes, are shown."""
+    from toolkit.core import ToolkitError
+
+    try:
+        write()
+    except (ToolkitError, OSError) as error:
+        return error
+    return None
 
 
 def show(report: BenchmarkReport) -> None:

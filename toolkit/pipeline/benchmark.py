@@ -145,12 +145,12 @@ def benchmark_bundle(
     offline_batch: int = 32,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> BenchmarkReport:
-    """Measure all artifacts of a bundle on `samples` and write ``benchmark.json`` into it.
+    """Measure all artifacts of a bundle on `samples`; nothing is written, `keep_report` does that.
 
     An artifact whose files are not those of its manifest is a row with its reason. The arguments are those of `plan_settings`.
 
     Raises:
-        BundleInterrupted: Ctrl-C; holds the partial report, and the bundle keeps its old one.
+        BundleInterrupted: Ctrl-C; holds the partial report.
         DataError: the samples fit none of the artifacts; those that they do not fit are rows with a reason otherwise.
     """
     protocol = protocol or Protocol()
@@ -188,8 +188,12 @@ def benchmark_bundle(
     )
     if not complete:
         raise BundleInterrupted(report)
-    write_file(bundle.path / BENCHMARK, report.to_json())
     return report
+
+
+def keep_report(bundle: Bundle, report: BenchmarkReport) -> None:
+    """Write ``benchmark.json``, by which `toolkit.load` chooses, into the bundle; raises `StorageError`."""
+    write_file(bundle.path / BENCHMARK, report.to_json())
 
 
 def _intact(bundle: Bundle) -> tuple[list[Artifact], list[Measurement]]:
