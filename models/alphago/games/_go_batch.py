@@ -75,6 +75,15 @@ def _is_own_eye(stones, point, own, stride):
 
 
 @njit(cache=True, nogil=True)
+def _mix(x):
+    """splitmix64 (Steele et al. 2014): numbers without anything in common out of neighbouring ones, never zero."""
+    x += np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (x ^ (x >> np.uint64(31))) | np.uint64(1)
+
+
+@njit(cache=True, nogil=True)
 def rollout_rows(states, rows, seed, rules, zobrist):
     """`Game.rollout`; returns the moves played, ``[n]`` int32."""
     moves = np.zeros(len(rows), np.int32)
@@ -85,9 +94,7 @@ def rollout_rows(states, rows, seed, rules, zobrist):
     for i in range(len(rows)):
         position = _row(states, rows[i])
         stones, info = position[0], position[6]
-        # xorshift64 (Marsaglia 2003), started from a mixed seed so that neighbouring seeds and rows have nothing in common.
-        random = (np.uint64(seed) + np.uint64(i + 1)) * np.uint64(0x9E3779B97F4A7C15)
-        random = (random ^ (random >> np.uint64(31))) * np.uint64(0xBF58476D1CE4E5B9) | np.uint64(1)
+        random = _mix(_mix(np.uint64(seed)) + np.uint64(i))
         free = 0
         for cell in range(cells):
             if stones[point_of(cell, width)] == 0:
@@ -97,6 +104,7 @@ def rollout_rows(states, rows, seed, rules, zobrist):
             action = cells
             left = free
             while left > 0:
+                # xorshift64 (Marsaglia 2003).
                 random ^= random << np.uint64(13)
                 random ^= random >> np.uint64(7)
                 random ^= random << np.uint64(17)
