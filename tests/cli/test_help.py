@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +12,9 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from toolkit.cli import Commands, toolkit
+from toolkit.cli import toolkit
 
-NAMES = Commands().list_commands(click.Context(toolkit))
+NAMES = toolkit.list_commands(click.Context(toolkit))
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,8 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_commands_are_the_files_of_the_folder() -> None:
-    assert NAMES == ["benchmark", "convert", "data", "demo", "doctor", "formats", "inspect", "models", "run", "train", "verify"]
+    known = {"benchmark", "convert", "data", "demo", "doctor", "formats", "inspect", "models", "run", "train", "verify"}
+    assert known <= set(NAMES)
 
 
 @pytest.mark.parametrize("words", [[], *([name] for name in NAMES)], ids=["toolkit", *NAMES])
@@ -62,11 +64,18 @@ def test_wrong_words_name_the_problem(words: list[str], message: str) -> None:
 
 
 def completions(line: str, folder: Path) -> list[str]:
-    words = line.split(" ")
-    environment = {**os.environ, "_TOOLKIT_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    """What the shell is told for the last word of a line: by bash's protocol, and the same by zsh's."""
     script = Path(sys.executable).with_name("toolkit")
-    found = subprocess.run([script], env=environment, capture_output=True, text=True, check=True, cwd=folder).stdout
-    return [word.removeprefix("plain,") for word in found.splitlines()]
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split(" ")) - 1)}
+    answers = []
+    for shell in ("bash", "zsh"):
+        environment = {**os.environ, "_TOOLKIT_COMPLETE": f"{shell}_complete", **words}
+        result = subprocess.run([script], env=environment, capture_output=True, text=True, check=True, cwd=folder)
+        answers.append(result.stdout.splitlines())
+    in_bash = [tuple(found.split(",", 1)) for found in answers[0]]
+    in_zsh = list(zip(answers[1][::3], answers[1][1::3], strict=True))
+    assert in_bash == in_zsh
+    return [value if kind == "plain" else f"<{kind}>" for kind, value in in_bash]
 
 
 @pytest.mark.parametrize(
@@ -75,11 +84,32 @@ def completions(line: str, folder: Path) -> list[str]:
         ("toolkit convert x --precision fp32,in", ["fp32,int8", "fp32,int8-dynamic", "fp32,int8-weights"]),
         ("toolkit convert x --to o", ["onnx", "openvino"]),
         ("toolkit benchmark x --engine litert,on", ["litert,onnxruntime"]),
+        ("toolkit verify x --engine o", ["onnxruntime", "openvino"]),
+        ("toolkit run x --engine li", ["litert"]),
+        ("toolkit run x --device ", ["cpu", "gpu", "npu", "auto"]),
+        ("toolkit verify x --device g", ["gpu"]),
+        ("toolkit benchmark x --device a", ["auto"]),
+        ("toolkit train c", ["cnn"]),
+        ("toolkit train cnn --data fa", ["fashion-mnist"]),
+        ("toolkit data di", ["digits"]),
+        ("toolkit demo --data m", ["mnist"]),
+        ("toolkit convert re", ["resnet", "<file>"]),
+        ("toolkit convert x --data d", ["digits", "<file>"]),
+        ("toolkit inspect x", ["<file>"]),
+        ("toolkit benchmark x --ht", ["--html"]),
         ("toolkit in", ["inspect"]),
     ],
 )
 def test_the_shell_completes(tmp_path: Path, line: str, expected: list[str]) -> None:
     assert completions(line, tmp_path) == expected
+
+
+def test_a_real_bash_completes_as_the_help_says(tmp_path: Path) -> None:
+    (command,) = re.findall(r"eval \S+ toolkit\)\"", CliRunner().invoke(toolkit, ["--help"]).output)
+    code = f'{command}; COMP_WORDS=(toolkit train r); COMP_CWORD=2; _toolkit_completion toolkit; echo "${{COMPREPLY[@]}}"'
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    result = subprocess.run(["bash", "-c", code], env=environment, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert (result.stdout, result.stderr) == ("resnet\n", "")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

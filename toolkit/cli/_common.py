@@ -62,6 +62,65 @@ class Numbers(click.ParamType):
         return numbers
 
 
+def complete(known: Callable[[], Sequence[str]], *, files: bool = False) -> Callable[..., list[CompletionItem]]:
+    """What completes one name in the shell, or with `files` a file's name too; `known` gives the names when asked."""
+
+    def found(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG001 - click's interface
+        names = [CompletionItem(name) for name in known() if name.startswith(incomplete)]
+        return [*names, CompletionItem(incomplete, type="file")] if files else names
+
+    return found
+
+
+def model_names() -> list[str]:
+    """The reference models."""
+    from toolkit.models import all_models
+
+    return [model.name for model in all_models()]
+
+
+def data_names() -> list[str]:
+    """The data sets."""
+    from toolkit.models.data import all_data
+
+    return [data.name for data in all_data()]
+
+
+def format_names() -> list[str]:
+    """The model file formats."""
+    from toolkit.core import Format
+
+    return [format.value for format in Format]
+
+
+def precision_names() -> list[str]:
+    """The precisions."""
+    from toolkit.core import Precision
+
+    return [precision.value for precision in Precision]
+
+
+def engine_names() -> list[str]:
+    """The engines, installed or not."""
+    from toolkit.runtimes import all_runtimes
+
+    return [runtime.name for runtime in all_runtimes()]
+
+
+def device_names() -> Sequence[str]:
+    """The devices, here or not."""
+    from toolkit.runtimes.base import DEVICES
+
+    return DEVICES
+
+
+def device_option(function: F) -> F:
+    """``--device``."""
+    return click.option("--device", default="cpu", show_default=True, shell_complete=complete(device_names), help="cpu, gpu, npu or auto.")(
+        function
+    )
+
+
 def json_option(function: F) -> F:
     """``--json``: print JSON in place of the table, or write it to a file beside the table."""
     return click.option(
@@ -82,6 +141,7 @@ def data_options(function: F) -> F:
     return click.option(
         "--data",
         metavar="NAME|FILE",
+        shell_complete=complete(data_names, files=True),
         help="A data set (toolkit data), or a .npz or .npy of samples. Default: what the model was trained on.",
     )(function)
 

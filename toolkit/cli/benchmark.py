@@ -8,8 +8,20 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._common import WIDE, Numbers, Words, console, data_options, json_option, plain, print_table, progress, styled
-from .verify import _engines
+from ._common import (
+    WIDE,
+    Numbers,
+    Words,
+    console,
+    data_options,
+    device_option,
+    engine_names,
+    json_option,
+    plain,
+    print_table,
+    progress,
+    styled,
+)
 
 if TYPE_CHECKING:
     from toolkit.core.measurement import BenchmarkReport
@@ -21,13 +33,13 @@ _SHORT = {"not verified": "unproven", "reference": "–"}
 @click.command(short_help="Measure a bundle and say which artifact to ship.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @data_options
-@click.option("--engine", "engines", type=Words(_engines), help="Engines to measure; 'all' for all. Default: those it was verified in.")
+@click.option("--engine", "engines", type=Words(engine_names), help="Engines to measure; 'all' for all. Default: those it was verified in.")
 @click.option("--threads", type=Numbers(), help="Thread counts. Default: all that this process may use.")
 @click.option("--batch", "batches", type=Numbers(), default="1", show_default=True, help="Batch sizes.")
 @click.option("--streams", type=Numbers(), help="Also measure throughput with so many sessions at a time.")
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Fresh processes for each row, interleaved.")
 @click.option("--seconds", type=click.FloatRange(min=0.01), default=0.3, show_default=True, help="Measured seconds in each round at least.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, gpu, npu or auto.")
+@device_option
 @click.option("--seed", type=int, default=0, show_default=True, help="Order of the rounds.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML page.")
 @json_option

@@ -10,11 +10,15 @@ import click
 from ._common import (
     Numbers,
     Words,
+    complete,
     console,
     data_options,
     evidence_line,
+    format_names,
     json_option,
+    model_names,
     plain,
+    precision_names,
     print_json,
     print_table,
     progress,
@@ -26,22 +30,12 @@ if TYPE_CHECKING:
     from toolkit.pipeline.convert import Row
 
 
-def _formats() -> list[str]:
-    from toolkit.core import Format
-
-    return [f.value for f in Format]
-
-
-def _precisions() -> list[str]:
-    from toolkit.core import Precision
-
-    return [p.value for p in Precision]
-
-
 @click.command(short_help="Convert a model and prove what arrived.")
-@click.argument("source")
-@click.option("--to", "formats", type=Words(_formats), default="onnx,tflite,openvino", show_default=True, help="Target formats.")
-@click.option("--precision", "precisions", type=Words(_precisions), default="fp32,fp16,int8", show_default=True, help="Target precisions.")
+@click.argument("source", shell_complete=complete(model_names, files=True))
+@click.option("--to", "formats", type=Words(format_names), default="onnx,tflite,openvino", show_default=True, help="Target formats.")
+@click.option(
+    "--precision", "precisions", type=Words(precision_names), default="fp32,fp16,int8", show_default=True, help="Target precisions."
+)
 @data_options
 @click.option("--weights", type=click.Path(path_type=Path), help="Weights (.safetensors) for a reference model named as SOURCE.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of bundles. Default: where the source's bundle is, else artifacts.")

@@ -6,15 +6,19 @@ from pathlib import Path
 
 import click
 
-from ._common import console, json_option, plain, print_json, print_table
+from ._common import complete, console, device_option, engine_names, json_option, plain, print_json, print_table
 
 
 @click.command(short_help="Run a model once on inputs from files.")
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--input", "inputs", multiple=True, required=True, metavar="[NAME=]FILE", help="A .npy or .npz; repeat for several inputs.")
 @click.option("--output", type=click.Path(path_type=Path), help="Write the outputs to this .npz.")
-@click.option("--engine", help="Engine's name. Default: the fastest for a bundle, else the first installed one.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, gpu, npu or auto.")
+@click.option(
+    "--engine",
+    shell_complete=complete(engine_names),
+    help="Engine's name. Default: the fastest for a bundle, else the first installed one.",
+)
+@device_option
 @click.option("--threads", type=click.IntRange(min=1), help="Default: all that this process may use.")
 @json_option
 def command(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from ._common import console, json_option, plain, print_json, progress
+from ._common import complete, console, data_names, json_option, model_names, plain, print_json, progress
 
 
 @click.command(short_help="Train a reference model.")
-@click.argument("model")
-@click.option("--data", default="digits", show_default=True, help="A data set: toolkit data.")
+@click.argument("model", shell_complete=complete(model_names))
+@click.option("--data", default="digits", show_default=True, shell_complete=complete(data_names), help="A data set: toolkit data.")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("artifacts"), show_default=True, help="Folder of bundles.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Default: the recipe's.")

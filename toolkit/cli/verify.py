@@ -8,27 +8,33 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._common import Words, data_options, evidence_line, json_option, plain, print_json, print_table, progress, styled
+from ._common import (
+    Words,
+    data_options,
+    device_option,
+    engine_names,
+    evidence_line,
+    json_option,
+    plain,
+    print_json,
+    print_table,
+    progress,
+    styled,
+)
 
 if TYPE_CHECKING:
     from toolkit.core import Artifact
-
-
-def _engines() -> list[str]:
-    from toolkit.runtimes import all_runtimes
-
-    return [runtime.name for runtime in all_runtimes()]
 
 
 @click.command(short_help="Prove the artifacts of a bundle again.")
 @click.argument("path", type=click.Path(path_type=Path))
 @data_options
 @click.option(
-    "--engine", "engines", type=Words(_engines), help="Engines to verify in. Default: the first that runs the format; 'all' for all."
+    "--engine", "engines", type=Words(engine_names), help="Engines to verify in. Default: the first that runs the format; 'all' for all."
 )
 @click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that int8 may lose.")
 @click.option("--evaluation", type=click.IntRange(min=1), help="Evaluation samples at most. Default: all.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, gpu, npu or auto.")
+@device_option
 @json_option
 def command(
     path: Path,
