@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,11 +19,13 @@ ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True)
 class Trained:
-    """A bundle as the commands leave it, and what they printed as JSON."""
+    """What ``toolkit demo`` left: its bundle, what it printed on a terminal of 80 columns, and its three steps' JSON."""
 
     bundle: Path
-    train_json: str
-    convert_json: str
+    output: str
+    train: dict[str, Any]
+    convert: list[dict[str, Any]]
+    benchmark: dict[str, Any]
 
 
 @pytest.fixture(scope="session")
@@ -42,19 +46,19 @@ def _no_test_touches_the_users_cache(common_folder: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def trained_cnn(common_folder: Path) -> Trained:
-    """The cnn on digits after two epochs, in three formats, fp32 and int8: made once a run. Tests copy what they change."""
+    """The cnn on digits in three formats and four precisions, with one round of the benchmark: made once a run.
+
+    Tests copy what they change.
+    """
     folder = common_folder / "trained"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "convert.json").exists():
-            _toolkit("train", "cnn", "--epochs", "2", "--out", folder, "--json", folder / "train.json")
-            words = ("--precision", "fp32,int8", "--max-drop", "3", "--json", folder / "convert.json")
-            _toolkit("convert", folder / "cnn", *words)
-    return Trained(folder / "cnn", (folder / "train.json").read_text(), (folder / "convert.json").read_text())
-
-
-def _toolkit(*words: str | Path) -> None:
-    command = [sys.executable, "-m", "toolkit", *map(str, words)]
-    result = subprocess.run(command, cwd=ROOT, env=dict(os.environ), capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stdout + result.stderr
+        if not (folder / "output.txt").exists():
+            words = ("demo", "--rounds", "1", "--out", folder, "--json", folder / "demo.json")
+            command = [sys.executable, "-m", "toolkit", *map(str, words)]
+            environment = {**os.environ, "COLUMNS": "80"}
+            result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+            assert result.returncode == 0, result.stdout + result.stderr
+            (folder / "output.txt").write_text(result.stdout)
+    return Trained(folder / "cnn", (folder / "output.txt").read_text(), **json.loads((folder / "demo.json").read_text()))
