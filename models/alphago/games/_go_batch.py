@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ._go_rules import ENDED, HEIGHT, TURN, WIDTH, make_move, may_place, point_of
+from ._go_rules import (
+    CAPTURES, ENDED, HEIGHT, KEY, KO, KO_RULE, SIMPLE, TURN, WIDTH,
+    is_in_atari, make_move, may_place, point_of, situation, was_seen,
+)  # fmt: skip
 from ._go_score import mark_area
 
 
@@ -44,16 +47,39 @@ def follow_rows(source, source_rows, paths, lengths, target, target_rows, rules,
                 make_move(position, paths[i, k], rules, zobrist, taken)
 
 
+_EMPTY, _SAFE, _ATARI = 1, 2, 8  # What stands on a point; Black's stones, and twice that for White's.
+
+
 @njit(cache=True, nogil=True)
 def legal_rows(states, rows, out, rules, zobrist):
     """`Game.legal`, into ``out [n, A]`` bool, all False before."""
-    cells = rules[WIDTH] * rules[HEIGHT]
+    width, stride = rules[WIDTH], rules[WIDTH] + 1
+    cells = width * rules[HEIGHT]
+    kind = np.zeros(states[0].shape[1], np.uint8)
     for i in range(len(rows)):
         position = _row(states, rows[i])
-        if position[6][ENDED] == 0:
-            for cell in range(cells):
-                out[i, cell] = may_place(position, point_of(cell, rules[WIDTH]), rules, zobrist) == 0
-            out[i, cells] = True
+        stones, _, chains, liberties, _, seen, info = position
+        if info[ENDED]:
+            continue
+        for point in range(stride + 1, len(stones) - stride):
+            colour = stones[point]
+            stone = (_ATARI if is_in_atari(liberties, chains[0, point]) else _SAFE) * colour
+            kind[point] = _EMPTY if colour == 0 else 0 if colour == 3 else stone
+        own = info[TURN]
+        # Most points are settled by what stands around them; the others are looked at one by one.
+        allows, unclear = _EMPTY | _SAFE * own, _ATARI * (3 - own)
+        superko = rules[KO_RULE] != SIMPLE and info[CAPTURES] > 0
+        for cell in range(cells):
+            point = point_of(cell, width)
+            if stones[point] == 0:
+                around = kind[point - 1] | kind[point + 1] | kind[point - stride] | kind[point + stride]
+                if around & unclear or not around & allows or point == info[KO]:
+                    out[i, cell] = may_place(position, point, rules, zobrist) == 0
+                elif superko:
+                    out[i, cell] = not was_seen(seen, situation(info[KEY] ^ zobrist[own, point], 3 - own, rules, zobrist))
+                else:
+                    out[i, cell] = True
+        out[i, cells] = True
 
 
 @njit(cache=True, nogil=True)
@@ -129,16 +155,19 @@ def rollout_rows(states, rows, seed, rules, zobrist):
 def encode_rows(states, rows, out, rules):
     """`Game.encode`, into ``out [n, 17, H * W]`` float32."""
     past, info = states[1], states[6]
-    width = rules[WIDTH]
+    cells = out.shape[2]
+    boards = np.empty((2, cells), np.uint8)
     for i in range(len(rows)):
         turn = info[rows[i], TURN]
-        for cell in range(out.shape[2]):
-            point = point_of(cell, width)
-            own, other = past[rows[i], turn - 1, point], past[rows[i], 2 - turn, point]
+        for cell in range(cells):
+            point = point_of(cell, rules[WIDTH])
+            boards[0, cell] = past[rows[i], turn - 1, point]
+            boards[1, cell] = past[rows[i], 2 - turn, point]
+        for whose in range(2):
             for k in range(8):
-                out[i, k, cell] = (own >> k) & 1
-                out[i, 8 + k, cell] = (other >> k) & 1
-            out[i, 16, cell] = turn == 1
+                for cell in range(cells):
+                    out[i, 8 * whose + k, cell] = (boards[whose, cell] >> k) & 1
+        out[i, 16] = turn == 1
 
 
 @njit(cache=True, nogil=True)

@@ -43,7 +43,8 @@ def point_of(action, width):
 
 
 @njit(cache=True, nogil=True)
-def _in_atari(liberties, head):
+def is_in_atari(liberties, head):
+    """Whether a chain has one liberty; any answer for a point without stone."""
     total = liberties[1, head]
     return liberties[0, head] * liberties[2, head] == total * total
 
@@ -80,7 +81,7 @@ def situation(key, turn, rules, zobrist):
     return key
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def may_place(position, point, rules, zobrist):
     """Whether the player to move may set a stone on a point of the board: 0 yes, 1 occupied, 2 suicide, 3 ko."""
     stones, _, chains, liberties, keys, seen, info = position
@@ -98,17 +99,14 @@ def may_place(position, point, rules, zobrist):
     for side in range(4):
         near = point + (1 if side == 0 else -1 if side == 1 else stride if side == 2 else -stride)
         colour = stones[near]
-        if colour == 0:
-            breathes = True
-        elif colour == own:
-            if not breathes and not _in_atari(liberties, chains[0, near]):
-                breathes = True
-        elif colour != 3:
-            head = chains[0, near]
-            if _in_atari(liberties, head) and head not in (first, second, third):
-                key ^= keys[head]
-                first, second, third = head, first, second
-                taken += 1
+        head = chains[0, near]
+        # What stands beside a random point cannot be predicted, so all of it is computed rather than branched on.
+        atari = is_in_atari(liberties, head)
+        breathes |= (colour == 0) | ((colour == own) & (not atari))
+        if (colour == 3 - own) & atari and head not in (first, second, third):
+            key ^= keys[head]
+            first, second, third = head, first, second
+            taken += 1
     if not breathes and taken == 0:
         if rules[SUICIDE] == 0:
             return 2
