@@ -1,5 +1,45 @@
-"""``python -m toolkit``."""
+"""``python -m toolkit``, and what the command ``toolkit`` calls first: the rest is imported where Ctrl-C can be answered."""
 
-from toolkit.cli import main
+from __future__ import annotations
 
-main()
+import importlib
+import os
+import signal
+import sys
+from types import FrameType
+
+INTERRUPTED = "interrupted; what was complete is kept, run the same command again to go on"
+
+
+def main() -> None:
+    """Run the command line."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # A shell starts what runs in the background with Ctrl-C ignored.
+        signal.signal(signal.SIGINT, _interrupt)
+    try:
+        from toolkit.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print(f"\n{INTERRUPTED}", file=sys.stderr)
+        sys.exit(130)
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt as Python does, but end at once while the commands import what they need.
+
+    An import swallows it, or turns it into another error, and leaves half a module behind; no command has begun its work there.
+    """
+    commands = __file__.removesuffix("__main__.py") + "cli"
+    importing = False
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if importing and name.startswith(commands):
+            os.write(2, f"\n{INTERRUPTED}\n".encode())
+            os._exit(130)
+        importing = name.startswith("<frozen importlib") or (importing and name == importlib.__file__)
+        frame = frame.f_back
+    signal.default_int_handler(signum, None)
+
+
+if __name__ == "__main__":
+    main()

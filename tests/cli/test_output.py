@@ -65,6 +65,18 @@ def test_a_benchmark_that_cannot_be_written_is_shown_all_the_same(tmp_path: Path
     assert [path.name for path in (tmp_path / "net").iterdir()] == ["onnx-fp32"]
 
 
+@pytest.mark.parametrize("start", [TOOLKIT, [str(Path(sys.executable).with_name("toolkit"))]], ids=["module", "script"])
+@pytest.mark.parametrize(("module", "words"), [("click", ["models"]), ("rich", ["models"]), ("numpy", ["inspect", "x"])])
+def test_ctrl_c_while_a_command_is_imported_is_one_line(start: list[str], module: str, words: list[str], tmp_path: Path) -> None:
+    # It comes while this module is imported, and as in some real ones the import makes another error of it.
+    code = "import os, signal, time\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(30)\n"
+    (tmp_path / f"{module}.py").write_text(code + "except KeyboardInterrupt:\n    raise ImportError('cut short') from None\n")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    result = subprocess.run([*start, *words], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (130, "")
+    assert result.stderr == "\ninterrupted; what was complete is kept, run the same command again to go on\n"
+
+
 def test_ctrl_c_in_a_benchmark_prints_what_was_measured_and_writes_nothing(tmp_path: Path) -> None:
     bundle = a_trained_bundle(tmp_path)
     words = ["benchmark", "net", "--data", "s.npz", "--threads", "1"]

@@ -8,6 +8,7 @@ import sys
 import click
 
 from toolkit import __version__
+from toolkit.__main__ import INTERRUPTED
 
 from ._commands import Commands
 
@@ -38,7 +39,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.exceptions.Abort):
-        _end("interrupted; what was complete is kept, run the same command again to go on", 130)
+        _end(INTERRUPTED, 130)
     except OSError as error:
         # Such as a full disk behind standard output: what stays in Python's buffer would be tried again at exit. A pipe that its
         # reader closed does not arrive here: click and rich then end the process without a word.
