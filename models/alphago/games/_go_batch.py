@@ -6,9 +6,22 @@ import numpy as np
 from numba import njit
 
 from ._go_rules import (
-    CAPTURES, ENDED, HEIGHT, KEY, KO, KO_RULE, SIMPLE, TURN, WIDTH,
-    is_in_atari, make_move, may_place, point_of, situation, was_seen,
-)  # fmt: skip
+    CAPTURES,
+    ENDED,
+    HEIGHT,
+    KEY,
+    KO,
+    KO_RULE,
+    SIMPLE,
+    TURN,
+    WIDTH,
+    is_in_atari,
+    make_move,
+    may_place,
+    point_of,
+    situation,
+    was_seen,
+)
 from ._go_score import mark_area
 
 

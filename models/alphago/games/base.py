@@ -92,6 +92,11 @@ class Game(ABC):
             return f"actions are 0 to {self.actions - 1}"
         return "" if self.legal(states, one)[0, action] else "the cell is occupied"
 
+    def set_to_move(self, states: States, row: int, player: int) -> None:
+        """Let a player move next, as game records and GTP may ask for; raises `InputError` where the rules know no such thing."""
+        if self.to_move(states, np.array([row]))[0] != player:
+            raise InputError(f"the players of {self.name} alternate", got="two moves of one player")
+
     @abstractmethod
     def to_move(self, states: States, rows: np.ndarray) -> np.ndarray:
         """Whose turn it is: ``[n]`` int8, `FIRST` or `SECOND`."""

@@ -13,7 +13,11 @@ from . import _go_rules as rules
 from .base import FIRST, Game, States, dihedral_group, grid_name
 
 _KO_RULES = {"simple": rules.SIMPLE, "positional": rules.POSITIONAL, "situational": rules.SITUATIONAL}
-_WHY = {1: "the point is occupied", 2: "it is suicide", 3: "it is ko"}
+_KO_REASONS = {
+    "simple": "it is ko",
+    "positional": "an earlier board would come back (positional superko)",
+    "situational": "an earlier board would come back with the same player to move (situational superko)",
+}
 _ZOBRIST_SEED = 20160127
 
 
@@ -155,7 +159,8 @@ class Go(Game):
         if states[6][row, rules.ENDED] or not 0 <= action < self.actions - 1:
             return super().why_illegal(states, row, action)
         position = tuple(array[row] for array in states)
-        return _WHY.get(rules.may_place(position, self._points[action], self._rules, self._zobrist), "")
+        verdict = rules.may_place(position, self._points[action], self._rules, self._zobrist)
+        return ("", "the point is occupied", "it is suicide", _KO_REASONS[self.ko])[verdict]
 
     def place(self, states: States, row: int, player: int, cells: Sequence[int]) -> None:
         """Set up stones of one player before the first move; whose turn it is stays, and the history begins anew.
@@ -182,7 +187,7 @@ class Go(Game):
         self._begin(states, row, int(work[6][rules.TURN]) - 1)
 
     def set_to_move(self, states: States, row: int, player: int) -> None:
-        """Let a player move next, as game records and GTP ask for; the history goes on."""
+        """The history goes on, no simple ko stands, and a pass before this counts no longer."""
         states[6][row, [rules.TURN, rules.KO, rules.PASSES]] = player + 1, 0, 0
 
     def _begin(self, states: States, row: int, player: int) -> None:

@@ -9,8 +9,8 @@ from toolkit.core import InputError
 
 from .base import Game, States, dihedral_group, grid_name
 
-_RUNNING, _DRAWN = 0, 3  # 1 and 2: won by the player with these stones.
-_PLACED, _STATUS = 0, 1  # Columns of the second array: stones on the board, and how the game stands.
+RUNNING, _DRAWN = 0, 3  # 1 and 2: won by the player with these stones.
+PLACED, STATUS = 0, 1  # Columns of the second array: stones on the board, and how the game stands.
 
 
 class Mnk(Game):
@@ -29,7 +29,7 @@ class Mnk(Game):
 
     def new(self, rows: int) -> States:
         """Empty boards."""
-        return np.zeros((rows, self.actions), np.int8), np.zeros((rows, 2), np.int32)
+        return np.zeros((rows, self.width * self.height), np.int8), np.zeros((rows, 2), np.int32)
 
     def play(self, states: States, rows: np.ndarray, actions: np.ndarray) -> None:
         """Set stones."""
@@ -44,12 +44,12 @@ class Mnk(Game):
     def legal(self, states: States, rows: np.ndarray) -> np.ndarray:
         """Every empty cell."""
         board, counts = states
-        return np.logical_and(board[rows] == 0, (counts[rows, _STATUS] == _RUNNING)[:, None])
+        return np.logical_and(board[rows] == 0, (counts[rows, STATUS] == RUNNING)[:, None])
 
     def outcome(self, states: States, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Won by a line, drawn by a full board."""
-        status = states[1][rows, _STATUS]
-        return status != _RUNNING, np.array([0, 1, -1, 0], np.float32)[status]
+        status = states[1][rows, STATUS]
+        return status != RUNNING, np.array([0, 1, -1, 0], np.float32)[status]
 
     def rollout(self, states: States, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Random moves until the end."""
@@ -58,7 +58,7 @@ class Mnk(Game):
 
     def to_move(self, states: States, rows: np.ndarray) -> np.ndarray:
         """The players alternate."""
-        return (states[1][rows, _PLACED] % 2).astype(np.int8)
+        return (states[1][rows, PLACED] % 2).astype(np.int8)
 
     def encode(self, states: States, rows: np.ndarray, out: np.ndarray) -> None:
         """Own stones, the other's stones, ones where the first player is to move."""
@@ -95,10 +95,11 @@ class Gomoku(Mnk):
 
 
 @njit(cache=True, nogil=True)
-def _set(board, counts, action, width, height, line):
-    stone = 1 + counts[_PLACED] % 2
+def set_stone(board, counts, action, width, height, line):
+    """Set a stone of the player to move on a cell, and note in `counts` whether that ends the game."""
+    stone = 1 + counts[PLACED] % 2
     board[action] = stone
-    counts[_PLACED] += 1
+    counts[PLACED] += 1
     y, x = divmod(action, width)
     for dy, dx in ((0, 1), (1, 0), (1, 1), (1, -1)):
         run = 1
@@ -109,16 +110,16 @@ def _set(board, counts, action, width, height, line):
                 r += sign * dy
                 c += sign * dx
         if run >= line:
-            counts[_STATUS] = stone
+            counts[STATUS] = stone
             return
-    if counts[_PLACED] == width * height:
-        counts[_STATUS] = _DRAWN
+    if counts[PLACED] == width * height:
+        counts[STATUS] = _DRAWN
 
 
 @njit(cache=True, nogil=True)
 def _play(board, counts, rows, actions, width, height, line):
     for i in range(len(rows)):
-        _set(board[rows[i]], counts[rows[i]], actions[i], width, height, line)
+        set_stone(board[rows[i]], counts[rows[i]], actions[i], width, height, line)
 
 
 @njit(cache=True, nogil=True)
@@ -133,9 +134,9 @@ def _rollout(board, counts, rows, seed, width, height, line):
             if board[row, cell] == 0:
                 empty[free] = cell
                 free += 1
-        while counts[row, _STATUS] == _RUNNING:
+        while counts[row, STATUS] == RUNNING:
             pick = np.random.randint(free)
-            _set(board[row], counts[row], empty[pick], width, height, line)
+            set_stone(board[row], counts[row], empty[pick], width, height, line)
             free -= 1
             empty[pick] = empty[free]
             moves[i] += 1
@@ -149,13 +150,13 @@ def _follow(board, counts, source_rows, paths, lengths, to_board, to_counts, tar
         to_board[target] = board[source_rows[i]]
         to_counts[target] = counts[source_rows[i]]
         for k in range(lengths[i]):
-            _set(to_board[target], to_counts[target], paths[i, k], width, height, line)
+            set_stone(to_board[target], to_counts[target], paths[i, k], width, height, line)
 
 
 @njit(cache=True, nogil=True)
 def _encode(board, counts, rows, out):
     for i in range(len(rows)):
-        own = 1 + counts[rows[i], _PLACED] % 2
+        own = 1 + counts[rows[i], PLACED] % 2
         for cell in range(board.shape[1]):
             stone = board[rows[i], cell]
             out[i, 0, cell] = stone == own
