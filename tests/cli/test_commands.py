@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from tests.conftest import Trained
 from tests.tiny import FEATURES, tiny_artifact, tiny_samples, with_parity
 from toolkit.cli import toolkit
-from toolkit.core import MANIFEST, Artifact, ArtifactError, DataError, EngineError, InputError, Precision, ToolkitError, UnknownNameError
+from toolkit.core import MANIFEST, Artifact, DataError, DeviceError, EngineError, InputError, Precision, ToolkitError, UnknownNameError
 
 
 @pytest.fixture(autouse=True)
@@ -159,7 +159,7 @@ def test_benchmark(tiny: Path) -> None:
         (["benchmark", "{net}", "--device", "cpuu", "--data", "{s}"], UnknownNameError, "did you mean 'cpu'"),
         (["benchmark", "{net}", "--device", "npu", "--data", "{s}"], EngineError, "has no device 'npu' here"),
         (["run", "{net}", "--input", "{x}", "--engine", "tensorflo"], UnknownNameError, "did you mean 'tensorflow'"),
-        (["run", "{net}", "--input", "{x}", "--device", "npu"], ArtifactError, "on device 'npu'"),
+        (["run", "{net}", "--input", "{x}", "--device", "npu"], DeviceError, "this machine has no device 'npu'"),
         (["run", "{net}", "--input", "{net}/none.npy"], DataError, "expected a .npz or .npy file"),
         (["run", "{net}/onnx-fp32", "--input", "y={x}"], InputError, "expected x, got y"),
     ],

@@ -147,6 +147,17 @@ def test_a_device_that_is_not_here_is_an_error(tmp_path: Path) -> None:
         toolkit.load(file, device="npu")
 
 
+@pytest.mark.parametrize("proved_there", [False, True])
+def test_a_bundle_on_a_machine_without_the_device_says_that_first(tmp_path: Path, proved_there: bool) -> None:
+    artifact = with_parity(tiny_artifact(tmp_path / "net"))
+    if proved_there:
+        artifact.with_evidence(tuple(replace(report, device="npu") for report in artifact.manifest.evidence))
+    with pytest.raises(DeviceError, match=r"^this machine has no device 'npu' that onnxruntime or openvino can use: expected one of .*cpu"):
+        toolkit.load(tmp_path / "net", device="npu")
+    with pytest.raises(DeviceError, match=r"^this machine has no device 'npu' that onnxruntime can use"):
+        toolkit.load(tmp_path / "net", device="npu", engine="onnxruntime")
+
+
 @pytest.mark.parametrize(("name", "message"), [("no.onnx", "no model file"), ("nothing", "is no bundle"), ("", "holds no artifact")])
 def test_nothing_there(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(ArtifactError, match=message):

@@ -9,9 +9,9 @@ from statistics import median
 
 import numpy as np
 
-from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, InputError, ToolkitError, Verdict, this_machine
+from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, DeviceError, InputError, ToolkitError, Verdict, this_machine
 from toolkit.core.measurement import BenchmarkReport, Scenario
-from toolkit.runtimes import find_runtime, open_session, runtimes_for
+from toolkit.runtimes import all_runtimes, find_runtime, open_session, runtimes_for
 from toolkit.runtimes.base import Session, SessionOptions, check_device
 from toolkit.runtimes.parity import batch_sizes, probe
 
@@ -61,10 +61,31 @@ def load(
         return open_session(path, engine=engine, options=options)
     if (path / MANIFEST).is_file():
         return open_session(Artifact.load(path), engine=engine, options=options)
-    found = candidates(Bundle.load(path), engine=engine, device=device, unverified=unverified)
+    bundle = Bundle.load(path)
+    _check_here(bundle, engine, device)
+    found = candidates(bundle, engine=engine, device=device, unverified=unverified)
     chosen = _from_benchmark(path, found, options) or _quickest(found, options)
     chosen.artifact.verify_files()
     return find_runtime(chosen.engine).open(chosen.artifact, options)
+
+
+def _check_here(bundle: Bundle, engine: str | None, device: str) -> None:
+    """Raise `DeviceError` when no engine that could run the bundle finds `device` here: then no parity is of any use."""
+    if device in {"cpu", "auto"}:  # Every engine has these, and asking imports it.
+        return
+    formats = {artifact.manifest.format for artifact in bundle}
+    asked = [r for r in all_runtimes() if r.is_installed() and formats & r.formats and engine in {None, r.name}]
+    here: dict[str, None] = {}
+    for runtime in asked:
+        here |= dict.fromkeys(runtime.devices())
+        if device in here:
+            return
+    if asked:
+        raise DeviceError(
+            f"this machine has no device '{device}' that {' or '.join(r.name for r in asked)} can use",
+            expected=f"one of {', '.join(here)}",
+            hint="run: toolkit doctor",
+        )
 
 
 def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto", unverified: bool = False) -> list[Candidate]:
