@@ -23,7 +23,8 @@ CHECKPOINT = "checkpoint.safetensors"
 class Generation:
     """One line of ``metrics.jsonl``: what one round of self-play, training and conversion did.
 
-    ``elo`` is against the first net of this run, where it was measured in this round, with its 95 % interval; seconds are wall-clock.
+    ``elo`` is against the first net of this run, where it was measured in this round, with its 95 % interval. ``seconds_tree`` and
+    ``seconds_net`` are sums over the processes, the others wall-clock.
     """
 
     generation: int
@@ -35,6 +36,7 @@ class Generation:
     false_resignations: int
     never_resigned: int
     evaluations: int
+    cached: int
     policy_loss: float
     value_loss: float
     target_entropy: float

@@ -116,6 +116,7 @@ def build_net(game: Game, options: NetOptions) -> nn.Module:
         def _policy(self, features: Tensor) -> Tensor:
             if self.dense is not None:
                 return self.dense(features.flatten(1))
+            assert self.cell is not None
             logits = self.cell(features).flatten(1)
             return logits if self.elsewhere is None else torch.cat([logits, self.elsewhere(pooled(features))], dim=1)
 

@@ -92,7 +92,7 @@ class SelfPlay:
         self._moves += 1
         ended, outcome = game.outcome(self._states, rows)
         done = np.flatnonzero(ended | resigning)
-        finished = [self._finish(row, ended=bool(ended[row]), outcome=float(outcome[row])) for row in done]
+        finished = [self._finish(int(row), ended=bool(ended[row]), outcome=float(outcome[row])) for row in done]
         if len(done):
             nothing = np.zeros((len(done), 0), np.int32)
             game.follow(self._start, np.zeros(len(done), np.int64), nothing, np.zeros(len(done), np.int32), self._states, done)

@@ -1,0 +1,34 @@
+"""UCT (Kocsis and Szepesvari 2006): UCB1 in the tree, random play to the end below it, no network. The yardstick for those with one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..games import FIRST, Game, States
+from .evaluator import UniformEvaluator
+from .options import SearchOptions
+from .puct import Search
+
+_LEAVES = 8
+
+
+class UctSearch(Search):
+    """As `Search`; untried actions are taken in a random order, each before a second look at another.
+
+    `exploration` is UCB1's constant for values in [-1, 1]. Up to 8 leaves of a game are played out together, each counting as lost
+    until then.
+    """
+
+    def __init__(self, game: Game, games: int, *, max_playouts: int, seed: int, exploration: float = 0.7, leaves: int = _LEAVES) -> None:
+        options = SearchOptions(leaves=leaves)
+        super().__init__(game, UniformEvaluator(game.actions), games, options, max_playouts=max_playouts, seed=seed)
+        self._constants = (-exploration, 0.0, 0.0, options.virtual_loss)
+        self._stream = np.random.default_rng([seed, 3])
+
+    def _evaluate(self, states: States, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        movers = self._game.to_move(states, rows)
+        if states is not self._leaves:  # Roots: their own value is never used, and they must stay as they are.
+            return self._stream.random((len(rows), self._game.actions), np.float32), np.zeros(len(rows), np.float32)
+        outcome, _ = self._game.rollout(states, rows, int(self._stream.integers(2**62)))
+        values = np.where(movers == FIRST, outcome, -outcome).astype(np.float32)
+        return self._stream.random((len(rows), self._game.actions), np.float32), values
