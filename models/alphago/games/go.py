@@ -38,6 +38,8 @@ class Go(Game):
             forbids.
         handicap: Black stones on the fixed points of GTP (Go Text Protocol 2, section 4.1.1); White then moves first.
         max_moves: the game's longest length, passes included; twice the number of cells unless given.
+        score_weight: share of the margin, in units of the board's cells, in the value of an ended game; the rest is the win. A learner who
+            has won then still has something to gain.
     """
 
     planes = 17
@@ -51,6 +53,7 @@ class Go(Game):
         suicide: bool = False,
         handicap: int = 0,
         max_moves: int | None = None,
+        score_weight: float = 0.0,
     ) -> None:
         self.width, self.height = (size, size) if isinstance(size, int) else size
         cells = self.width * self.height
@@ -60,11 +63,14 @@ class Go(Game):
             raise UnknownNameError("ko rule", ko, _KO_RULES)
         if not np.isfinite(komi):
             raise InputError("komi", expected="a number of points", got=str(komi))
+        if not 0 <= score_weight < 1:
+            raise InputError("the weight of the score", expected="at least 0 and below 1", got=str(score_weight))
         if max_moves is not None and not 1 <= max_moves <= 100_000:
             raise InputError("the length of a game", expected="1 to 100000 moves", got=str(max_moves))
         self.name = f"go-{self.width}x{self.height}"
         self.actions = cells + 1
         self.max_moves = 2 * cells if max_moves is None else max_moves
+        self.score_weight = float(score_weight)
         self.komi, self.ko, self.suicide, self.handicap = float(komi), ko, suicide, handicap
         points = (self.height + 2) * (self.width + 1) + 1
         self._points = np.array([rules.point_of.py_func(cell, self.width) for cell in range(cells)])
@@ -109,10 +115,13 @@ class Go(Game):
         return out
 
     def outcome(self, states: States, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Who has more points."""
+        """Who has more points, and by how many where the score has a weight."""
         info = states[6][rows]
         ended = info[:, rules.ENDED] == 1
-        return ended, (np.sign(info[:, rules.AREA] - self.komi) * ended).astype(np.float32)
+        score = info[:, rules.AREA] - self.komi
+        margin = np.clip(score / (self.actions - 1), -1, 1)
+        value = (1 - self.score_weight) * np.sign(score) + self.score_weight * margin
+        return ended, (value * ended).astype(np.float32)
 
     def rollout(self, states: States, rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Random moves that fill no own eye; a pass when there are none."""
