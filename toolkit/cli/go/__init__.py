@@ -1,0 +1,19 @@
+"""``toolkit go``: each of its commands is a file of this folder."""
+
+from __future__ import annotations
+
+import click
+
+from .._commands import Commands
+
+
+@click.group(cls=Commands, package=__name__, short_help="Play and learn Go through deployed nets.", no_args_is_help=True)
+def command() -> None:
+    """An AlphaGo-style net that plays, and learns by playing itself, through the deployed runtimes.
+
+    \b
+    toolkit go demo                                  two precisions of one net play each other, live
+    toolkit go play --net artifacts/go-9x9/alphago   play against it
+    toolkit go train --game go-5x5 --minutes 20      learn from nothing
+    toolkit go strength artifacts/go-9x9/alphago     what int8 costs, in Elo
+    """

@@ -1,0 +1,120 @@
+"""``toolkit go train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .._common import console, json_option, plain, print_json, progress
+
+
+@click.command(short_help="Learn by self-play.")
+@click.option("--game", "game_name", default="go-9x9", show_default=True, help="Such as go-5x5, gomoku-9x9, connect-four.")
+@click.option("--komi", type=float, help="Points for White in Go. Default: 7.")
+@click.option(
+    "--score-weight", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="How much the margin counts, beside the win."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. Default: artifacts/<game>.")
+@click.option("--blocks", type=click.IntRange(min=1), default=6, show_default=True, help="Residual blocks.")
+@click.option("--channels", type=click.IntRange(min=4), default=64, show_default=True, help="Channels of each.")
+@click.option("--pooling", is_flag=True, help="Every second block sees the whole board.")
+@click.option("--ownership/--no-ownership", default=True, show_default=True, help="Learn also who owns each point and the score, in Go.")
+@click.option("--play", default="openvino-int8", show_default=True, help="The artifact that plays: FORMAT-PRECISION.")
+@click.option("--playouts", type=click.IntRange(min=1), default=128, show_default=True, help="Playouts of a move that becomes a sample.")
+@click.option("--fast-playouts", type=click.IntRange(min=1), default=24, show_default=True, help="Playouts of the other moves.")
+@click.option("--games", type=click.IntRange(min=1), default=256, show_default=True, help="Games in a generation.")
+@click.option("--reuse", type=click.FloatRange(min=0.1), default=4.0, show_default=True, help="Uses of each position in training.")
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), default=2e-3, show_default=True, help="Of AdamW.")
+@click.option(
+    "--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes, a resumed run's counted together."
+)
+@click.option("--generations", type=click.IntRange(min=1), help="Stop after so many generations.")
+@click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True, help="Self-play processes of one thread each.")
+@click.option("--lockstep", type=click.IntRange(min=1), default=64, show_default=True, help="Games at once in each process.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
+@json_option
+def command(
+    game_name: str,
+    komi: float | None,
+    score_weight: float,
+    out: Path | None,
+    blocks: int,
+    channels: int,
+    pooling: bool,
+    ownership: bool,
+    play: str,
+    playouts: int,
+    fast_playouts: int,
+    games: int,
+    reuse: float,
+    learning_rate: float,
+    minutes: float | None,
+    generations: int | None,
+    processes: int,
+    lockstep: int,
+    seed: int,
+    resume: bool,
+    json_to: str | None,
+) -> None:
+    """Learn a game from nothing by self-play: play, train, convert, verify, and again.
+
+    The games are played by the deployed artifact, int8 in OpenVINO unless told. Ctrl-C or a kill loses at most the games in flight:
+    the same command with --resume goes on.
+
+    \b
+    toolkit go train --game go-5x5 --blocks 4 --channels 32 --minutes 20
+    toolkit go train --game go-9x9 --minutes 600 --resume
+    """
+    from toolkit.models.alphago.games import Go, make_game
+    from toolkit.models.alphago.learner import LearnerOptions
+    from toolkit.models.alphago.net import NetOptions
+    from toolkit.models.alphago.selfplay import SelfPlayOptions
+    from toolkit.pipeline.go.train import Progress, Run, TrainOptions
+
+    game = make_game(game_name)
+    is_go = isinstance(game, Go)
+    if isinstance(game, Go):
+        game = Go((game.width, game.height), komi=game.komi if komi is None else komi, score_weight=score_weight)
+    elif komi is not None or score_weight:
+        raise click.UsageError(f"--komi and --score-weight are of Go, not of {game.name}")
+    options = TrainOptions(
+        net=NetOptions(blocks, channels, pooling=pooling, ownership=is_go and ownership, score=is_go and ownership),
+        selfplay=SelfPlayOptions(playouts=playouts, fast_playouts=min(fast_playouts, playouts), temperature_moves=max(4, game.width)),
+        learner=LearnerOptions(learning_rate=learning_rate),
+        play=play,
+        games=games,
+        reuse=reuse,
+        processes=processes,
+        lockstep=lockstep,
+        minutes=minutes,
+        generations=generations if minutes or generations else 100,
+        seed=seed,
+    )
+    home = out or Path("artifacts") / game.name
+    with progress() as display:
+        bar = display.add_task("start", total=None)
+
+        def on_progress(step: Progress) -> None:
+            speed = f" {step.evaluations_per_s:,.0f} evaluations/s" if step.phase == "play" else ""
+            display.update(bar, total=step.total, completed=step.done, description=f"generation {step.generation} {step.phase}{speed}")
+            if step.last is not None:
+                g = step.last
+                busy = max(g.seconds_tree + g.seconds_net, 1e-9)
+                display.console.print(
+                    f"{g.generation:4} games {g.games} of {g.moves_a_game:.0f} moves, first wins {g.first_wins:.0%}, "
+                    f"policy {g.policy_loss:.2f} (floor {g.target_entropy:.2f}) value {g.value_loss:.2f}, "
+                    f"{g.evaluations / max(g.seconds_selfplay, 1e-9):,.0f} evaluations/s (tree {g.seconds_tree / busy:.0%}), "
+                    f"seconds: play {g.seconds_selfplay:.0f} train {g.seconds_training:.0f} convert {g.seconds_conversion:.0f}"
+                )
+
+        done = Run(game, options, out=home, resume=resume, on_progress=on_progress)()
+    if json_to:
+        print_json(done, json_to)
+    if json_to != "-":
+        games_played = sum(generation.games for generation in done)
+        console().print(
+            f"{plain(home / 'alphago')}: {len(done)} generations, {games_played:,} games; checkpoint and metrics in {plain(home)}"
+        )
+        console().print(f"next: toolkit go strength {plain(home / 'alphago')}")

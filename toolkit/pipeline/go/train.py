@@ -1,0 +1,239 @@
+"""Learning by self-play: generations of games played by the deployed net, training on them, conversion, and proof.
+
+One generation: the workers play with the artifact of the last one; the learner trains on the replay window; its averaged weights are
+exported, converted and verified; what passed plays next. A checkpoint at the end of each generation holds all that decides how it goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from toolkit.core import InputError, Samples, ToolkitError, make_folder, write_file
+from toolkit.models.alphago.checkpoint import CHECKPOINT, Generation, Standing, load, save
+from toolkit.models.alphago.games import Game
+from toolkit.models.alphago.learner import Learner, LearnerOptions, Losses
+from toolkit.models.alphago.net import NetOptions, export_net
+from toolkit.models.alphago.record import NOBODY, GameRecord
+from toolkit.models.alphago.replay import Batch, Replay
+from toolkit.models.alphago.selfplay import SelfPlayOptions
+from toolkit.runtimes.parity import Limits
+
+from ..convert import Request, convert, nodes
+from ..sources import Split
+from .workers import Played, WorkerOptions, Workers
+
+_CALIBRATION, _EVALUATION = 512, 1024
+METRICS = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """``play`` is the artifact that plays, such as openvino-int8; where it fails parity by more than ``max_drop`` points of the policy's
+    agreement with fp32, the fp32 artifact of the same format plays that generation. ``games`` finished games make a generation, and
+    each of their positions is used ``reuse`` times in training, on average. The run ends after ``minutes`` or ``generations``.
+    """
+
+    net: NetOptions = field(default_factory=NetOptions)
+    selfplay: SelfPlayOptions = field(default_factory=SelfPlayOptions)
+    learner: LearnerOptions = field(default_factory=LearnerOptions)
+    play: str = "openvino-int8"
+    max_drop: float = 10.0
+    games: int = 256
+    reuse: float = 4.0
+    window: int = 20_000
+    processes: int = 2
+    lockstep: int = 64
+    minutes: float | None = None
+    generations: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.minutes is None and self.generations is None:
+            raise InputError("no end", expected="minutes or generations")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is: ``phase`` is one of play, learn, convert; ``done`` of ``total`` games or steps in it."""
+
+    generation: int
+    phase: str
+    done: int
+    total: int
+    evaluations_per_s: float = 0.0
+    last: Generation | None = None
+
+
+OnProgress = Callable[[Progress], None]
+
+
+class Run:
+    """One learning run in the folder `out`: ``out/alphago`` is the bundle that plays, ``out/checkpoint.safetensors`` what resumes it.
+
+    Raises:
+        InputError: a checkpoint is there and `resume` is not asked for, or it is of another run.
+        ArtifactError: the checkpoint is damaged.
+    """
+
+    def __init__(
+        self, game: Game, options: TrainOptions, *, out: Path, resume: bool = False, on_progress: OnProgress | None = None
+    ) -> None:
+        self._game, self._options, self._out = game, options, out
+        self._report = on_progress or (lambda _: None)
+        # Two spinning threads that wait for one another train many times slower on a busy machine; read when torch is first imported.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        self._learner = Learner(game, options.net, options.learner, seed=options.seed)
+        self._replay = Replay(game, least=options.window)
+        self._random = np.random.default_rng([options.seed, 2])
+        self.generations: tuple[Generation, ...] = ()
+        self._before = 0.0
+        self._identity = {"game": game.name, "net": str(msgspec.json.encode(options.net).decode())}
+        file = out / CHECKPOINT
+        if file.exists() and not resume:
+            raise InputError(f"'{out}' holds a run already", hint="give --resume to go on with it, or another folder")
+        if resume and file.exists():
+            standing = load(file, identity=self._identity, learner=self._learner, replay=self._replay)
+            self.generations, self._before = standing.generations, standing.seconds
+            self._random.bit_generator.state = standing.random
+        make_folder(out)
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Wall-clock seconds of the run, those before a resume included."""
+        return self._before + time.monotonic() - self._started
+
+    def __call__(self) -> tuple[Generation, ...]:
+        """Run to the end; returns every generation."""
+        options = self._options
+        # Another seed after a resume: the games in flight are lost, and should not be played again.
+        seed = options.seed + 7919 * len(self.generations)
+        workers = WorkerOptions(self._game, options.selfplay, options.processes, options.lockstep, seed=seed)
+        with Workers(workers) as pool:
+            playing, parity = self._playing()
+            while not self._done():
+                pool.use(playing)
+                generation, playing, parity = self._generation(pool, parity)
+                self.generations = (*self.generations, generation)
+                self._save()
+                self._report(Progress(generation.generation, "done", 0, 0, last=generation))
+        return self.generations
+
+    def _done(self) -> bool:
+        options = self._options
+        late = options.minutes is not None and self.seconds >= 60 * options.minutes
+        return late or (options.generations is not None and len(self.generations) >= options.generations)
+
+    def _generation(self, pool: Workers, parity: str) -> tuple[Generation, Path | None, str]:
+        number = len(self.generations) + 1
+        start = time.monotonic()
+        records, played = self._play(pool, number)
+        self._replay.add(records)
+        learning = time.monotonic()
+        losses = self._learn(records, number)
+        converting = time.monotonic()
+        self._report(Progress(number, "convert", 0, 1))
+        path, proof = self._convert(number)
+        end = time.monotonic()
+        wins = sum(record.outcome > 0 for record in records) + 0.5 * sum(record.outcome == 0 for record in records)
+        generation = Generation(
+            generation=number,
+            games=len(records),
+            positions=sum(map(len, records)),
+            moves_a_game=float(np.mean([len(record) for record in records])),
+            first_wins=wins / len(records),
+            resigned=sum(record.resigned != NOBODY for record in records) / len(records),
+            false_resignations=sum(record.falsely_resigned for record in records),
+            never_resigned=sum(record.would_resign != NOBODY for record in records),
+            evaluations=played.evaluations,
+            cached=played.cached,
+            policy_loss=losses.policy,
+            value_loss=losses.value,
+            target_entropy=losses.entropy,
+            steps=losses.steps,
+            parity=parity,
+            seconds_selfplay=learning - start,
+            seconds_tree=played.seconds - played.seconds_net,
+            seconds_net=played.seconds_net,
+            seconds_training=converting - learning,
+            seconds_conversion=end - converting,
+        )
+        return generation, path, proof
+
+    def _play(self, pool: Workers, number: int) -> tuple[list[GameRecord], Played]:
+        records: list[GameRecord] = []
+        total = Played((), 0, 0, 0, 0.0, 0.0)
+        start = time.monotonic()
+        for played in pool.play(self._options.games):
+            records += played.records
+            total = Played(
+                (),
+                total.evaluations + played.evaluations,
+                total.cached + played.cached,
+                total.moves + played.moves,
+                total.seconds + played.seconds,
+                total.seconds_net + played.seconds_net,
+            )
+            speed = total.evaluations / max(time.monotonic() - start, 1e-9)
+            self._report(Progress(number, "play", len(records), self._options.games, speed))
+        return records, total
+
+    def _learn(self, records: list[GameRecord], number: int) -> Losses:
+        options = self._options
+        steps = max(1, round(options.reuse * sum(map(len, records)) / options.learner.batch_size))
+        parts = []
+        for done in range(0, steps, 20):
+            self._report(Progress(number, "learn", done, steps))
+            parts.append(self._learner.learn(self._replay, min(20, steps - done), self._random))
+        policy, value, entropy = (
+            float(np.average([getattr(part, name) for part in parts], weights=[part.steps for part in parts]))
+            for name in ("policy", "value", "entropy")
+        )
+        return Losses(steps, policy, value, entropy)
+
+    def _convert(self, number: int) -> tuple[Path, str]:
+        """The artifact that plays next, and how its parity ended."""
+        home = self._out / "alphago"
+        source = export_net(
+            self._learner.average, game=self._game, options=self._options.net, out=home / "pt2-fp32", recipe={"generation": number}
+        )
+        format, _, precision = self._options.play.partition("-")
+        targets = nodes([format], dict.fromkeys([precision, "fp32"]))
+        newest = self._replay.newest(_CALIBRATION + _EVALUATION)
+        share = len(newest.value) // 3
+        split = Split(_samples(newest, slice(0, share)), _samples(newest, slice(share, None)))
+        rows = convert(Request(source, targets, home, split, Limits(max_drop=self._options.max_drop)))
+        for row in rows:
+            if row.passed and row.artifact is not None:
+                detail = row.artifact.manifest.evidence[0].reason
+                return row.artifact.path, f"{row.target}: {detail}"
+        raise ToolkitError("no artifact of the net passed parity", got="; ".join(f"{row.target}: {row.reason}" for row in rows))
+
+    def _playing(self) -> tuple[Path | None, str]:
+        """What plays first: after a resume the last generation's artifact, else no net."""
+        if not self.generations:
+            return None, "no net: every move as likely"
+        return self._convert(len(self.generations))
+
+    def _save(self) -> None:
+        standing = Standing(
+            identity=self._identity,
+            generations=self.generations,
+            random=dict(self._random.bit_generator.state),
+            replay_total=self._replay.total,
+            learner_steps=self._learner.steps,
+            seconds=self.seconds,
+        )
+        save(self._out / CHECKPOINT, standing=standing, learner=self._learner, replay=self._replay)
+        write_file(self._out / METRICS, b"".join(msgspec.json.encode(generation) + b"\n" for generation in self.generations))
+
+
+def _samples(batch: Batch, rows: slice) -> Samples:
+    return Samples({"planes": batch.planes[rows]}, batch.policy[rows].argmax(axis=1), "positions of self-play")
