@@ -1,54 +1,29 @@
-"""Reading and writing OpenVINO models, and NNCF without its telemetry."""
+"""Reading and writing OpenVINO models, and importing OpenVINO and NNCF."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import re
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, ConversionError
+from toolkit.core import Artifact, ConversionError, without_telemetry
 
 _NUMBERED = re.compile(r"[A-Za-z]\w*_\d+")
 
 
-@contextlib.contextmanager
-def without_telemetry() -> Iterator[None]:
-    """Inside the block the package ``openvino_telemetry`` cannot be imported; OpenVINO and NNCF then use a stub that sends nothing.
-
-    Both send usage data unless somebody opted out, and the documented ways to do that are a file in the user's
-    home or pretending to be a CI job. They keep what they imported, so the block is needed around their first import only.
-    """
-    missing = object()
-    before = {name: sys.modules.get(name, missing) for name in ("openvino_telemetry", "openvino_telemetry.backend")}
-    modules: dict[str, Any] = sys.modules
-    modules.update(dict.fromkeys(before))  # None is how the import system marks a module that is not there.
-    try:
-        yield
-    finally:
-        for name, module in before.items():
-            if module is missing:
-                del modules[name]
-            else:
-                modules[name] = module
-
-
 def import_openvino() -> Any:
-    """The module ``openvino``."""
-    with without_telemetry():
-        import openvino
+    """The module ``openvino``, which sends nothing."""
+    without_telemetry()
+    import openvino
 
     return openvino
 
 
 def import_nncf() -> Any:
     """The module ``nncf``, which sends nothing and logs errors only."""
-    import_openvino()
-    with without_telemetry():
-        import nncf
+    without_telemetry()
+    import nncf
 
     nncf.set_log_level(logging.ERROR)
     return nncf

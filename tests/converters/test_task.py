@@ -79,7 +79,7 @@ from toolkit.converters._openvino import import_nncf
 import_nncf()
 import nncf.telemetry.wrapper, openvino.tools.ovc.telemetry_utils
 print(type(nncf.telemetry.wrapper.telemetry).__name__, openvino.tools.ovc.telemetry_utils.tm.__name__)
-print([name for name in sys.modules if name.startswith("openvino_telemetry")])
+print([name for name, module in sys.modules.items() if module and name.startswith("openvino_telemetry")])
 """
     environment = {**os.environ, "HOME": str(tmp_path)}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
