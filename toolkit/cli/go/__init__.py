@@ -12,7 +12,7 @@ def command() -> None:
     """An AlphaGo-style net that plays, and learns by playing itself, through the deployed runtimes.
 
     \b
-    toolkit go demo                                  two precisions of one net play each other, live
+    toolkit go demo                                  two precisions play, live
     toolkit go play --net artifacts/go-9x9/alphago   play against it
     toolkit go train --game go-5x5 --minutes 20      learn from nothing
     toolkit go strength artifacts/go-9x9/alphago     what int8 costs, in Elo
