@@ -147,7 +147,7 @@ def plot(speeds: Sequence[Speed], file: Path) -> None:
             [s.setting.games for s in own],
             [s.evaluations_per_s.value for s in own],
             marker="o",
-            label=f"{processes} processes"[: 9 + processes],
+            label="1 process" if processes == 1 else f"{processes} processes",
         )
     left.axhline(8000, color="grey", linewidth=1, linestyle=":")
     left.set(xscale="log", xlabel="games in lockstep", ylabel="evaluations/s", title="OpenVINO int8", ylim=(0, None))
@@ -166,10 +166,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", help="only settings of this artifact")
+    parser.add_argument("--processes", type=int, help="only settings with so many processes")
+    parser.add_argument("--games", type=int, help="only settings with so many games in lockstep")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args()
-    settings = [setting for setting in SETTINGS if options.only in {None, setting.artifact}]
+    settings = [
+        setting
+        for setting in SETTINGS
+        if options.only in {None, setting.artifact}
+        and options.processes in {None, setting.processes}
+        and options.games in {None, setting.games}
+    ]
     speeds = measure_all(settings, seconds=options.seconds, rounds=options.rounds)
     for speed in speeds:
         s, e, t = speed.setting, speed.evaluations_per_s, speed.tree_share

@@ -1,0 +1,156 @@
+"""Self-play in processes of its own, and learning from it, on tic-tac-toe with real engines."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from toolkit.core import Artifact, InputError, ProcessError, SignatureError, Verdict
+from toolkit.models.alphago.checkpoint import CHECKPOINT, Generation
+from toolkit.models.alphago.games import ConnectFour, Game, Go, TicTacToe
+from toolkit.models.alphago.learner import LearnerOptions
+from toolkit.models.alphago.net import NetOptions, build_net, export_net
+from toolkit.models.alphago.record import NOBODY, GameRecord
+from toolkit.models.alphago.search import SearchOptions, UniformEvaluator
+from toolkit.models.alphago.selfplay import SelfPlay, SelfPlayOptions
+from toolkit.pipeline.go.train import METRICS, Progress, Run, TrainOptions
+from toolkit.pipeline.go.workers import WorkerOptions, Workers
+
+QUICK = SelfPlayOptions(playouts=12, fast_playouts=4, full_share=0.5, temperature_moves=3)
+OPTIONS = TrainOptions(
+    net=NetOptions(1, 8),
+    selfplay=QUICK,
+    learner=LearnerOptions(batch_size=32, bf16=False),
+    play="onnx-fp32",
+    games=200,
+    processes=1,
+    lockstep=16,
+    generations=1,
+)
+
+
+def check_record(game: Game, record: GameRecord) -> None:
+    """A record replays by the rules to its outcome, and its planes are what the net saw."""
+    states, row = game.new(1), np.array([0])
+    planes = np.empty((1, game.planes, game.height, game.width), np.float32)
+    for move, action in enumerate(record.actions):
+        legal = game.legal(states, row)[0]
+        assert legal[action]
+        assert record.mover[move] == game.to_move(states, row)[0]
+        game.encode(states, row, planes)
+        assert (np.packbits(planes.reshape(-1) != 0) == record.planes[move]).all()
+        assert record.policy[move].sum() == pytest.approx(1, abs=0.01)
+        assert not record.policy[move][~legal].any()
+        game.play(states, row, np.array([action]))
+    ended, outcome = game.outcome(states, row)
+    assert ended[0] or record.resigned != NOBODY
+    if ended[0]:
+        assert record.outcome == outcome[0]
+    assert (np.abs(record.values) <= 1).all()
+
+
+@pytest.mark.parametrize("game", [TicTacToe(), ConnectFour(4, 4), Go(3)], ids=lambda game: game.name)
+def test_records_replay_to_their_outcome(game: Game) -> None:
+    play = SelfPlay(game, UniformEvaluator(game.actions), QUICK, games=8, seed=0)
+    records = [record for _, record in zip(range(20), play.records(), strict=False)]
+    for record in records:
+        check_record(game, record)
+    shares = np.concatenate([record.full for record in records]).mean()
+    assert 0.3 < shares < 0.7
+
+
+def test_the_same_seed_plays_the_same_games() -> None:
+    def games(seed: int) -> list[list[int]]:
+        play = SelfPlay(TicTacToe(), UniformEvaluator(9), QUICK, games=4, seed=seed)
+        return [record.actions.tolist() for _, record in zip(range(8), play.records(), strict=False)]
+
+    assert games(1) == games(1) != games(2)
+
+
+def test_hopeless_games_are_resigned_and_some_are_played_on() -> None:
+    """An evaluator that finds every position lost for the mover makes both give up, but not in the games that measure it."""
+
+    class Gloomy(UniformEvaluator):
+        def __call__(self, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            logits, _ = super().__call__(planes)
+            first = planes[:, 2, 0, 0] == 1
+            return logits, np.where(first, -1, 1).astype(np.float32)
+
+    options = replace(QUICK, resign_value=0.8, resign_moves=2, never_resign=0.3)
+    play = SelfPlay(TicTacToe(), Gloomy(9), options, games=16, seed=0)
+    records = [record for _, record in zip(range(200), play.records(), strict=False)]
+    resigned = [record for record in records if record.resigned != NOBODY]
+    assert resigned
+    assert all(record.may_resign and record.outcome == -1 and len(record) == 3 for record in resigned)
+    watched = [record for record in records if not record.may_resign]
+    assert 30 < len(watched) < 90
+    assert all(record.resigned == NOBODY for record in watched)
+    assert any(record.would_resign != NOBODY and record.falsely_resigned for record in watched)
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(InputError, match="fast playouts"):
+        SelfPlayOptions(playouts=4, fast_playouts=8)
+    with pytest.raises(InputError, match="share"):
+        SelfPlayOptions(full_share=1.5)
+    with pytest.raises(InputError, match="leaves"):
+        SelfPlayOptions(search=SearchOptions(leaves=0))
+    with pytest.raises(InputError, match="no end"):
+        TrainOptions()
+
+
+def test_workers_play_with_and_without_a_net(tmp_path: Path) -> None:
+    game = TicTacToe()
+    net = export_net(build_net(game, NetOptions(1, 8)), game=game, options=NetOptions(1, 8), out=tmp_path / "alphago" / "pt2-fp32")
+    with Workers(WorkerOptions(game, QUICK, processes=2, games=8)) as pool:
+        for path in (None, net.path):
+            pool.use(path)
+            parts = list(pool.play(20))
+            records = [record for part in parts for record in part.records]
+            assert len(records) >= 20
+            for record in records:
+                check_record(game, record)
+            assert sum(part.evaluations for part in parts) > 0
+            assert all(0 <= part.seconds_net <= part.seconds for part in parts)
+        wrong = export_net(build_net(Go(3), NetOptions(1, 8)), game=Go(3), options=NetOptions(1, 8), out=tmp_path / "other" / "pt2-fp32")
+        with pytest.raises(SignatureError, match="no net for"):
+            pool.use(wrong.path)
+
+
+def test_a_worker_that_dies_is_named() -> None:
+    with Workers(WorkerOptions(TicTacToe(), QUICK, processes=1, games=4)) as pool:
+        pool.use(None)
+        ((process, _),) = pool._workers
+        os.kill(process.pid, signal.SIGKILL)
+        with pytest.raises(ProcessError, match="SIGKILL"):
+            list(pool.play(10))
+
+
+def test_a_run_learns_converts_proves_and_resumes(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    seen: list[Progress] = []
+    first = Run(TicTacToe(), OPTIONS, out=out, on_progress=seen.append)()
+    assert [generation.generation for generation in first] == [1]
+    assert {progress.phase for progress in seen} == {"play", "learn", "convert", "done"}
+    assert first[0].games >= 200
+    assert first[0].policy_loss < np.log(9)
+    playing = Artifact.load(out / "alphago" / "onnx-fp32")
+    assert playing.verdict is Verdict.PASSED
+    assert playing.manifest.labels == ()
+    with pytest.raises(InputError, match="holds a run already"):
+        Run(TicTacToe(), OPTIONS, out=out)
+    with pytest.raises(InputError, match="another run"):
+        Run(ConnectFour(4, 4), OPTIONS, out=out, resume=True)
+
+    both = Run(TicTacToe(), replace(OPTIONS, generations=2), out=out, resume=True)()
+    assert both[0] == first[0]
+    assert both[1].parity.startswith("onnx-fp32")
+    lines = (out / METRICS).read_bytes().splitlines()
+    assert [msgspec.json.decode(line, type=Generation) for line in lines] == list(both)
+    assert (out / CHECKPOINT).is_file()
