@@ -198,6 +198,8 @@ class Go(Game):
     def set_to_move(self, states: States, row: int, player: int) -> None:
         """The history goes on, no simple ko stands, and a pass before this counts no longer."""
         states[6][row, [rules.TURN, rules.KO, rules.PASSES]] = player + 1, 0, 0
+        if states[6][row, rules.MOVES] == 0:
+            self._begin(states, row, player)
 
     def _begin(self, states: States, row: int, player: int) -> None:
         """Make the board as it stands the first of the game."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.models.alphago.games.contract import check_game
 
+from tests.models.alphago.games.contract import check_game
 from toolkit.core import InputError, UnknownNameError
 from toolkit.models.alphago.games import ConnectFour, Game, Go, Gomoku, Mnk, TicTacToe, make_game
 

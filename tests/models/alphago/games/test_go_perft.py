@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from numba import njit
-from tests.models.alphago.games.perft import perft
 
+from tests.models.alphago.games.perft import perft
 from toolkit.models.alphago.games import FIRST, SECOND, Go, Position
 from toolkit.models.alphago.games import _go_rules as rules
 
