@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from .._common import console, json_option, plain, print_json, progress
+from .._common import Words, console, evidence_line, json_option, plain, print_json, progress, styled
+
+
+def _formats() -> list[str]:
+    from toolkit.core import Format
+
+    return [f.value for f in Format]
 
 
 @click.command(short_help="Learn by self-play.")
@@ -26,6 +32,7 @@ from .._common import console, json_option, plain, print_json, progress
 @click.option("--games", type=click.IntRange(min=1), default=256, show_default=True, help="Games in a generation.")
 @click.option("--reuse", type=click.FloatRange(min=0.1), default=4.0, show_default=True, help="Uses of each position in training.")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), default=2e-3, show_default=True, help="Of AdamW.")
+@click.option("--ship", type=Words(_formats), default="onnx,openvino,tflite", show_default=True, help="Formats of the net in the end.")
 @click.option(
     "--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes, a resumed run's counted together."
 )
@@ -50,6 +57,7 @@ def command(
     games: int,
     reuse: float,
     learning_rate: float,
+    ship: tuple[str, ...],
     minutes: float | None,
     generations: int | None,
     processes: int,
@@ -109,7 +117,10 @@ def command(
                     f"seconds: play {g.seconds_selfplay:.0f} train {g.seconds_training:.0f} convert {g.seconds_conversion:.0f}"
                 )
 
-        done = Run(game, options, out=home, resume=resume, on_progress=on_progress)()
+        run = Run(game, options, out=home, resume=resume, on_progress=on_progress)
+        done = run()
+        display.update(bar, total=None, description="convert what ships")
+        rows = run.ship(ship)
     if json_to:
         print_json(done, json_to)
     if json_to != "-":
@@ -117,4 +128,7 @@ def command(
         console().print(
             f"{plain(home / 'alphago')}: {len(done)} generations, {games_played:,} games; checkpoint and metrics in {plain(home)}"
         )
+        for row in rows:
+            verdict = row.artifact.verdict if row.artifact else "failed"
+            console().print(f"  {row.target} {styled(verdict)} {plain(row.reason or (row.artifact and evidence_line(row.artifact)) or '')}")
         console().print(f"next: toolkit go strength {plain(home / 'alphago')}")

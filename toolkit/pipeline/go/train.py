@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from toolkit.converters.base import Node
 from toolkit.core import InputError, Samples, ToolkitError, make_folder, write_file
 from toolkit.models.alphago.checkpoint import CHECKPOINT, Generation, Standing, load, save
 from toolkit.models.alphago.games import Game
@@ -25,11 +26,11 @@ from toolkit.models.alphago.replay import Batch, Replay
 from toolkit.models.alphago.selfplay import SelfPlayOptions
 from toolkit.runtimes.parity import Limits
 
-from ..convert import Request, convert, nodes
+from ..convert import Request, Row, convert, nodes
 from ..sources import Split
 from .workers import Played, WorkerOptions, Workers
 
-_CALIBRATION, _EVALUATION = 512, 1024
+_CALIBRATION, _EVALUATION, _SHIP_EVALUATION = 512, 1024, 8192
 METRICS = "metrics.jsonl"
 
 
@@ -200,21 +201,29 @@ class Run:
 
     def _convert(self, number: int) -> tuple[Path, str]:
         """The artifact that plays next, and how its parity ended."""
-        home = self._out / "alphago"
-        source = export_net(
-            self._learner.average, game=self._game, options=self._options.net, out=home / "pt2-fp32", recipe={"generation": number}
-        )
         format, _, precision = self._options.play.partition("-")
         targets = nodes([format], dict.fromkeys([precision, "fp32"]))
-        newest = self._replay.newest(_CALIBRATION + _EVALUATION)
-        share = len(newest.value) // 3
-        split = Split(_samples(newest, slice(0, share)), _samples(newest, slice(share, None)))
-        rows = convert(Request(source, targets, home, split, Limits(max_drop=self._options.max_drop)))
+        rows = convert(self._request(number, targets, _EVALUATION, Limits(max_drop=self._options.max_drop)))
         for row in rows:
             if row.passed and row.artifact is not None:
                 detail = row.artifact.manifest.evidence[0].reason
                 return row.artifact.path, f"{row.target}: {detail}"
         raise ToolkitError("no artifact of the net passed parity", got="; ".join(f"{row.target}: {row.reason}" for row in rows))
+
+    def ship(self, formats: Sequence[str]) -> list[Row]:
+        """The last net in these formats, each in fp32, fp16 and int8, held to the limits of any other conversion."""
+        targets = nodes(formats, ("fp32", "fp16", "int8"))
+        return convert(self._request(len(self.generations), targets, _SHIP_EVALUATION, Limits()))
+
+    def _request(self, number: int, targets: tuple[Node, ...], evaluation: int, limits: Limits) -> Request:
+        home = self._out / "alphago"
+        net, options = self._learner.average, self._options
+        source = export_net(net, game=self._game, options=options.net, out=home / "pt2-fp32", recipe={"generation": number})
+        newest = self._replay.newest(_CALIBRATION + evaluation)
+        # A run that has played few games yet keeps two thirds for the proof.
+        calibration = min(_CALIBRATION, len(newest.value) // 3)
+        split = Split(_samples(newest, slice(0, calibration)), _samples(newest, slice(calibration, None)))
+        return Request(source, targets, home, split, limits)
 
     def _playing(self) -> tuple[Path | None, str]:
         """What plays first: after a resume the last generation's artifact, else no net."""
