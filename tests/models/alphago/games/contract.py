@@ -126,7 +126,7 @@ def check_equivariance(game: Game, *, seed: int) -> None:
     for _ in range(game.max_moves):
         planes, legal = encoded(game, states, rows).reshape(count, game.planes, -1), game.legal(states, rows)
         ended, value = game.outcome(states, rows)
-        for s in rows:
+        for s in range(count):
             np.testing.assert_array_equal(planes[s], planes[0][:, cells[s]])
             np.testing.assert_array_equal(legal[s], legal[0][actions[s]])
             np.testing.assert_array_equal(game.board(states, s).reshape(-1), game.board(states, 0).reshape(-1)[cells[s]])
@@ -147,7 +147,8 @@ def check_rollout(game: Game, *, seed: int) -> None:
 
     states, value, moves = roll(seed)
     ended, outcome = game.outcome(states, rows)
-    assert (value.dtype, moves.dtype) == (np.float32, np.int32)
+    assert value.dtype == np.float32
+    assert moves.dtype == np.int32
     assert ended.all()
     np.testing.assert_array_equal(value, outcome)
     assert (moves >= 1).all()
@@ -155,7 +156,7 @@ def check_rollout(game: Game, *, seed: int) -> None:
     again, _, same = roll(seed)
     check_same(views(game, states, rows), views(game, again, rows))
     np.testing.assert_array_equal(moves, same)
-    boards = {b"".join(game.board(one, row).tobytes() for row in rows) for one in (roll(seed + k)[0] for k in range(4))}
+    boards = {b"".join(game.board(one, row).tobytes() for row in range(count)) for one in (roll(seed + k)[0] for k in range(4))}
     assert len(boards) > 1, "the seed must matter"
     _, none = game.rollout(states, rows, seed)
     assert not none.any(), "a game that has ended stays as it is"

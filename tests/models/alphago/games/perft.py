@@ -16,14 +16,14 @@ def children(game: Game, states: States) -> tuple[np.ndarray, States]:
     return rows, target
 
 
-def perft(game: Game, depth: int) -> list[int]:
-    """The number of lines of 1, 2, ... `depth` moves; one that ends before counts as one."""
+def perft(game: Game, depth: int, *, with_ended: bool) -> list[int]:
+    """The number of lines of 1, 2, ... `depth` moves; whether one that ends before counts as one or no longer."""
     states, over, counts = game.new(1), 0, []
     for _ in range(depth - 1):
         states = children(game, states)[1]
         ended, _ = game.outcome(states, np.arange(len(states[0])))
         counts.append(over + len(ended))
-        over += int(ended.sum())
+        over += int(ended.sum()) * with_ended
         states = tuple(array[~ended] for array in states)
     return [*counts, over + int(game.legal(states, np.arange(len(states[0]))).sum())]
 

@@ -32,10 +32,10 @@ SIMPLE, POSITIONAL, SITUATIONAL = "simple", "positional", "situational"
     ],
 )
 def test_lines_of_play(size: int, ko: str, suicide: bool, counts: list[int]) -> None:
-    assert perft(Go(size, ko=ko, suicide=suicide, max_moves=40), len(counts)) == counts
+    assert perft(Go(size, ko=ko, suicide=suicide, max_moves=40), len(counts), with_ended=True) == counts
 
 
-@njit
+@njit  # type: ignore[untyped-decorator]
 def _count_legal(position: Any, points: Any, stride: Any, zobrist: Any) -> Any:
     taken = np.empty(len(position[0]), np.int16)
     count = 0
