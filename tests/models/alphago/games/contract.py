@@ -84,14 +84,15 @@ def check_random_games(game: Game, *, seed: int) -> None:
         legal = game.legal(states, rows)
         ended, value = game.outcome(states, rows)
         turn = game.to_move(states, rows)
-        assert (legal.dtype, legal.shape) == (np.bool_, (ROWS, game.actions))
-        assert (ended.dtype, value.dtype, turn.dtype) == (np.bool_, np.float32, np.int8)
+        assert legal.shape == (ROWS, game.actions)
+        assert [array.dtype.name for array in (legal, ended, value, turn)] == ["bool", "bool", "float32", "int8"]
         assert set(turn.tolist()) <= {FIRST, SECOND}
         assert set(value.tolist()) <= {-1.0, 0.0, 1.0}
         assert not value[~ended].any()
         np.testing.assert_array_equal(legal.any(axis=1), ~ended)
         board = game.board(states, int(rows[0]))
-        assert (board.dtype, board.shape) == (np.int8, (game.height, game.width))
+        assert board.dtype == np.int8
+        assert board.shape == (game.height, game.width)
         assert set(np.unique(board)) <= {0, 1, 2}
         if moves % 7 == 0 or ended.any():
             to = random.permutation(ROWS + 1)[:ROWS]
