@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from .errors import ArtifactError
+from .errors import ArtifactError, UnknownNameError
 from .evidence import ParityReport, Verdict
 from .files import sha256_of, write_file
 from .formats import Format, Precision
@@ -183,6 +183,13 @@ class Bundle:
         for folder in sorted(self.path.iterdir()):
             if not folder.name.startswith(".") and (folder / MANIFEST).is_file():
                 yield Artifact.load(folder, verify=False)
+
+    def artifact(self, name: str) -> Artifact:
+        """The artifact called `name`, such as ``onnx-int8``; raises `UnknownNameError`."""
+        names = [artifact.name for artifact in self]
+        if name not in names:
+            raise UnknownNameError("artifact", name, names)
+        return Artifact.load(self.path / name)
 
     @classmethod
     def load(cls, path: Path) -> Bundle:

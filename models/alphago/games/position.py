@@ -85,7 +85,7 @@ class Position:
 
     def text(self) -> str:
         """The board in plain ASCII: X the first player's stones, O the other's, parentheses around the stone played last."""
-        board, last = self.board(), self._last_cell()
+        board, last = self.board(), self.last_cell
         letters = " ".join(grid_name(0, column, self.game.height)[0] for column in range(self.game.width))
         lines = [f"    {letters}"]
         for row, stones in enumerate(board):
@@ -96,7 +96,9 @@ class Position:
             lines.append(f"{label:>2} {line} {label}")
         return "\n".join([*lines, lines[0]])
 
-    def _last_cell(self) -> tuple[int, int] | None:
+    @property
+    def last_cell(self) -> tuple[int, int] | None:
+        """Row and column of the stone that the last move placed; None after a pass or at the start."""
         if not self._moves:
             return None
         stone = self._moves[-1][0] + 1
