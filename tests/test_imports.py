@@ -7,7 +7,7 @@ import sys
 
 EXTRAS = (
     "torch", "safetensors", "sklearn", "scipy", "onnx", "onnxscript", "nncf", "litert_torch", "ai_edge_quantizer",
-    "openvino", "ai_edge_litert", "tensorflow", "jinja2", "matplotlib",
+    "openvino", "ai_edge_litert", "tensorflow", "jinja2", "matplotlib", "numba", "llvmlite", "sgfmill", "pyspiel",
 )  # fmt: skip
 
 WALK = f"""
@@ -32,6 +32,14 @@ def test_every_module_imports_without_any_extra() -> None:
     result = subprocess.run([sys.executable, "-c", WALK], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert int(result.stdout) > 90
+
+
+def test_a_game_without_numba_says_what_to_install() -> None:
+    code = f"{WALK}\nfrom toolkit.models.alphago.games import TicTacToe\ngame = TicTacToe()\ngame.play(game.new(1), [0], [0])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "MissingDependencyError" in result.stderr
+    assert "edge-inference-toolkit[go]" in result.stderr
 
 
 def test_importing_the_package_loads_no_library() -> None:

@@ -11,20 +11,27 @@ from typing import Any
 
 from toolkit.core import needs
 
+compiled: Any
+"""Decorator: machine code at the first call, kept on disk, which runs without the GIL."""
+inlined: Any
+"""The same, put into its callers."""
+
 try:
     from numba import njit
 except ModuleNotFoundError as error:
     _missing = error
 
-    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-        """Stand in for `function`: every call raises `MissingDependencyError`."""
+    class _Refusal:
+        """In place of a function: every call raises `MissingDependencyError`."""
 
-        def refuse(*_: object) -> None:
+        def __init__(self, function: Callable[..., Any]) -> None:
+            self.py_func = function  # As numba's own has it.
+
+        def __call__(self, *_: object) -> None:
             with needs("go"):
                 raise _missing
 
-        refuse.__doc__ = function.__doc__
-        return refuse
-
+    compiled = inlined = _Refusal
 else:
     compiled = njit(cache=True, nogil=True)
+    inlined = njit(cache=True, nogil=True, forceinline=True)

@@ -6,8 +6,8 @@ numba's cache on disk knows the date of this file only, not of those it imports:
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from .._compiled import compiled
 from ._go_rules import (
     CAPTURES,
     ENDED,
@@ -28,13 +28,13 @@ from ._go_rules import (
 from ._go_score import mark_area
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _row(states, row):
     stones, past, chains, liberties, keys, seen, info = states
     return stones[row], past[row], chains[row], liberties[row], keys[row], seen[row], info[row]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def play_rows(states, rows, actions, rules, zobrist):
     """`Game.play`."""
     taken = np.empty(states[0].shape[1], np.int16)
@@ -42,7 +42,7 @@ def play_rows(states, rows, actions, rules, zobrist):
         make_move(_row(states, rows[i]), actions[i], rules, zobrist, taken)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def follow_rows(source, source_rows, paths, lengths, target, target_rows, rules, zobrist):
     """`Game.follow`."""
     taken = np.empty(source[0].shape[1], np.int16)
@@ -66,7 +66,7 @@ def follow_rows(source, source_rows, paths, lengths, target, target_rows, rules,
 _EMPTY, _SAFE, _ATARI = 1, 2, 8  # What stands on a point; Black's stones, and twice that for White's.
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def legal_rows(states, rows, out, rules, zobrist):
     """`Game.legal`, into ``out [n, A]`` bool, all False before."""
     width, stride = rules[WIDTH], rules[WIDTH] + 1
@@ -98,7 +98,7 @@ def legal_rows(states, rows, out, rules, zobrist):
         out[i, cells] = True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _is_own_eye(stones, point, own, stride):
     """Whether all neighbours are the player's and the other holds at most one corner, none at the edge."""
     edges = 0
@@ -116,7 +116,7 @@ def _is_own_eye(stones, point, own, stride):
     return corners + edges < 2
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _mix(x):
     """splitmix64 (Steele et al. 2014): numbers without anything in common out of neighbouring ones, never zero."""
     x += np.uint64(0x9E3779B97F4A7C15)
@@ -125,7 +125,7 @@ def _mix(x):
     return (x ^ (x >> np.uint64(31))) | np.uint64(1)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def rollout_rows(states, rows, seed, rules, zobrist):
     """`Game.rollout`; returns the moves played, ``[n]`` int32."""
     moves = np.zeros(len(rows), np.int32)
@@ -167,7 +167,7 @@ def rollout_rows(states, rows, seed, rules, zobrist):
     return moves
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def encode_rows(states, rows, out, rules):
     """`Game.encode`, into ``out [n, 17, H * W]`` float32."""
     past, info = states[1], states[6]
@@ -186,7 +186,7 @@ def encode_rows(states, rows, out, rules):
         out[i, 16] = turn == 1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def ownership_rows(stones, rows, out, rules):
     """Who owns each cell, into ``out [n, H * W]`` int8."""
     owner = np.empty(stones.shape[1], np.int8)

@@ -22,8 +22,7 @@ neighbours are 1 and W + 1 away, and one border column serves the left and the r
 
 from __future__ import annotations
 
-from numba import njit
-
+from .._compiled import compiled, inlined
 from ._go_score import area_of
 
 SIMPLE, POSITIONAL, SITUATIONAL = 0, 1, 2
@@ -36,20 +35,20 @@ WIDTH, HEIGHT, KO_RULE, SUICIDE, MAX_MOVES = range(5)
 """Entries of ``rules``."""
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def point_of(action, width):
     """The point of a cell."""
     return action + action // width + width + 2
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def is_in_atari(liberties, head):
     """Whether a chain has one liberty; any answer for a point without stone."""
     total = liberties[1, head]
     return liberties[0, head] * liberties[2, head] == total * total
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def was_seen(seen, key):
     """Whether the table has the key."""
     mask = len(seen) - 1
@@ -61,7 +60,7 @@ def was_seen(seen, key):
     return False
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def remember(seen, key):
     """Put a key into the table."""
     mask = len(seen) - 1
@@ -73,7 +72,7 @@ def remember(seen, key):
     seen[slot] = key
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def situation(key, turn, rules, zobrist):
     """The key under which the superko rule looks a position up: the board's, or the board's with the player to move."""
     if rules[KO_RULE] == SITUATIONAL and turn == 2:
@@ -81,7 +80,7 @@ def situation(key, turn, rules, zobrist):
     return key
 
 
-@njit(cache=True, nogil=True, forceinline=True)
+@inlined
 def may_place(position, point, rules, zobrist):
     """Whether the player to move may set a stone on a point of the board: 0 yes, 1 occupied, 2 suicide, 3 ko."""
     stones, _, chains, liberties, keys, seen, info = position
@@ -126,7 +125,7 @@ def may_place(position, point, rules, zobrist):
     return 0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _join(chains, liberties, keys, one, other):
     """Make one chain of two; the smaller takes the number of the larger."""
     if chains[2, one] < chains[2, other]:
@@ -145,7 +144,7 @@ def _join(chains, liberties, keys, one, other):
     keys[one] ^= keys[other]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _take_off(position, head, stride, taken, count):
     """Remove a chain, writing its points to ``taken[count:]``; returns the new count."""
     stones, _, chains, liberties, keys, _, info = position
@@ -167,7 +166,7 @@ def _take_off(position, head, stride, taken, count):
             return count
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def set_stone(position, point, own, stride, zobrist, taken):
     """Set a stone and take off what it captures, or itself; returns how many points of ``taken [S]`` are those stones."""
     stones, _, chains, liberties, keys, _, info = position
@@ -210,7 +209,7 @@ def set_stone(position, point, own, stride, zobrist, taken):
     return count
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def shift_past(stones, past):
     """Another board for the history."""
     for point in range(len(stones)):
@@ -218,7 +217,7 @@ def shift_past(stones, past):
         past[1, point] = (past[1, point] << 1) | (stones[point] == 2)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def make_move(position, action, rules, zobrist, taken):
     """Play a legal action; returns how many points of ``taken [S]`` are stones that were taken off."""
     stones, past, _, _, _, seen, info = position

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from .._compiled import compiled
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def mark_area(stones, width, owner):
     """Write who owns each point into ``owner [S]`` int8: 1 Black, -1 White, 0 neither; a stone's own point is its player's.
 
@@ -40,7 +41,7 @@ def mark_area(stones, width, owner):
                 owner[region[k]] = belongs
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def area_of(stones, width):
     """Black's points minus White's."""
     owner = np.empty(len(stones), np.int8)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from toolkit.core import InputError
 
+from .._compiled import compiled
 from .base import States
 from .mnk import PLACED, RUNNING, STATUS, Mnk, set_stone
 
@@ -57,7 +57,7 @@ class ConnectFour(Mnk):
         return super().action_name(action)[0]
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _drop(board, counts, column, width, height):
     cell = column + width * (height - 1)
     while board[cell] != 0:
@@ -65,13 +65,13 @@ def _drop(board, counts, column, width, height):
     set_stone(board, counts, cell, width, height, _LINE)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _play(board, counts, rows, actions, width, height):
     for i in range(len(rows)):
         _drop(board[rows[i]], counts[rows[i]], actions[i], width, height)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _follow(board, counts, source_rows, paths, lengths, to_board, to_counts, target_rows, width, height):
     for i in range(len(source_rows)):
         target = target_rows[i]
@@ -81,7 +81,7 @@ def _follow(board, counts, source_rows, paths, lengths, to_board, to_counts, tar
             _drop(to_board[target], to_counts[target], paths[i, k], width, height)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _rollout(board, counts, rows, seed, width, height):
     np.random.seed(seed)
     before = counts[rows, PLACED]

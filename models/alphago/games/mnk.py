@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from toolkit.core import InputError
 
+from .._compiled import compiled
 from .base import Game, States, dihedral_group, grid_name
 
 RUNNING, _DRAWN = 0, 3  # 1 and 2: won by the player with these stones.
@@ -94,7 +94,7 @@ class Gomoku(Mnk):
         self.name = f"gomoku-{size}x{size}" if line == 5 else self.name
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def set_stone(board, counts, action, width, height, line):
     """Set a stone of the player to move on a cell, and note in `counts` whether that ends the game."""
     stone = 1 + counts[PLACED] % 2
@@ -116,13 +116,13 @@ def set_stone(board, counts, action, width, height, line):
         counts[STATUS] = _DRAWN
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _play(board, counts, rows, actions, width, height, line):
     for i in range(len(rows)):
         set_stone(board[rows[i]], counts[rows[i]], actions[i], width, height, line)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _rollout(board, counts, rows, seed, width, height, line):
     moves = np.zeros(len(rows), np.int32)
     empty = np.empty(width * height, np.int32)
@@ -143,7 +143,7 @@ def _rollout(board, counts, rows, seed, width, height, line):
     return moves
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _follow(board, counts, source_rows, paths, lengths, to_board, to_counts, target_rows, width, height, line):
     for i in range(len(source_rows)):
         target = target_rows[i]
@@ -153,7 +153,7 @@ def _follow(board, counts, source_rows, paths, lengths, to_board, to_counts, tar
             set_stone(to_board[target], to_counts[target], paths[i, k], width, height, line)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _encode(board, counts, rows, out):
     for i in range(len(rows)):
         own = 1 + counts[rows[i], PLACED] % 2

@@ -181,7 +181,7 @@ def test_a_checkpoint_goes_on_exactly(tmp_path: Path) -> None:
     identity = {"game": game.name}
     save(
         file,
-        standing=Standing(identity, (), random.bit_generator.state, replay.total, learner.steps, 12.5),
+        standing=Standing(identity, (), dict(random.bit_generator.state), replay.total, learner.steps, 12.5),
         learner=learner,
         replay=replay,
     )
@@ -204,7 +204,7 @@ def test_checkpoints_of_others_and_damaged_ones_are_refused(tmp_path: Path) -> N
     game, file = TicTacToe(), tmp_path / CHECKPOINT
     learner, replay = Learner(game, NetOptions(1, 8), FAST, seed=0), Replay(game)
     replay.add([record_of(game, [0, 1])])
-    state = np.random.default_rng(0).bit_generator.state
+    state = dict(np.random.default_rng(0).bit_generator.state)
     save(file, standing=Standing({"game": "go-9x9"}, (), state, 2, 0, 0.0), learner=learner, replay=replay)
     with pytest.raises(InputError, match="another run"):
         load(file, identity={"game": "tic-tac-toe"}, learner=learner, replay=replay)
