@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 SOURCES := toolkit models converters runtimes tests
 
-.PHONY: demo setup check test bench train-all clean format
+.PHONY: demo setup check test bench bench-go train-all clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -34,6 +34,9 @@ test: $(STAMP) ## the tests, in parallel and in random order, with coverage
 
 bench: $(STAMP) ## the budgets, measured: docs/benchmarks.md
 	$(BIN)/python tests/bench/report.py --out docs/benchmarks.md
+
+bench-go: $(STAMP) ## rules and self-play, measured: docs/go-benchmarks.md
+	$(BIN)/python tests/bench/go_report.py --out docs/go-benchmarks.md
 
 train-all: $(STAMP) ## the full recipes
 	$(BIN)/toolkit train cnn --out artifacts/digits
