@@ -13,7 +13,6 @@ from ._go_rules import (
     ENDED,
     HEIGHT,
     KEY,
-    KO,
     KO_RULE,
     SIMPLE,
     TURN,
@@ -82,14 +81,14 @@ def legal_rows(states, rows, out, rules, zobrist):
             stone = (_ATARI if is_in_atari(liberties, chains[0, point]) else _SAFE) * colour
             kind[point] = _EMPTY if colour == 0 else 0 if colour == 3 else stone
         own = info[TURN]
-        # Most points are settled by what stands around them; the others are looked at one by one.
+        # Most points are settled by what stands around them; the others, a ko beside its lone taker among them, are looked at one by one.
         allows, unclear = _EMPTY | _SAFE * own, _ATARI * (3 - own)
         superko = rules[KO_RULE] != SIMPLE and info[CAPTURES] > 0
         for cell in range(cells):
             point = point_of(cell, width)
             if stones[point] == 0:
                 around = kind[point - 1] | kind[point + 1] | kind[point - stride] | kind[point + stride]
-                if around & unclear or not around & allows or point == info[KO]:
+                if around & unclear or not around & allows:
                     out[i, cell] = may_place(position, point, rules, zobrist) == 0
                 elif superko:
                     out[i, cell] = not was_seen(seen, situation(info[KEY] ^ zobrist[own, point], 3 - own, rules, zobrist))
