@@ -1,0 +1,128 @@
+"""``toolkit go match``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from .._common import console, json_option, plain, print_json, progress
+from ._common import go_of_net
+
+if TYPE_CHECKING:
+    from toolkit.models.alphago.arena.match import GameResult, MatchResult
+    from toolkit.models.alphago.games import Game
+
+
+@click.command(short_help="A match between two players, in Elo.")
+@click.argument("a")
+@click.argument("b")
+@click.option("--game", "game_name", help="Such as go-7x7 or gomoku-9x9. Default: that of a net, else go-9x9.")
+@click.option("--games", type=click.IntRange(min=2), default=40, show_default=True, help="An even number: pairs with colours swapped.")
+@click.option("--playouts", type=click.IntRange(min=1), default=200, show_default=True, help="Of nets without a number of their own.")
+@click.option("--opening", type=click.IntRange(min=0), default=2, show_default=True, help="Random moves that a pair begins with.")
+@click.option("--komi", type=float, help="Points for White in Go. Default: 9 on 7 x 7, else 7.")
+@click.option("--engine", help="The engine that runs nets.")
+@click.option("--parallel", type=click.IntRange(min=1), default=32, show_default=True, help="Games at once.")
+@click.option("--sprt", nargs=2, type=float, metavar="ELO0 ELO1", help="Stop when A is ELO1 stronger, or only ELO0, with 95 % each.")
+@click.option("--sgf", type=click.Path(path_type=Path), help="A folder for the games' records, in Go.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of openings and players.")
+@json_option
+def command(
+    a: str,
+    b: str,
+    game_name: str | None,
+    games: int,
+    playouts: int,
+    opening: int,
+    komi: float | None,
+    engine: str | None,
+    parallel: int,
+    sprt: tuple[float, float] | None,
+    sgf: Path | None,
+    seed: int,
+    json_to: str | None,
+) -> None:
+    """Let A and B play, and say how much stronger A is, in Elo with a 95 % interval.
+
+    A player is: random, uct:PLAYOUTS, gnugo:LEVEL, "gtp:COMMAND ARGUMENTS", or a net's artifact or bundle, with @PLAYOUTS if wanted.
+    A crash of an engine makes its pair void and is reported; the match goes on.
+
+    \b
+    toolkit go match artifacts/go-7x7/alphago/openvino-int8@400 uct:1000
+    toolkit go match artifacts/go-9x9/alphago gnugo:0 --games 40 --sgf games/
+    """
+    from toolkit.core import make_folder
+    from toolkit.models.alphago.arena.match import play_match
+    from toolkit.models.alphago.arena.sprt import Sprt
+    from toolkit.models.alphago.games import Go, make_game
+    from toolkit.pipeline.go.players import is_net, make_player
+
+    net = next((Path(text.partition("@")[0]) for text in (a, b) if is_net(text)), None)
+    game: Game
+    if game_name is None and net is not None:
+        game = go_of_net(net, komi=komi)
+    else:
+        game = make_game(game_name or "go-9x9")
+        if isinstance(game, Go) and komi is not None:
+            game = Go((game.width, game.height), komi=komi)
+    players = make_player(a, playouts=playouts, engine=engine), make_player(b, playouts=playouts, engine=engine)
+    if sgf is not None:
+        make_folder(sgf)
+    done: list[GameResult] = []
+    with progress() as display:
+        bar = display.add_task(f"{plain(a)} against {plain(b)}", total=games)
+
+        def on_game(result: GameResult) -> None:
+            done.append(result)
+            score = sum(one.value for one in done) / 2 + len(done) / 2
+            display.update(bar, completed=len(done), description=f"{plain(players[0].name)} {score:g} of {len(done)}")
+            if sgf is not None and isinstance(game, Go):
+                _keep(sgf, game, result, names=(players[0].name, players[1].name))
+
+        result = play_match(
+            game,
+            *players,
+            games=games,
+            opening=opening,
+            seed=seed,
+            parallel=parallel,
+            sprt=Sprt(*sprt) if sprt else None,
+            on_game=on_game,
+        )
+    if json_to:
+        print_json(result, json_to)
+    if json_to != "-":
+        _show(result)
+
+
+def _show(result: MatchResult) -> None:
+    out = console()
+    out.print(f"{plain(result.a)} against {plain(result.b)}, {result.game}: won {result.won}, drawn {result.drawn}, lost {result.lost}")
+    if result.elo is not None:
+        e, played = result.elo, result.won + result.drawn + result.lost
+        out.print(f"Elo {e.value:+.0f} [{e.low:+.0f}, {e.high:+.0f}], n={played} games in {sum(result.counts)} pairs")
+    out.print(f"{1e3 * result.seconds_a:.1f} and {1e3 * result.seconds_b:.1f} ms a move")
+    if result.sprt is not None:
+        out.print(
+            f"SPRT: {result.sprt.verdict}, log-likelihood ratio {result.sprt.llr:.2f} [{result.sprt.lower:.2f}, {result.sprt.upper:.2f}]"
+        )
+    if result.void:
+        reasons = sorted({game.reason for game in result.games if game.how == "crash"})
+        out.print(f"[yellow]{result.void} pairs are void[/]: {plain('; '.join(reasons))}")
+
+
+def _keep(folder: Path, game: object, result: GameResult, *, names: tuple[str, str]) -> None:
+    from toolkit.models.alphago.games import FIRST, SECOND, Go
+    from toolkit.models.alphago.sgf import SgfGame, SgfMove, result_text, write_sgf
+
+    assert isinstance(game, Go)
+    black, white = names if result.a_is_first else names[::-1]
+    value = float(result.value if result.a_is_first else -result.value)
+    moves = tuple(
+        SgfMove((FIRST, SECOND)[ply % 2], action, note) for ply, (action, note) in enumerate(zip(result.moves, result.notes, strict=True))
+    )
+    text = "Void" if result.how == "crash" else result_text(value, resigned=result.how == "resign")
+    path = folder / f"pair-{result.pair:04}-{'a' if result.a_is_first else 'b'}-black.sgf"
+    write_sgf(path, SgfGame(size=game.width, komi=game.komi, moves=moves, black=black, white=white, result=text, comment=result.reason))
