@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TextIO
+from typing import IO
 
 from ..games import FIRST, SECOND
 
@@ -55,7 +55,7 @@ def format_reply(number: str, reply: Reply) -> str:
     return f"{'=' if reply.ok else '?'}{number}{' ' if body else ''}{body}\n\n"
 
 
-def read_lines(stream: TextIO) -> Iterator[str]:
+def read_lines(stream: IO[str]) -> Iterator[str]:
     """The lines of a stream until its end; of a line longer than `MAX_LINE`, the rest is thrown away unread into memory."""
     while line := stream.readline(MAX_LINE):
         yield line
@@ -63,7 +63,7 @@ def read_lines(stream: TextIO) -> Iterator[str]:
             line = stream.readline(MAX_LINE)
 
 
-def read_replies(stream: TextIO) -> Iterator[tuple[str, Reply]]:
+def read_replies(stream: IO[str]) -> Iterator[tuple[str, Reply]]:
     """Numbers and replies as an engine writes them; what is written outside of replies is passed over."""
     head: re.Match[str] | None = None
     lines: list[str] = []
