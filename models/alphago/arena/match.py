@@ -1,64 +1,21 @@
-"""Matches: many games at once between two players, in pairs that share an opening and swap colours. The referee is our own rules."""
+"""Matches: many games at once in lockstep, so that networks are evaluated in batches, under our own rules as the referee."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
-from toolkit.core import InputError, Interval
+from toolkit.core import InputError
 
-from ..games import FIRST, Game
-from .elo import elo_difference
-from .openings import play_out, random_openings
+from ..games import FIRST, Game, States
+from .openings import random_openings
 from .players import CRASHED, RESIGN, Player
+from .results import GameResult, MatchResult, Reason
 from .sprt import Sprt, SprtState
-
-
-@dataclass(frozen=True)
-class GameResult:
-    """One game of a match. ``value`` is for player A: 1 won, 0 drawn, -1 lost; ``how`` it ended: score, resign, illegal, or crash, which
-    makes the pair void. ``moves`` are actions, the first `opening` of them set; ``notes`` are what the players said of their moves.
-    """
-
-    pair: int
-    a_is_first: bool
-    value: int
-    how: str
-    moves: tuple[int, ...]
-    opening: int
-    notes: tuple[str, ...] = ()
-    reason: str = ""
-
-
-@dataclass(frozen=True)
-class MatchResult:
-    """What a match came to, for player A.
-
-    ``counts`` are complete pairs by points, from 0 to 2 in halves; ``lost``, ``drawn`` and ``won`` the games of these pairs; ``void`` the
-    pairs in which a player crashed. ``elo`` is None without a complete pair. Seconds a move are wall-clock, of all games that moved at once
-    divided by their number.
-    """
-
-    a: str
-    b: str
-    game: str
-    counts: tuple[int, int, int, int, int]
-    lost: int
-    drawn: int
-    won: int
-    void: int
-    elo: Interval | None
-    seconds_a: float
-    seconds_b: float
-    sprt: SprtState | None
-    games: tuple[GameResult, ...]
-
-
-OnGame = Callable[[GameResult], None]
 
 
 def play_match(
@@ -67,173 +24,212 @@ def play_match(
     b: Player,
     *,
     games: int,
-    opening: int = 2,
-    seed: int = 0,
+    seed: int,
+    openings: int | Sequence[Sequence[int]] = 2,
     parallel: int = 32,
     sprt: Sprt | None = None,
-    on_game: OnGame | None = None,
+    on_game: Callable[[GameResult], None] | None = None,
+    on_moves: Callable[[States, np.ndarray], None] | None = None,
 ) -> MatchResult:
-    """Play an even number of `games`, up to `parallel` at once; with `sprt` stop as soon as the pairs say enough.
+    """Play `games` games in pairs with colours swapped; both games of a pair have the same opening, and no two pairs do.
+
+    The game's rules decide what is legal and who won. An illegal move loses; a player that crashes voids the pair, and the match goes
+    on. Deterministic under the seed if the players are.
 
     Args:
         game: the rules.
-        a: the player whose results are counted.
-        b: the other.
-        games: at least 2.
-        opening: random moves that a pair of games begins with; all pairs begin differently.
-        seed: of openings and players.
-        parallel: rows; GTP players start a process for each.
-        sprt: a test that may end the match early.
-        on_game: told of each game as it ends.
+        a: one player; results are from his view.
+        b: the other; not the same object.
+        games: an even number.
+        seed: for openings and players.
+        openings: random plies at the start, see `random_openings`, or the openings themselves, as many as there are pairs.
+        parallel: games that go on at once.
+        sprt: ends the match when it has decided. It looks at pairs in their order, never at a later one before an earlier one has
+            ended: quick games would count first otherwise, and they are not like the others.
+        on_game: told of every game that ended.
+        on_moves: told of the states and of the rows in which a move was just played.
 
     Raises:
-        InputError: an odd number of games, or too few openings of this length.
-        ToolkitError: a player cannot play this game at all.
+        InputError: what was asked for does not fit together, or a player cannot play this game.
+        EngineError: an engine does not work at all.
     """
     if games < 2 or games % 2:
-        raise InputError("games of a match", expected="an even number, at least 2", got=str(games))
-    openings = random_openings(game, count=games // 2, plies=opening, seed=seed)
+        raise InputError("games of a match", expected="an even number, for pairs with colours swapped", got=str(games))
+    if parallel < 1:
+        raise InputError("games at once", expected="at least 1", got=str(parallel))
+    if isinstance(openings, int):
+        starts = random_openings(game, count=games // 2, plies=openings, seed=seed)
+    else:
+        starts = [tuple(opening) for opening in openings]
+        if len(starts) != games // 2:
+            raise InputError("openings of a match", expected=f"one for each of {games // 2} pairs", got=str(len(starts)))
+    match = _Match(game, (a, b), starts, rows=min(parallel, games), seed=seed)
+    begun = time.perf_counter()
+    state = None
     try:
-        a.start(game, min(parallel, games), seed)
-        b.start(game, min(parallel, games), seed + 1)
-        return _Match(game, a, b, openings, min(parallel, games), sprt, on_game or (lambda _: None)).play()
+        while match.going():
+            match.refill()
+            ended = match.step()
+            if on_moves is not None:
+                on_moves(match.states, match.moved)
+            if on_game is not None:
+                for result in ended:
+                    on_game(result)
+            if sprt is not None and ended:
+                state = _stop(sprt, match.finished)
+                if state.verdict != "continue":
+                    break
     finally:
         a.close()
         b.close()
+    return MatchResult(
+        game=game.name, a=a.name, b=b.name, games=tuple(match.finished[i] for i in sorted(match.finished)), sprt=state,
+        wall_s=time.perf_counter() - begun, seconds_a=match.seconds[0], seconds_b=match.seconds[1], choices_a=match.choices[0],
+        choices_b=match.choices[1],
+    )  # fmt: skip
 
 
 @dataclass
-class _Going:
-    """A game in a row."""
+class _Slot:
+    """A game that goes on in a row."""
 
-    pair: int
-    a_is_first: bool
-    moves: list[int]
-    notes: list[str]
-    opening: int
+    number: int
+    opening: tuple[int, ...]
+    moves: list[int] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def player_to_move(self, to_move: int) -> int:
+        """0 for a, 1 for b: a is first in games with an even number."""
+        return to_move if self.number % 2 == 0 else 1 - to_move
 
 
 class _Match:
-    def __init__(
-        self, game: Game, a: Player, b: Player, openings: list[tuple[int, ...]], rows: int, sprt: Sprt | None, on_game: OnGame
-    ) -> None:
-        self._game, self._players, self._openings, self._sprt, self._on_game = game, (a, b), openings, sprt, on_game
-        self._states = game.new(rows)
-        self._going: list[_Going | None] = [None] * rows
-        self._waiting = deque((pair, a_is_first) for pair in range(len(openings)) for a_is_first in (True, False))
-        self._results: list[GameResult] = []
-        self._seconds, self._chosen = [0.0, 0.0], [0, 0]
-        self._state: SprtState | None = None
+    def __init__(self, game: Game, players: tuple[Player, Player], starts: list[tuple[int, ...]], *, rows: int, seed: int) -> None:
+        self.game, self.players, self.starts = game, players, starts
+        self.states, self.start = game.new(rows), game.new(1)
+        self.slots: list[_Slot | None] = [None] * rows
+        self.finished: dict[int, GameResult] = {}
+        self.moved = np.zeros(0, np.int64)
+        self.seconds, self.choices = [0.0, 0.0], [0, 0]
+        self._next = 0
+        try:
+            for i, player in enumerate(players):
+                player.start(game, rows, seed=int(np.random.SeedSequence([seed, i]).generate_state(1)[0]))
+        except BaseException:
+            for player in players:
+                player.close()
+            raise
 
-    def play(self) -> MatchResult:
-        """To the end of the last game, or to the test's verdict."""
-        self._fill(np.arange(len(self._going)))
-        while not self._decided() and any(self._going):
-            rows = np.array([row for row, going in enumerate(self._going) if going])
-            movers = self._game.to_move(self._states, rows)
-            a_moves = np.array([(mover == FIRST) == self._at(row).a_is_first for row, mover in zip(rows, movers, strict=True)])
-            for side, own in ((0, rows[a_moves]), (1, rows[~a_moves])):
-                if len(own):
-                    self._move(side, own)
-        return self._result()
+    def going(self) -> bool:
+        return len(self.finished) < 2 * len(self.starts)
 
-    def _at(self, row: int) -> _Going:
-        going = self._going[row]
-        assert going is not None
-        return going
-
-    def _decided(self) -> bool:
-        return self._state is not None and self._state.verdict != "continue"
-
-    def _fill(self, rows: np.ndarray) -> None:
-        """Start games in these rows while there are any."""
-        started: list[int] = []
-        for row in rows.tolist():
-            self._going[row] = None
-            if self._waiting:
-                pair, a_is_first = self._waiting.popleft()
-                moves = self._openings[pair]
-                play_out(self._game, moves, self._states, row)
-                self._going[row] = _Going(pair, a_is_first, list(moves), [""] * len(moves), len(moves))
-                started.append(row)
-        if not started:
+    def refill(self) -> None:
+        """Start games in free rows and play their openings."""
+        free = [row for row, slot in enumerate(self.slots) if slot is None][: 2 * len(self.starts) - self._next]
+        if not free:
             return
-        new = np.array(started)
-        for player in self._players:
-            player.begin(new)
-            for ply in range(len(self._openings[0])):
-                player.played(new, np.array([self._at(row).moves[ply] for row in started]))
+        for row in free:
+            self.slots[row] = _Slot(self._next, self.starts[self._next // 2])
+            self._next += 1
+        rows = np.array(free)
+        nothing = np.zeros((len(rows), 0), np.int32)
+        self.game.follow(self.start, np.zeros(len(rows), np.int64), nothing, np.zeros(len(rows), np.int32), self.states, rows)
+        for player in self.players:
+            player.begin(rows)
+        longest = max(len(self._slot(row).opening) for row in free)
+        for ply in range(longest):
+            some = np.array([row for row in free if ply < len(self._slot(row).opening)])
+            self._play(some, np.array([self._slot(row).opening[ply] for row in some]), [""] * len(some))
 
-    def _move(self, side: int, rows: np.ndarray) -> None:
-        player = self._players[side]
-        start = time.perf_counter()
-        actions = np.asarray(player.choose(self._states, rows))
-        self._seconds[side] += time.perf_counter() - start
-        self._chosen[side] += len(rows)
-        legal = self._game.legal(self._states, rows)
-        fine = np.array([0 <= action < self._game.actions and mask[action] for action, mask in zip(actions, legal, strict=True)])
-        done: list[int] = []
-        for row, action in zip(rows[~fine].tolist(), actions[~fine].tolist(), strict=True):
-            how = {RESIGN: "resign", CRASHED: "crash"}.get(action, "illegal")
-            reason = player.note(row) if how == "crash" else f"{player.name} played {self._named(action)}" if how == "illegal" else ""
-            self._end(row, value=0 if how == "crash" else (-1, 1)[side], how=how, reason=reason)
-            done.append(row)
-        rows, actions = rows[fine], actions[fine]
-        if len(rows):
-            self._game.play(self._states, rows, actions)
-            for row, action in zip(rows.tolist(), actions.tolist(), strict=True):
-                self._at(row).moves.append(int(action))
-                self._at(row).notes.append(player.note(row))
-            for each in self._players:
-                each.played(rows, actions)
-            ended, values = self._game.outcome(self._states, rows)
-            for row, value in zip(rows[ended].tolist(), values[ended], strict=True):
-                self._end(row, value=int(np.sign(value)) * (1 if self._at(row).a_is_first else -1), how="score")
-                done.append(row)
-        if done and not self._decided():
-            self._fill(np.array(done))
+    def step(self) -> list[GameResult]:
+        """One move in each game; the games that it ended."""
+        rows = np.array([row for row, slot in enumerate(self.slots) if slot is not None])
+        turn = [self._slot(row).player_to_move(int(first)) for row, first in zip(rows, self.game.to_move(self.states, rows), strict=True)]
+        ended: list[GameResult] = []
+        self.moved = np.zeros(0, np.int64)
+        for i, player in enumerate(self.players):
+            own = rows[np.array(turn) == i]
+            if not len(own):
+                continue
+            begun = time.perf_counter()
+            actions = player.choose(self.states, own)
+            self.seconds[i] += time.perf_counter() - begun
+            self.choices[i] += len(own)
+            legal = self.game.legal(self.states, own)
+            fine = (actions >= 0) & (actions < self.game.actions)
+            fine[fine] = legal[np.flatnonzero(fine), actions[fine]]
+            self._play(own[fine], actions[fine], [player.note(row) for row in own[fine]])
+            ended += [self._foul(row, int(action), i) for row, action in zip(own[~fine], actions[~fine], strict=True)]
+        ended += self._played_out()
+        for result in ended:
+            self.finished[result.number] = result
+        return ended
 
-    def _named(self, action: int) -> str:
-        return f"the illegal move {self._game.action_name(action)}" if 0 <= action < self._game.actions else f"no move ({action})"
+    def _slot(self, row: int) -> _Slot:
+        slot = self.slots[row]
+        assert slot is not None
+        return slot
 
-    def _end(self, row: int, *, value: int, how: str, reason: str = "") -> None:
-        going = self._at(row)
-        result = GameResult(
-            going.pair, going.a_is_first, value, how, tuple(going.moves), going.opening, tuple(going.notes), reason
+    def _play(self, rows: np.ndarray, actions: np.ndarray, notes: list[str]) -> None:
+        if not len(rows):
+            return
+        self.game.play(self.states, rows, actions)
+        for row, action, note in zip(rows, actions, notes, strict=True):
+            self._slot(row).moves.append(int(action))
+            self._slot(row).notes.append(note)
+        for player in self.players:
+            player.played(rows, actions)
+        self.moved = np.concatenate([self.moved, rows])
+
+    def _played_out(self) -> list[GameResult]:
+        results = []
+        done, values = self.game.outcome(self.states, self.moved)
+        for row, value in zip(self.moved[done], values[done], strict=True):
+            territory = self.game.territory(self.states, np.array([row]))
+            score = None if territory is None else float(territory[1][0])
+            results.append(self._end(row, float(value), "played out", score=score))
+        return results
+
+    def _foul(self, row: int, action: int, player: int) -> GameResult:
+        """The game of a player who gave no legal move."""
+        who: Literal["a", "b"] = "ab"[player]  # type: ignore[assignment]
+        to_move = int(self.game.to_move(self.states, np.array([row]))[0])
+        lost = -1.0 if to_move == FIRST else 1.0
+        if action == RESIGN:
+            return self._end(row, lost, "resigned", fault=who)
+        if action == CRASHED:
+            return self._end(row, None, "crashed", fault=who, detail=self.players[player].note(row))
+        name = self.game.action_name(action) if 0 <= action < self.game.actions else str(action)
+        return self._end(row, lost, "illegal move", fault=who, detail=f"illegal move {name}")
+
+    def _end(
+        self,
+        row: int,
+        value: float | None,
+        reason: Reason,
+        *,
+        fault: Literal["", "a", "b"] = "",
+        detail: str = "",
+        score: float | None = None,
+    ) -> GameResult:
+        """Free the row; `value` is for the first player."""
+        slot, self.slots[row] = self._slot(row), None
+        a_is_first = slot.number % 2 == 0
+        return GameResult(
+            number=slot.number, pair=slot.number // 2, a_is_first=a_is_first, moves=tuple(slot.moves), opening=len(slot.opening),
+            notes=tuple(slot.notes), value=value if value is None or a_is_first else -value + 0.0, reason=reason, fault=fault,
+            detail=detail, score=score,
         )  # fmt: skip
-        self._results.append(result)
-        self._on_game(result)
-        if self._sprt is not None:
-            self._state = self._sprt.test(_pairs(self._results)[0])
-
-    def _result(self) -> MatchResult:
-        counts, played, void = _pairs(self._results)
-        values = [game.value for game in played]
-        seconds = [spent / max(count, 1) for spent, count in zip(self._seconds, self._chosen, strict=True)]
-        return MatchResult(
-            a=self._players[0].name,
-            b=self._players[1].name,
-            game=self._game.name,
-            counts=counts,
-            lost=values.count(-1),
-            drawn=values.count(0),
-            won=values.count(1),
-            void=void,
-            elo=elo_difference(counts) if sum(counts) else None,
-            seconds_a=seconds[0],
-            seconds_b=seconds[1],
-            sprt=self._state,
-            games=tuple(sorted(self._results, key=lambda game: (game.pair, not game.a_is_first))),
-        )
 
 
-def _pairs(results: list[GameResult]) -> tuple[tuple[int, int, int, int, int], list[GameResult], int]:
-    """Complete pairs by points, their games, and how many pairs are void."""
-    pairs: dict[int, list[GameResult]] = {}
-    for game in results:
-        pairs.setdefault(game.pair, []).append(game)
-    void = sum(any(game.how == "crash" for game in games) for games in pairs.values())
-    whole = [games for games in pairs.values() if len(games) == 2 and all(game.how != "crash" for game in games)]
-    points = [sum(game.value for game in games) + 2 for games in whole]
-    counts = (points.count(0), points.count(1), points.count(2), points.count(3), points.count(4))
-    return counts, [game for games in whole for game in games], void
+def _stop(sprt: Sprt, finished: dict[int, GameResult]) -> SprtState:
+    """The test on the pairs up to the first that has not ended."""
+    counts, number = [0] * 5, 0
+    while number in finished and number + 1 in finished:
+        one, other = finished[number].value, finished[number + 1].value
+        if one is not None and other is not None:
+            counts[round(one + other) + 2] += 1
+            if (state := sprt.test(counts)).verdict != "continue":
+                return state
+        number += 2
+    return sprt.test(counts)

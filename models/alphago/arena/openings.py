@@ -39,18 +39,6 @@ def random_openings(game: Game, *, count: int, plies: int, seed: int) -> list[tu
     return [candidates[i] for i in sorted(nearest)]
 
 
-def play_out(game: Game, actions: tuple[int, ...], states: States, row: int) -> None:
-    """Put the position after `actions` into a row."""
-    game.follow(
-        game.new(1),
-        np.zeros(1, np.int64),
-        np.array([actions], np.int32).reshape(1, -1),
-        np.array([len(actions)], np.int32),
-        states,
-        np.array([row]),
-    )
-
-
 def _draw(game: Game, count: int, plies: int, random: np.random.Generator, cells: np.ndarray) -> dict[bytes, tuple[int, ...]]:
     states, rows = game.new(count), np.arange(count)
     moves = np.zeros((count, plies), np.int64)
@@ -70,9 +58,10 @@ def _draw(game: Game, count: int, plies: int, random: np.random.Generator, cells
 
 def _judge(game: Game, openings: list[tuple[int, ...]], seed: int) -> np.ndarray:
     """Mean values of random games, ``[n]``."""
-    states = game.new(len(openings) * _ROLLOUTS)
+    start, states, rows = game.new(1), game.new(_ROLLOUTS), np.arange(_ROLLOUTS)
+    values = np.zeros(len(openings))
     for i, actions in enumerate(openings):
-        for k in range(_ROLLOUTS):
-            play_out(game, actions, states, i * _ROLLOUTS + k)
-    values, _ = game.rollout(states, np.arange(len(openings) * _ROLLOUTS), seed)
-    return values.reshape(-1, _ROLLOUTS).mean(1)
+        paths = np.tile(np.array(actions, np.int32), (_ROLLOUTS, 1))
+        game.follow(start, np.zeros(_ROLLOUTS, np.int64), paths, np.full(_ROLLOUTS, len(actions), np.int32), states, rows)
+        values[i] = game.rollout(states, rows, seed + i)[0].mean()
+    return values

@@ -37,7 +37,7 @@ class Reply:
 
 def clean(line: str) -> str:
     """A line without control characters, comment and outer spaces; tabs are spaces (section 2.5)."""
-    return _CONTROL.sub("", line.partition("#")[0]).replace("\t", " ").strip()
+    return _CONTROL.sub("", line.partition("#")[0]).replace("\t", " ").replace("\n", " ").strip()
 
 
 def parse_command(line: str) -> Command | None:

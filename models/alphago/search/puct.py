@@ -110,6 +110,16 @@ class Search:
         """Forget the trees of these rows."""
         self._tree[-1][rows] = 0
 
+    def line(self, row: int, action: int, *, longest: int = 16) -> list[int]:
+        """What the search expects after `action` at the root of a row: the most visited actions."""
+        _, visits, _, child, _, _, used = self._tree
+        node = child[row, 0, action] if used[row] else -1
+        actions: list[int] = []
+        while node >= 0 and len(actions) < longest and visits[row, node].any():
+            actions.append(int(visits[row, node].argmax()))
+            node = child[row, node, actions[-1]]
+        return actions
+
     def _step(self, states: States, games: np.ndarray, left: np.ndarray, forced: np.ndarray) -> np.ndarray:
         """One batch of leaves; returns how many playouts each game made."""
         tree, walk, game = self._tree, self._walk, self._game

@@ -45,15 +45,16 @@ def command(
 
     from toolkit.core import Bundle
     from toolkit.models.alphago.games import Position
-    from toolkit.pipeline.go.playing import NetPlayer, play_game
+    from toolkit.pipeline.go.playing import net_brain, play_game
 
     home = net or default_net(size)
     bundle = Bundle.load(home)
     game = go_of_net(home, komi=komi)
     black, white = (
-        NetPlayer(bundle.artifact(name).path, game, playouts=playouts, seed=seed + side)
-        for side, name in enumerate((black_name, white_name))
+        net_brain(bundle.artifact(name).path, playouts=playouts, seed=seed + side) for side, name in enumerate((black_name, white_name))
     )
+    black.start(game)
+    white.start(game)
     position, out = Position(game), console()
     title = f"{game.name}, komi {game.komi:g}, {playouts} playouts: Black {black_name}, White {white_name}"
     moves = []

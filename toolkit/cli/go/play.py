@@ -11,8 +11,8 @@ from .._common import console, plain
 from ._common import default_net, drawn, go_of_net, outcome_line
 
 if TYPE_CHECKING:
-    from toolkit.models.alphago.games import Go, Position
-    from toolkit.pipeline.go.playing import NetPlayer, Thought
+    from toolkit.models.alphago.brain import Brain, Thought
+    from toolkit.models.alphago.games import Game, Position
 
 _HELP = "a point such as D4, or: pass, undo, hint, resign, quit"
 
@@ -35,11 +35,12 @@ def command(
     toolkit go play --net artifacts/go-9x9/alphago/openvino-int8 --colour white
     """
     from toolkit.models.alphago.games import Position
-    from toolkit.pipeline.go.playing import NetPlayer
+    from toolkit.pipeline.go.playing import net_brain
 
     home = net or default_net(size)
     game = go_of_net(home, komi=komi)
-    player = NetPlayer(home, game, playouts=playouts, engine=engine)
+    player = net_brain(home, playouts=playouts, engine=engine)
+    player.start(game)
     position, out = Position(game), console()
     own = 0 if colour == "black" else 1
     resigned = False
@@ -67,12 +68,13 @@ def command(
         out.print(f"record: {plain(sgf)}")
 
 
-def _told(game: Go, thought: Thought) -> str:
-    best = ", ".join(f"{game.action_name(action)} {share:.0%} (wins {rate:.0%})" for action, share, rate in thought.candidates[:3])
+def _told(game: Game, thought: Thought) -> str:
+    total = sum(candidate.visits for candidate in thought.candidates)
+    best = ", ".join(f"{game.action_name(c.action)} {c.visits / total:.0%} (wins {c.win_rate:.0%})" for c in thought.candidates[:3])
     return f"chance to win {thought.win_rate:.0%}; looked at {best}"
 
 
-def _answer(word: str, position: Position, player: NetPlayer) -> None:
+def _answer(word: str, position: Position, player: Brain) -> None:
     """Do what a word asks for, or say why not."""
     from toolkit.core import InputError
 
@@ -81,7 +83,7 @@ def _answer(word: str, position: Position, player: NetPlayer) -> None:
             for _ in range(min(2, len(position.history))):
                 position.undo()
         elif word == "hint":
-            console().print(_told(player.game, player.think(position)))
+            console().print(_told(position.game, player.think(position)))
         else:
             position.play(position.game.action_of(word))
     except InputError as error:

@@ -1,0 +1,323 @@
+"""A GTP engine over text streams (Farnebäck 2002, "GTP Version 2, draft 2"): our rules, and a search that plays."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from toolkit.core import InputError, ToolkitError
+
+from ..brain import Brain, Thought
+from ..games import FIRST, Go, Position
+from ..sgf import read_sgf
+from .analysis import analysis_line, parse_analysis
+from .clock import Clock
+from .protocol import COLOURS, NAMES, Command, Reply, format_reply, parse_command, read_lines
+
+_ROW = np.zeros(1, np.int64)
+_HIDDEN_LOSS = 0.02  # Who has less than this chance to win, late in the game, resigns.
+
+
+class GtpEngine:
+    """Answers GTP commands. `handle` answers one; `serve` answers a stream until ``quit`` or its end.
+
+    Args:
+        brain: who plays; where it does not fit a board size, the size is unacceptable.
+        name: the engine's name.
+        version: the engine's version.
+        size: of the first board.
+        komi: of the first game.
+        sizes: board sizes that the brain can play; all from 2 to 19 if None.
+    """
+
+    def __init__(self, brain: Brain, *, name: str, version: str, size: int, komi: float = 7.0, sizes: frozenset[int] | None = None) -> None:
+        self._brain, self._name, self._version = brain, name, version
+        self._sizes = sizes or frozenset(range(2, 20))
+        self._clock = Clock()
+        self._game = Go(size, komi=komi)
+        self._set_up: tuple[int, ...] = ()
+        self._position = Position(self._game)
+        self._commands: dict[str, Callable[[Command], str]] = {
+            method.removeprefix("_do_"): getattr(self, method) for method in dir(self) if method.startswith("_do_")
+        }
+
+    def handle(self, line: str) -> str | None:
+        """The reply to a line, or None if nothing is on it; never raises for what a controller sends."""
+        command = parse_command(line)
+        if command is None:
+            return None
+        method = self._commands.get(command.name)
+        if method is None:
+            return format_reply(command.number, Reply(False, "unknown command"))
+        try:
+            return format_reply(command.number, Reply(True, method(command)))
+        except _Refused as refusal:
+            return format_reply(command.number, Reply(False, str(refusal)))
+        except ToolkitError as error:
+            return format_reply(command.number, Reply(False, str(error)))
+
+    def serve(self, source: IO[str], sink: IO[str]) -> None:
+        """Answer the lines of `source` in `sink`; an analysis goes on until the next line comes."""
+        lines: queue.Queue[str | None] = queue.Queue()
+
+        def read() -> None:
+            for line in read_lines(source):
+                lines.put(line)
+            lines.put(None)
+
+        threading.Thread(target=read, daemon=True).start()
+        while (line := lines.get()) is not None:
+            command = parse_command(line)
+            if command is not None and command.name in {"lz-analyze", "kata-analyze", "lz-genmove_analyze"}:
+                self._analyse(command, sink, lines)
+                continue
+            reply = self.handle(line)
+            if reply is not None:
+                sink.write(reply)
+                sink.flush()
+            if command is not None and command.name == "quit":
+                return
+
+    def _analyse(self, command: Command, sink: IO[str], lines: queue.Queue[str | None]) -> None:
+        try:
+            request = parse_analysis(command)
+            if self._position.ended:
+                raise _Refused("the game is over")
+            colour = self._position.to_move if request.colour is None else request.colour
+            position = self._position if colour == self._position.to_move else self._turned(colour)
+        except (_Refused, ToolkitError) as error:
+            sink.write(format_reply(command.number, Reply(False, str(error))))
+            sink.flush()
+            return
+        sink.write(f"={command.number}\n")
+        last: Thought | None = None
+        told = 0.0
+        for last in self._brain.analyse(position):
+            if time.monotonic() - told >= request.interval_cs / 100:
+                told = time.monotonic()
+                sink.write(analysis_line(self._game, last) + "\n")
+                sink.flush()
+            if command.name != "lz-genmove_analyze" and not lines.empty():
+                break
+        if command.name == "lz-genmove_analyze" and last is not None:
+            self._position.play(last.action, colour)
+            sink.write(f"play {self._game.action_name(last.action)}\n")
+        elif lines.empty():
+            # All playouts are spent, but an analysis is the controller's to end.
+            lines.put(lines.get())
+        sink.write("\n")
+        sink.flush()
+
+    def _new(self, game: Go) -> None:
+        self._game, self._set_up, self._position = game, (), Position(game)
+
+    def _turned(self, colour: int) -> Position:
+        """The position with another player to move."""
+        position = Position(self._game, self._position.states)
+        self._game.set_to_move(position.states, 0, colour)
+        return position
+
+    def _replayed(self, game: Go, moves: list[tuple[int, int]]) -> Position:
+        states = game.new(1)
+        if self._set_up:
+            game.place(states, 0, FIRST, self._set_up)
+            game.set_to_move(states, 0, 1 - FIRST)
+        position = Position(game, states)
+        for player, action in moves:
+            position.play(action, player)
+        return position
+
+    # Each method is the command of its name: it returns the reply's text, or raises what the reply says.
+
+    def _do_protocol_version(self, _: Command) -> str:
+        return "2"
+
+    def _do_name(self, _: Command) -> str:
+        return self._name
+
+    def _do_version(self, _: Command) -> str:
+        return self._version
+
+    def _do_known_command(self, command: Command) -> str:
+        return str(bool(command.arguments) and command.arguments[0] in self._known()).lower()
+
+    def _do_list_commands(self, _: Command) -> str:
+        return "\n".join(self._known())
+
+    def _known(self) -> list[str]:
+        return sorted([*self._commands, "lz-analyze", "kata-analyze", "lz-genmove_analyze"])
+
+    def _do_quit(self, _: Command) -> str:
+        return ""
+
+    def _do_boardsize(self, command: Command) -> str:
+        size = _integer(command, 0)
+        if size not in self._sizes:
+            raise _Refused("unacceptable size")
+        self._new(Go(size, komi=self._game.komi))
+        return ""
+
+    def _do_clear_board(self, _: Command) -> str:
+        self._new(self._game)
+        return ""
+
+    def _do_komi(self, command: Command) -> str:
+        try:
+            komi = float(command.arguments[0])
+            game = Go(self._game.width, komi=komi)
+        except (IndexError, ValueError, InputError):
+            raise _Refused("syntax error") from None
+        self._position = self._replayed(game, self._position.moves)
+        self._game = game
+        return ""
+
+    def _do_play(self, command: Command) -> str:
+        colour, action = _colour(command), self._action(command, 1)
+        try:
+            self._position.play(action, colour)
+        except InputError:
+            raise _Refused("illegal move") from None
+        return ""
+
+    def _do_genmove(self, command: Command) -> str:
+        move = self._thought_of(_colour(command))
+        if move is None:
+            return "pass"
+        if move.win_rate < _HIDDEN_LOSS and len(self._position.history) > self._game.actions // 3:
+            return "resign"
+        self._position.play(move.action, _colour(command))
+        return self._game.action_name(move.action)
+
+    def _do_reg_genmove(self, command: Command) -> str:
+        move = self._thought_of(_colour(command))
+        return "pass" if move is None else self._game.action_name(move.action)
+
+    def _thought_of(self, colour: int) -> Thought | None:
+        """What to play for a colour; None where the game is over."""
+        if self._position.ended:
+            return None
+        position = self._position if colour == self._position.to_move else self._turned(colour)
+        seconds = self._clock.seconds_for_move(colour, cells=self._game.actions - 1, played=len(self._position.history))
+        with self._clock.running(colour):
+            return self._brain.think(position, seconds=seconds)
+
+    def _do_undo(self, _: Command) -> str:
+        if not self._position.history:
+            raise _Refused("cannot undo")
+        self._position.undo()
+        return ""
+
+    def _do_time_settings(self, command: Command) -> str:
+        self._clock.set(*(_integer(command, index) for index in range(3)))
+        return ""
+
+    def _do_time_left(self, command: Command) -> str:
+        self._clock.left(_colour(command), _integer(command, 1), _integer(command, 2))
+        return ""
+
+    def _do_final_score(self, _: Command) -> str:
+        score = float(self._game.score(self._position.states, _ROW)[0])
+        return "0" if score == 0 else f"{NAMES[int(score < 0)]}+{abs(score):g}"
+
+    def _do_final_status_list(self, command: Command) -> str:
+        """No stone is dead under Tromp and Taylor's rules."""
+        if command.arguments[:1] not in (("alive",), ("dead",), ("seki",)):
+            raise _Refused("syntax error")
+        alive = np.flatnonzero(self._position.board()) if command.arguments[0] == "alive" else np.zeros(0, np.int64)
+        return "\n".join(self._game.action_name(int(cell)) for cell in alive)
+
+    def _do_showboard(self, _: Command) -> str:
+        turn = "Black" if self._position.to_move == FIRST else "White"
+        return f"{turn} to move, komi {self._game.komi:g}\n{self._position.text()}"
+
+    def _do_fixed_handicap(self, command: Command) -> str:
+        count = _integer(command, 0)
+        self._check_empty()
+        try:
+            return self._handicap(self._game.handicap_cells(count))
+        except InputError:
+            raise _Refused("invalid number of stones") from None
+
+    def _do_place_free_handicap(self, command: Command) -> str:
+        """As many of the fixed points as there are, which may be fewer than asked for (section 4.1.2 allows it)."""
+        count = _integer(command, 0)
+        self._check_empty()
+        if count < 2:
+            raise _Refused("invalid number of stones")
+        for fewer in range(min(count, 9), 1, -1):
+            try:
+                return self._handicap(self._game.handicap_cells(fewer))
+            except InputError:
+                continue
+        raise _Refused("invalid number of stones")
+
+    def _do_set_free_handicap(self, command: Command) -> str:
+        self._check_empty()
+        cells = [self._action(command, index) for index in range(len(command.arguments))]
+        if not 2 <= len(cells) < self._game.actions - 1 or self._game.actions - 1 in cells or len(set(cells)) < len(cells):
+            raise _Refused("bad vertex list")
+        self._handicap(cells)
+        return ""
+
+    def _check_empty(self) -> None:
+        if self._position.board().any() or self._position.history:
+            raise _Refused("board not empty")
+
+    def _handicap(self, cells: list[int]) -> str:
+        self._set_up = tuple(cells)
+        self._position = self._replayed(self._game, [])
+        return " ".join(self._game.action_name(cell) for cell in cells)
+
+    def _do_loadsgf(self, command: Command) -> str:
+        if not command.arguments:
+            raise _Refused("syntax error")
+        try:
+            record = read_sgf(Path(command.arguments[0]))
+        except ToolkitError:
+            raise _Refused("cannot load file") from None
+        if record.size not in self._sizes:
+            raise _Refused("unacceptable size")
+        moves = record.moves[: _integer(command, 1) - 1] if len(command.arguments) > 1 else record.moves
+        game = Go(record.size, komi=record.komi)
+        states = game.new(1)
+        try:
+            game.place(states, 0, FIRST, record.black_stones)
+            game.place(states, 0, 1 - FIRST, record.white_stones)
+            game.set_to_move(states, 0, record.to_move)
+            position = Position(game, states)
+            for move in moves:
+                position.play(move.action, move.colour)
+        except InputError:
+            raise _Refused("cannot load file") from None
+        self._game, self._set_up, self._position = game, record.black_stones, position
+        return ""
+
+    def _action(self, command: Command, index: int) -> int:
+        try:
+            return self._game.action_of(command.arguments[index])
+        except (IndexError, InputError):
+            raise _Refused("syntax error" if index >= len(command.arguments) else "invalid vertex, illegal move") from None
+
+
+class _Refused(Exception):  # noqa: N818 - a reply, not a fault
+    """The text of a failure reply."""
+
+
+def _colour(command: Command) -> int:
+    colour = COLOURS.get(command.arguments[0].lower()) if command.arguments else None
+    if colour is None:
+        raise _Refused("syntax error")
+    return colour
+
+
+def _integer(command: Command, index: int) -> int:
+    try:
+        return int(command.arguments[index])
+    except (IndexError, ValueError):
+        raise _Refused("syntax error") from None

@@ -1,0 +1,200 @@
+"""The GTP engine: every command, what is refused, garbage, analysis, time, and whole games driven by clients that we did not write."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toolkit.models.alphago.brain import Brain
+from toolkit.models.alphago.gtp.client import GtpClient
+from toolkit.models.alphago.gtp.clock import Clock
+from toolkit.models.alphago.gtp.engine import GtpEngine
+from toolkit.models.alphago.search import UctSearch
+
+SABAKI = Path(__file__).parent / "sabaki"
+
+
+def engine(*, playouts: int = 40, size: int = 5, sizes: frozenset[int] | None = None) -> GtpEngine:
+    brain = Brain("uct", lambda game: UctSearch(game, 1, max_playouts=playouts, seed=0), playouts=playouts)
+    return GtpEngine(brain, name="test", version="1", size=size, sizes=sizes)
+
+
+def talk(commands: str, **settings: object) -> list[str]:
+    """The replies to the commands, one a line, without the empty line after each."""
+    spoken = engine(**settings)  # type: ignore[arg-type]
+    return [reply.removesuffix("\n\n") for line in commands.splitlines() if (reply := spoken.handle(line)) is not None]
+
+
+def test_the_required_commands_answer() -> None:
+    replies = talk(
+        "1 protocol_version\n2 name\n3 version\n4 known_command genmove\n5 known_command nothing\n"
+        "6 boardsize 7\n7 clear_board\n8 komi 5.5\n"
+        "9 play black C3\n10 play w pass\n11 final_score\n12 undo\n13 quit"
+    )
+    assert replies == ["=1 2", "=2 test", "=3 1", "=4 true", "=5 false", "=6", "=7", "=8", "=9", "=10", "=11 B+43.5", "=12", "=13"]
+
+
+def test_every_listed_command_is_known_and_answers_something() -> None:
+    commands = talk("list_commands")[0].removeprefix("= ").split("\n")
+    required = "protocol_version name version known_command list_commands quit boardsize clear_board komi play genmove"
+    tournament = "fixed_handicap place_free_handicap set_free_handicap time_settings time_left final_score final_status_list"
+    others = "undo showboard loadsgf reg_genmove lz-analyze"
+    assert set(f"{required} {tournament} {others}".split()) <= set(commands)
+    for name in commands:
+        assert talk(f"known_command {name}") == ["= true"]
+        if not name.endswith(("analyze", "_analyze")):
+            assert talk(name)[0][0] in "=?"
+
+
+@pytest.mark.parametrize(
+    ("commands", "reply"),
+    [
+        ("boardsize 77", "? unacceptable size"),
+        ("boardsize many", "? syntax error"),
+        ("komi", "? syntax error"),
+        ("komi nan", "? syntax error"),
+        ("play b", "? syntax error"),
+        ("play green C3", "? syntax error"),
+        ("play b Z9", "? invalid vertex, illegal move"),
+        ("play b C3\nplay w C3", "? illegal move"),
+        ("undo", "? cannot undo"),
+        ("genmove", "? syntax error"),
+        ("fixed_handicap 99", "? invalid number of stones"),
+        ("play b C3\nfixed_handicap 2", "? board not empty"),
+        ("set_free_handicap C3 C3", "? bad vertex list"),
+        ("set_free_handicap C3 pass", "? bad vertex list"),
+        ("place_free_handicap 1", "? invalid number of stones"),
+        ("loadsgf /nowhere.sgf", "? cannot load file"),
+        ("final_status_list", "? syntax error"),
+        ("time_settings 1", "? syntax error"),
+        ("who are you", "? unknown command"),
+    ],
+)
+def test_what_is_refused(commands: str, reply: str) -> None:
+    assert talk(commands)[-1] == reply
+
+
+def test_a_brain_for_one_size_says_so() -> None:
+    assert talk("boardsize 9\nboardsize 5", sizes=frozenset({5})) == ["? unacceptable size", "="]
+
+
+def test_ko_is_an_illegal_move_and_the_game_goes_on() -> None:
+    ko = "play b B1\nplay w C1\nplay b A2\nplay w D2\nplay b B3\nplay w C3\nplay b C2\nplay w B2\n"
+    replies = talk(ko + "play b C2\nplay b E5\nplay w E1\nplay b C2")
+    assert replies[-4:] == ["? illegal move", "=", "=", "="]
+
+
+def test_handicap_and_komi_count_and_undo_keeps_the_stones() -> None:
+    replies = talk("boardsize 9\nfixed_handicap 4\nkomi 0.5\ngenmove w\nundo\nfinal_score\nfinal_status_list alive\nfinal_status_list dead")
+    assert sorted(replies[1].removeprefix("= ").split()) == ["C3", "C7", "G3", "G7"]
+    assert replies[5] == "= B+80.5"
+    assert sorted(replies[6].removeprefix("= ").split("\n")) == ["C3", "C7", "G3", "G7"]
+    assert replies[7] == "="
+
+
+def test_the_same_player_may_move_twice() -> None:
+    assert talk("play b A1\nplay b B1\ngenmove b\nreg_genmove b")[1] == "="
+
+
+def test_a_game_is_loaded_up_to_a_move(tmp_path: Path) -> None:
+    file = tmp_path / "game.sgf"
+    file.write_text("(;GM[1]FF[4]SZ[5]KM[3.5];B[aa];W[bb];B[cc])")
+    spoken = engine()
+    assert spoken.handle(f"loadsgf {file} 3") == "=\n\n"
+    assert spoken.handle("final_status_list alive") == "= A5\nB4\n\n"
+    assert "White to move" not in str(spoken.handle("showboard"))
+    file.write_bytes(b"(;GM[1]SZ[5];B[zz")
+    assert spoken.handle(f"loadsgf {file}") == "? cannot load file\n\n"
+    assert spoken.handle("final_status_list alive") == "= A5\nB4\n\n"
+
+
+@given(
+    st.lists(
+        st.one_of(st.text(max_size=40), st.sampled_from(["play b C3", "play w D4", "undo", "komi 1e400", "genmove w x", "clear_board"]))
+    )
+)
+@settings(max_examples=60, deadline=None)
+def test_garbage_never_ends_it(lines: list[str]) -> None:
+    spoken = engine(playouts=4)
+    for line in lines:
+        reply = spoken.handle(line)
+        assert reply is None or (reply[0] in "=?" and reply.endswith("\n\n"))
+    assert spoken.handle("9 name") == "=9 test\n\n"
+
+
+def test_a_stream_with_analysis_is_served_to_its_end() -> None:
+    out = io.StringIO()
+    engine(playouts=64).serve(
+        io.StringIO("lz-analyze b 1\nname\nlz-genmove_analyze b 1\nlz-analyze green\nshowboard\n\x00\x01\nquit\nname\n"), out
+    )
+    replies = out.getvalue().split("\n\n")
+    assert replies[0].startswith("=\ninfo move ")
+    assert " visits " in replies[0]
+    assert " pv " in replies[0]
+    assert replies[1] == "= test"
+    assert "\nplay " in replies[2]
+    assert replies[3].startswith("? ")
+    assert "White to move" in replies[4]
+    assert replies[5] == "="
+    assert replies[6] == "", "nothing is answered after quit"
+
+
+def test_the_clock_spreads_its_time() -> None:
+    clock = Clock()
+    assert clock.seconds_for_move(0, cells=81, played=0) is None
+    clock.set(80, 0, 0)
+    assert clock.seconds_for_move(0, cells=81, played=1) == pytest.approx(1.9)
+    clock.left(0, 4, 0)
+    assert clock.seconds_for_move(0, cells=81, played=80) == pytest.approx(0.3)
+    clock.left(1, 30, 10)
+    assert clock.seconds_for_move(1, cells=81, played=80) == pytest.approx(2.9)
+    clock.set(0, 30, 0)
+    assert clock.seconds_for_move(0, cells=81, played=0) is None
+
+
+def test_a_short_time_is_kept() -> None:
+    spoken = engine(playouts=200_000, size=9)
+    spoken.handle("time_settings 8 0 0")
+    start = time.monotonic()
+    assert str(spoken.handle("genmove b")).startswith("= ")
+    assert time.monotonic() - start < 5
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "toolkit", "go", "gtp", *words]
+
+
+def test_our_client_drives_our_engine_as_a_process() -> None:
+    with GtpClient(command("--uct", "--size", "5", "--playouts", "30")) as client:
+        assert client.name == "Edge Inference Toolkit UCT"
+        moves = [client.ask(f"genmove {'bw'[ply % 2]}") for ply in range(4)]
+        assert len(moves) == 4
+        assert "5" in client.ask("showboard")
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+def test_the_controller_of_sabaki_drives_a_whole_game(tmp_path: Path) -> None:
+    """With the net that comes with the project."""
+    shutil.copytree(SABAKI, tmp_path / "sabaki", ignore=shutil.ignore_patterns("node_modules"))
+    installed = subprocess.run(
+        ["npm", "ci", "--no-audit", "--no-fund"], cwd=tmp_path / "sabaki", capture_output=True, text=True, check=False
+    )
+    if installed.returncode:
+        pytest.skip("npm reaches no registry")
+    words = ["node", "game.js", *command("--size", "5", "--playouts", "60")]
+    played = subprocess.run(words, cwd=tmp_path / "sabaki", capture_output=True, text=True, check=False, timeout=120)
+    assert played.returncode == 0, played.stderr
+    result = json.loads(played.stdout)
+    assert result["moves"][0] == "C3"
+    assert result["moves"][-2:] == ["pass", "pass"] or result["moves"][-1] == "resign"
+    assert result["refused"]
+    assert result["lines"] > 0
