@@ -11,7 +11,7 @@ from .._common import console, json_option, plain, print_json, progress
 from ._common import go_of_net
 
 if TYPE_CHECKING:
-    from toolkit.models.alphago.arena.match import GameResult, MatchResult
+    from toolkit.models.alphago.arena.results import GameResult, MatchResult
     from toolkit.models.alphago.games import Game
 
 
@@ -53,8 +53,9 @@ def command(
     toolkit go match artifacts/go-7x7/alphago/openvino-int8@400 uct:1000
     toolkit go match artifacts/go-9x9/alphago gnugo:0 --games 40 --sgf games/
     """
-    from toolkit.core import make_folder
+    from toolkit.core import make_folder, write_file
     from toolkit.models.alphago.arena.match import play_match
+    from toolkit.models.alphago.arena.results import match_sgf
     from toolkit.models.alphago.arena.sprt import Sprt
     from toolkit.models.alphago.games import Go, make_game
     from toolkit.pipeline.go.players import is_net, make_player
@@ -76,53 +77,60 @@ def command(
 
         def on_game(result: GameResult) -> None:
             done.append(result)
-            score = sum(one.value for one in done) / 2 + len(done) / 2
+            score = sum((one.value + 1) / 2 for one in done if one.value is not None)
             display.update(bar, completed=len(done), description=f"{plain(players[0].name)} {score:g} of {len(done)}")
             if sgf is not None and isinstance(game, Go):
-                _keep(sgf, game, result, names=(players[0].name, players[1].name))
+                write_file(sgf / f"game-{result.number:04}.sgf", match_sgf(game, result, a=players[0].name, b=players[1].name))
 
         result = play_match(
             game,
             *players,
             games=games,
-            opening=opening,
+            openings=opening,
             seed=seed,
             parallel=parallel,
             sprt=Sprt(*sprt) if sprt else None,
             on_game=on_game,
         )
     if json_to:
-        print_json(result, json_to)
+        print_json(summary(result) | {"games": result.games}, json_to)
     if json_to != "-":
         _show(result)
 
 
+def summary(result: MatchResult) -> dict[str, object]:
+    """A match in numbers, without its games."""
+    lost, drawn, won = result.lost_drawn_won
+    ms_a, ms_b = (1e3 * seconds for seconds in result.seconds_a_move)
+    return {
+        "game": result.game,
+        "a": result.a,
+        "b": result.b,
+        "won": won,
+        "drawn": drawn,
+        "lost": lost,
+        "pairs": result.pairs,
+        "void": result.void,
+        "elo": result.elo,
+        "sprt": result.sprt,
+        "ms_a_move_a": ms_a,
+        "ms_a_move_b": ms_b,
+    }
+
+
 def _show(result: MatchResult) -> None:
     out = console()
-    out.print(f"{plain(result.a)} against {plain(result.b)}, {result.game}: won {result.won}, drawn {result.drawn}, lost {result.lost}")
+    lost, drawn, won = result.lost_drawn_won
+    out.print(f"{plain(result.a)} against {plain(result.b)}, {result.game}: won {won}, drawn {drawn}, lost {lost}")
     if result.elo is not None:
-        e, played = result.elo, result.won + result.drawn + result.lost
-        out.print(f"Elo {e.value:+.0f} [{e.low:+.0f}, {e.high:+.0f}], n={played} games in {sum(result.counts)} pairs")
-    out.print(f"{1e3 * result.seconds_a:.1f} and {1e3 * result.seconds_b:.1f} ms a move")
+        e = result.elo
+        out.print(f"Elo {e.value:+.0f} [{e.low:+.0f}, {e.high:+.0f}], n={lost + drawn + won} games in {sum(result.pairs)} pairs")
+    ms_a, ms_b = (1e3 * seconds for seconds in result.seconds_a_move)
+    out.print(f"{ms_a:.1f} and {ms_b:.1f} ms a move")
     if result.sprt is not None:
         out.print(
             f"SPRT: {result.sprt.verdict}, log-likelihood ratio {result.sprt.llr:.2f} [{result.sprt.lower:.2f}, {result.sprt.upper:.2f}]"
         )
     if result.void:
-        reasons = sorted({game.reason for game in result.games if game.how == "crash"})
+        reasons = sorted({game.detail for game in result.games if game.reason == "crashed"})
         out.print(f"[yellow]{result.void} pairs are void[/]: {plain('; '.join(reasons))}")
-
-
-def _keep(folder: Path, game: object, result: GameResult, *, names: tuple[str, str]) -> None:
-    from toolkit.models.alphago.games import FIRST, SECOND, Go
-    from toolkit.models.alphago.sgf import SgfGame, SgfMove, result_text, write_sgf
-
-    assert isinstance(game, Go)
-    black, white = names if result.a_is_first else names[::-1]
-    value = float(result.value if result.a_is_first else -result.value)
-    moves = tuple(
-        SgfMove((FIRST, SECOND)[ply % 2], action, note) for ply, (action, note) in enumerate(zip(result.moves, result.notes, strict=True))
-    )
-    text = "Void" if result.how == "crash" else result_text(value, resigned=result.how == "resign")
-    path = folder / f"pair-{result.pair:04}-{'a' if result.a_is_first else 'b'}-black.sgf"
-    write_sgf(path, SgfGame(size=game.width, komi=game.komi, moves=moves, black=black, white=white, result=text, comment=result.reason))

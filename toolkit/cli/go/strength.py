@@ -9,6 +9,7 @@ import click
 
 from .._common import console, json_option, plain, print_json, print_table, progress
 from ._common import default_net, go_of_net
+from .match import summary
 
 
 @click.command(short_help="What a precision costs, in Elo.")
@@ -74,15 +75,15 @@ def command(
                 net_player(one, playouts=counts[one]),
                 net_player(other, playouts=counts[other]),
                 games=games,
-                opening=opening,
+                openings=opening,
                 seed=seed,
                 parallel=parallel,
                 on_game=lambda _: display.advance(bar),
             )
             results[names[one], names[other]] = result
-    table = ratings({pair: (r.lost, r.drawn, r.won) for pair, r in results.items()}, anchor=names[nets[0]])
+    table = ratings({pair: r.lost_drawn_won for pair, r in results.items()}, anchor=names[nets[0]])
     if json_to:
-        print_json({"game": game.name, "ratings": table, "matches": list(results.values())}, json_to)
+        print_json({"game": game.name, "ratings": table, "matches": [summary(result) for result in results.values()]}, json_to)
     if json_to == "-":
         return
     rows = [[r.name, f"{r.elo.value:+.0f} [{r.elo.low:+.0f}, {r.elo.high:+.0f}]", f"{r.points:g} of {r.games}"] for r in table]
@@ -92,5 +93,5 @@ def command(
             e = result.elo
             console().print(
                 f"{plain(other_name)} against {plain(one_name)}: {-e.value:+.0f} [{-e.high:+.0f}, {-e.low:+.0f}], "
-                f"n={result.won + result.drawn + result.lost} games in pairs"
+                f"n={sum(result.lost_drawn_won)} games in pairs"
             )

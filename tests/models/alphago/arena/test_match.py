@@ -11,8 +11,9 @@ import pytest
 
 from toolkit.core import InputError
 from toolkit.models.alphago.arena.gtp_player import GtpPlayer
-from toolkit.models.alphago.arena.match import GameResult, MatchResult, play_match
+from toolkit.models.alphago.arena.match import play_match
 from toolkit.models.alphago.arena.players import CRASHED, RESIGN, RandomPlayer, SearchPlayer, own_eyes
+from toolkit.models.alphago.arena.results import GameResult, MatchResult
 from toolkit.models.alphago.arena.sprt import Sprt
 from toolkit.models.alphago.games import Game, Go, States, TicTacToe
 from toolkit.models.alphago.search import Search, SearchOptions, UctSearch, UniformEvaluator
@@ -59,7 +60,7 @@ def check(result: MatchResult, game: Game) -> None:
             assert game.legal(states, row)[0, action]
             game.play(states, row, np.array([action]))
         ended, value = game.outcome(states, row)
-        if one.how == "score":
+        if one.reason == "played out":
             assert ended[0]
             assert one.value == np.sign(value[0]) * (1 if one.a_is_first else -1)
         assert len(one.notes) == len(one.moves)
@@ -72,22 +73,22 @@ def check(result: MatchResult, game: Game) -> None:
 
 def test_a_search_beats_chance() -> None:
     told: list[GameResult] = []
-    result = play_match(TicTacToe(), searcher(), RandomPlayer(), games=20, opening=2, parallel=6, on_game=told.append)
+    result = play_match(TicTacToe(), searcher(), RandomPlayer(), games=20, seed=0, openings=2, parallel=6, on_game=told.append)
     check(result, TicTacToe())
     assert (result.a, result.b) == ("search", "random")
     assert len(told) == len(result.games) == 20
-    assert result.lost == 0
-    assert result.won >= 15
+    assert result.lost_drawn_won[0] == 0
+    assert result.lost_drawn_won[2] >= 15
     assert result.elo is not None
     assert result.elo.low > 100
-    assert sum(result.counts) == 10
+    assert sum(result.pairs) == 10
 
 
 def test_the_result_is_for_a_whoever_that_is() -> None:
-    first = play_match(TicTacToe(), searcher(), RandomPlayer(), games=12)
-    swapped = play_match(TicTacToe(), RandomPlayer(), searcher(), games=12)
-    assert first.won > first.lost
-    assert swapped.lost > swapped.won
+    first = play_match(TicTacToe(), searcher(), RandomPlayer(), games=12, seed=0)
+    swapped = play_match(TicTacToe(), RandomPlayer(), searcher(), games=12, seed=0)
+    assert first.lost_drawn_won[2] > first.lost_drawn_won[0]
+    assert swapped.lost_drawn_won[0] > swapped.lost_drawn_won[2]
     assert swapped.elo is not None
     assert swapped.elo.high < 0
 
@@ -97,28 +98,27 @@ def test_a_match_is_the_same_again() -> None:
     assert results[0].games == results[1].games != results[2].games
 
 
-@pytest.mark.parametrize(("deed", "how"), [(RESIGN, "resign"), (999, "illegal"), (-7, "illegal")])
+@pytest.mark.parametrize(("deed", "how"), [(RESIGN, "resigned"), (999, "illegal move"), (-7, "illegal move")])
 def test_who_resigns_or_plays_no_legal_move_loses(deed: int, how: str) -> None:
     game = Go(3)
-    result = play_match(game, Errant(deed), searcher(20), games=6, opening=1)
+    result = play_match(game, Errant(deed), searcher(20), games=6, seed=0, openings=1)
     check(result, game)
-    assert result.lost == 6
-    assert {one.how for one in result.games} == {how}
-    if how == "illegal":
-        assert all("errant played" in one.reason for one in result.games)
+    assert result.lost_drawn_won[0] == 6
+    assert {one.reason for one in result.games} == {how}
+    assert {one.fault for one in result.games} == {"a"}
 
 
 def test_a_crash_makes_the_pair_void_and_the_match_goes_on() -> None:
-    result = play_match(Go(3), Errant(CRASHED), searcher(20), games=6, opening=1)
+    result = play_match(Go(3), Errant(CRASHED), searcher(20), games=6, seed=0, openings=1)
     assert result.void == 3
     assert result.elo is None
-    assert result.won == result.drawn == result.lost == 0
-    assert {one.reason for one in result.games} == {"it fell over"}
+    assert result.lost_drawn_won[2] == result.lost_drawn_won[1] == result.lost_drawn_won[0] == 0
+    assert {one.detail for one in result.games} == {"it fell over"}
 
 
 def test_sprt_ends_a_clear_match_early() -> None:
     uct = SearchPlayer("uct", lambda game, games, seed: UctSearch(game, games, max_playouts=100, seed=seed), playouts=100)
-    result = play_match(Go(4, komi=0.5), uct, RandomPlayer(), games=200, opening=3, parallel=8, sprt=Sprt(0, 100))
+    result = play_match(Go(4, komi=0.5), uct, RandomPlayer(), games=200, seed=0, openings=3, parallel=8, sprt=Sprt(0, 100))
     assert result.sprt is not None
     assert result.sprt.verdict == "accept"
     assert len(result.games) < 100
@@ -127,19 +127,19 @@ def test_sprt_ends_a_clear_match_early() -> None:
 @pytest.mark.parametrize("games", [0, 1, 7])
 def test_odd_matches_are_refused(games: int) -> None:
     with pytest.raises(InputError, match="even number"):
-        play_match(TicTacToe(), RandomPlayer(), RandomPlayer(), games=games)
+        play_match(TicTacToe(), RandomPlayer(), RandomPlayer(), games=games, seed=0)
 
 
 def test_too_few_openings_are_said() -> None:
     with pytest.raises(InputError, match="different openings"):
-        play_match(TicTacToe(), RandomPlayer(), RandomPlayer(), games=40, opening=1)
+        play_match(TicTacToe(), RandomPlayer(), RandomPlayer(), games=40, seed=0, openings=1)
 
 
 def test_the_random_player_fills_no_own_eye() -> None:
     board = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.int8)
     assert own_eyes(board, 1).sum() == 4
     assert own_eyes(board, 2).sum() == 0
-    result = play_match(Go(4), RandomPlayer(), RandomPlayer(), games=4, opening=2)
+    result = play_match(Go(4), RandomPlayer(), RandomPlayer(), games=4, seed=0, openings=2)
     check(result, Go(4))
 
 
@@ -157,7 +157,7 @@ def test_gnu_go_plays_whole_games_over_its_pipe() -> None:
         "--never-resign",
     ]
     uct = SearchPlayer("uct", lambda game, games, seed: UctSearch(game, games, max_playouts=60, seed=seed), playouts=60)
-    result = play_match(Go(5, komi=7.0), uct, GtpPlayer(command), games=4, opening=2)
+    result = play_match(Go(5, komi=7.0), uct, GtpPlayer(command), games=4, seed=0, openings=2)
     check(result, Go(5, komi=7.0))
     assert result.b.startswith("GNU Go 3")
     assert result.void == 0
@@ -174,7 +174,7 @@ def test_an_engine_that_dies_is_survived(tmp_path: Path) -> None:
         "    elif word == 'list_commands':\n        print('= genmove\\nplay\\nboardsize\\nclear_board\\nkomi\\n', flush=True)\n"
         "    else:\n        print('= \\n', flush=True)\n"
     )
-    result = play_match(Go(4, komi=0.5), GtpPlayer([sys.executable, str(script)]), searcher(20), games=4, opening=1, parallel=2)
+    result = play_match(Go(4, komi=0.5), GtpPlayer([sys.executable, str(script)]), searcher(20), games=4, seed=0, openings=1, parallel=2)
     assert result.void == 2
-    assert any("out of breath" in one.reason for one in result.games)
+    assert any("out of breath" in one.detail for one in result.games)
     assert len(result.games) == 4
