@@ -55,7 +55,7 @@ def test_a_benchmark_that_cannot_be_written_is_shown_all_the_same(tmp_path: Path
     a_trained_bundle(tmp_path)
     words = ["benchmark", "net", "--data", "s.npz", "--threads", "1", "--rounds", "3", "--seconds", "0.01", *json_words]
     limited = f"trap '' XFSZ; ulimit -f 8; exec {' '.join([*TOOLKIT, *words])}"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")} | {"PYTHONDONTWRITEBYTECODE": "1"}
     result = subprocess.run(["bash", "-c", limited], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (result.returncode, result.stderr) == (2, "error: cannot write 'net/benchmark.json': File too large; choose another folder\n")
     if json_words:

@@ -6,7 +6,7 @@ import numpy as np
 
 from toolkit.core import InputError
 
-from ..games import Game, States
+from ..games import Game
 
 _ROLLOUTS = 32  # random games that judge an opening
 _TRIES = 8  # rounds of drawing more candidates until openings repeat too often

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from toolkit.core import InputError
@@ -9,6 +10,8 @@ from toolkit.core import InputError
 from ..brain import Thought
 from ..games import Game
 from .protocol import COLOURS, Command
+
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 @dataclass(frozen=True)
@@ -20,22 +23,33 @@ class AnalysisRequest:
 
 
 def parse_analysis(command: Command) -> AnalysisRequest:
-    """The arguments of ``lz-analyze [colour] [interval N | N]``; raises `InputError`."""
-    words = [word.lower() for word in command.arguments if word.lower() != "interval"]
+    """The arguments of ``lz-analyze [colour] [N] [interval N] [key value ...]``; raises `InputError`.
+
+    Other keys, such as ``ownership true`` or ``avoid``, are wishes that are passed over: boards send them unasked.
+    """
+    words = [word.lower() for word in command.arguments]
     colour = COLOURS.get(words[0]) if words else None
-    numbers = words[1:] if colour is not None else words
-    if any(not word.isdigit() for word in numbers) or len(numbers) > 1:
+    rest = words if colour is None else words[1:]
+    interval = rest[0] if rest and _NUMBER.fullmatch(rest[0]) else "100"
+    if rest and interval != rest[0] and not rest[0].isalpha():
         raise InputError("syntax error")
-    return AnalysisRequest(colour, int(numbers[0]) if numbers else 100)
+    if "interval" in rest:
+        interval = (rest[rest.index("interval") + 1 :] or [""])[0]
+    if not _NUMBER.fullmatch(interval):
+        raise InputError("syntax error")
+    return AnalysisRequest(colour, int(interval))
 
 
-def analysis_line(game: Game, thought: Thought) -> str:
-    """All candidates on one line; win rates and priors in hundredths of a percent, as Leela Zero writes them."""
+def analysis_line(game: Game, thought: Thought, *, shares: bool = False) -> str:
+    """All candidates on one line; win rates and priors in hundredths of a percent as Leela Zero writes them, or as shares, like KataGo."""
+
+    def number(share: float) -> str:
+        return f"{share:.6f}" if shares else str(round(10000 * share))
+
     parts = []
     for order, candidate in enumerate(thought.candidates):
         line = " ".join(game.action_name(action) for action in candidate.line)
-        rate = round(10000 * candidate.win_rate)
-        prior = round(10000 * candidate.prior)
+        rate, prior = number(candidate.win_rate), number(candidate.prior)
         name = game.action_name(candidate.action)
         parts.append(f"info move {name} visits {candidate.visits} winrate {rate} prior {prior} lcb {rate} order {order} pv {line}")
     return " ".join(parts)

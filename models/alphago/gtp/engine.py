@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import queue
+import sys
 import threading
 import time
+import traceback
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -14,13 +19,14 @@ import numpy as np
 from toolkit.core import InputError, ToolkitError
 
 from ..brain import Brain, Thought
-from ..games import FIRST, Go, Position
+from ..games import FIRST, Go, Position, States
 from ..sgf import read_sgf
 from .analysis import analysis_line, parse_analysis
 from .clock import Clock
 from .protocol import COLOURS, NAMES, Command, Reply, format_reply, parse_command, read_lines
 
 _ROW = np.zeros(1, np.int64)
+_MOST = 10**9  # A larger number is no size, no move and no time.
 _HIDDEN_LOSS = 0.02  # Who has less than this chance to win, late in the game, resigns.
 
 
@@ -40,9 +46,7 @@ class GtpEngine:
         self._brain, self._name, self._version = brain, name, version
         self._sizes = sizes or frozenset(range(2, 20))
         self._clock = Clock()
-        self._game = Go(size, komi=komi)
-        self._set_up: tuple[int, ...] = ()
-        self._position = Position(self._game)
+        self._new(_go(size, komi))
         self._commands: dict[str, Callable[[Command], str]] = {
             method.removeprefix("_do_"): getattr(self, method) for method in dir(self) if method.startswith("_do_")
         }
@@ -61,18 +65,14 @@ class GtpEngine:
             return format_reply(command.number, Reply(False, str(refusal)))
         except ToolkitError as error:
             return format_reply(command.number, Reply(False, str(error)))
+        except Exception as error:  # The last boundary: a fault of ours costs one reply, not the controller's game.
+            traceback.print_exc(file=sys.stderr)
+            return format_reply(command.number, Reply(False, f"internal error: {error}"))
 
     def serve(self, source: IO[str], sink: IO[str]) -> None:
         """Answer the lines of `source` in `sink`; an analysis goes on until the next line comes."""
-        lines: queue.Queue[str | None] = queue.Queue()
-
-        def read() -> None:
-            for line in read_lines(source):
-                lines.put(line)
-            lines.put(None)
-
-        threading.Thread(target=read, daemon=True).start()
-        while (line := lines.get()) is not None:
+        lines = _Lines(source)
+        while (line := lines.next()) is not None:
             command = parse_command(line)
             if command is not None and command.name in {"lz-analyze", "kata-analyze", "lz-genmove_analyze"}:
                 self._analyse(command, sink, lines)
@@ -84,7 +84,8 @@ class GtpEngine:
             if command is not None and command.name == "quit":
                 return
 
-    def _analyse(self, command: Command, sink: IO[str], lines: queue.Queue[str | None]) -> None:
+    def _analyse(self, command: Command, sink: IO[str], lines: _Lines) -> None:
+        playing = command.name == "lz-genmove_analyze"
         try:
             request = parse_analysis(command)
             if self._position.ended:
@@ -96,41 +97,43 @@ class GtpEngine:
             sink.flush()
             return
         sink.write(f"={command.number}\n")
-        last: Thought | None = None
-        told = 0.0
-        for last in self._brain.analyse(position):
-            if time.monotonic() - told >= request.interval_cs / 100:
-                told = time.monotonic()
-                sink.write(analysis_line(self._game, last) + "\n")
-                sink.flush()
-            if command.name != "lz-genmove_analyze" and not lines.empty():
-                break
-        if command.name == "lz-genmove_analyze" and last is not None:
+        end = time.monotonic() + (self._seconds(colour) if playing else math.inf)
+        told, last, told_last = -math.inf, None, None
+        with self._clock.running(colour) if playing else contextlib.nullcontext():
+            for last in self._brain.analyse(position):
+                if time.monotonic() - told >= request.interval_cs / 100:
+                    told, told_last = time.monotonic(), last
+                    self._tell(command, last, sink)
+                if time.monotonic() >= end or (not playing and lines.waiting()):
+                    break
+        assert last is not None  # There is at least one part of the playouts.
+        if last is not told_last:
+            self._tell(command, last, sink)
+        if playing:
             self._position.play(last.action, colour)
             sink.write(f"play {self._game.action_name(last.action)}\n")
-        elif lines.empty():
-            # All playouts are spent, but an analysis is the controller's to end.
-            lines.put(lines.get())
+        else:
+            lines.wait()  # All playouts may be spent, but an analysis is the controller's to end.
         sink.write("\n")
         sink.flush()
 
-    def _new(self, game: Go) -> None:
-        self._game, self._set_up, self._position = game, (), Position(game)
+    def _tell(self, command: Command, thought: Thought, sink: IO[str]) -> None:
+        sink.write(analysis_line(self._game, thought, shares=command.name.startswith("kata")) + "\n")
+        sink.flush()
+
+    def _seconds(self, colour: int) -> float:
+        seconds = self._clock.seconds_for_move(colour, cells=self._game.actions - 1, played=len(self._position.history))
+        return math.inf if seconds is None else seconds
+
+    def _new(self, game: Go, start: States | None = None) -> None:
+        """A new game, from `start` where stones are set up."""
+        self._game, self._start = game, start
+        self._position = Position(game, start)
 
     def _turned(self, colour: int) -> Position:
         """The position with another player to move."""
         position = Position(self._game, self._position.states)
         self._game.set_to_move(position.states, 0, colour)
-        return position
-
-    def _replayed(self, game: Go, moves: list[tuple[int, int]]) -> Position:
-        states = game.new(1)
-        if self._set_up:
-            game.place(states, 0, FIRST, self._set_up)
-            game.set_to_move(states, 0, 1 - FIRST)
-        position = Position(game, states)
-        for player, action in moves:
-            position.play(action, player)
         return position
 
     # Each method is the command of its name: it returns the reply's text, or raises what the reply says.
@@ -160,7 +163,7 @@ class GtpEngine:
         size = _integer(command, 0)
         if size not in self._sizes:
             raise _Refused("unacceptable size")
-        self._new(Go(size, komi=self._game.komi))
+        self._new(_go(size, self._game.komi))
         return ""
 
     def _do_clear_board(self, _: Command) -> str:
@@ -169,12 +172,13 @@ class GtpEngine:
 
     def _do_komi(self, command: Command) -> str:
         try:
-            komi = float(command.arguments[0])
-            game = Go(self._game.width, komi=komi)
+            game = _go(self._game.width, float(command.arguments[0]))
         except (IndexError, ValueError, InputError):
             raise _Refused("syntax error") from None
-        self._position = self._replayed(game, self._position.moves)
-        self._game = game
+        moves = self._position.moves
+        self._new(game, self._start)
+        for player, action in moves:
+            self._position.play(action, player)
         return ""
 
     def _do_play(self, command: Command) -> str:
@@ -203,9 +207,9 @@ class GtpEngine:
         if self._position.ended:
             return None
         position = self._position if colour == self._position.to_move else self._turned(colour)
-        seconds = self._clock.seconds_for_move(colour, cells=self._game.actions - 1, played=len(self._position.history))
+        seconds = self._seconds(colour)
         with self._clock.running(colour):
-            return self._brain.think(position, seconds=seconds)
+            return self._brain.think(position, seconds=None if seconds == math.inf else seconds)
 
     def _do_undo(self, _: Command) -> str:
         if not self._position.history:
@@ -270,8 +274,10 @@ class GtpEngine:
             raise _Refused("board not empty")
 
     def _handicap(self, cells: list[int]) -> str:
-        self._set_up = tuple(cells)
-        self._position = self._replayed(self._game, [])
+        start = self._game.new(1)
+        self._game.place(start, 0, FIRST, cells)
+        self._game.set_to_move(start, 0, 1 - FIRST)
+        self._new(self._game, start)
         return " ".join(self._game.action_name(cell) for cell in cells)
 
     def _do_loadsgf(self, command: Command) -> str:
@@ -283,19 +289,19 @@ class GtpEngine:
             raise _Refused("cannot load file") from None
         if record.size not in self._sizes:
             raise _Refused("unacceptable size")
-        moves = record.moves[: _integer(command, 1) - 1] if len(command.arguments) > 1 else record.moves
-        game = Go(record.size, komi=record.komi)
+        before = _integer(command, 1) if len(command.arguments) > 1 else len(record.moves) + 1
+        game = _go(record.size, record.komi)
         states = game.new(1)
         try:
             game.place(states, 0, FIRST, record.black_stones)
             game.place(states, 0, 1 - FIRST, record.white_stones)
             game.set_to_move(states, 0, record.to_move)
             position = Position(game, states)
-            for move in moves:
+            for move in record.moves[: max(0, before - 1)]:
                 position.play(move.action, move.colour)
         except InputError:
             raise _Refused("cannot load file") from None
-        self._game, self._set_up, self._position = game, record.black_stones, position
+        self._game, self._start, self._position = game, states, position
         return ""
 
     def _action(self, command: Command, index: int) -> int:
@@ -309,6 +315,38 @@ class _Refused(Exception):  # noqa: N818 - a reply, not a fault
     """The text of a failure reply."""
 
 
+class _Lines:
+    """The lines of a stream, read ahead by a thread so that a search can see that one is waiting."""
+
+    def __init__(self, source: IO[str]) -> None:
+        self._source, self._queue = source, queue.SimpleQueue[str | None]()
+        self._ahead: deque[str | None] = deque()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def next(self) -> str | None:
+        """The next line, waited for; None at the end."""
+        return self._ahead.popleft() if self._ahead else self._queue.get()
+
+    def waiting(self) -> bool:
+        """Whether `next` would not wait."""
+        return bool(self._ahead) or not self._queue.empty()
+
+    def wait(self) -> None:
+        """Until a line, or the end, is there."""
+        if not self._ahead:
+            self._ahead.append(self._queue.get())
+
+    def _read(self) -> None:
+        for line in read_lines(self._source):
+            self._queue.put(line)
+        self._queue.put(None)
+
+
+def _go(size: int, komi: float) -> Go:
+    """Controllers play on where a match would have ended: what they send must not become illegal by the number of the move."""
+    return Go(size, komi=komi, max_moves=max(400, 4 * size * size))
+
+
 def _colour(command: Command) -> int:
     colour = COLOURS.get(command.arguments[0].lower()) if command.arguments else None
     if colour is None:
@@ -318,6 +356,9 @@ def _colour(command: Command) -> int:
 
 def _integer(command: Command, index: int) -> int:
     try:
-        return int(command.arguments[index])
+        number = int(command.arguments[index])
     except (IndexError, ValueError):
         raise _Refused("syntax error") from None
+    if abs(number) > _MOST:
+        raise _Refused("syntax error")
+    return number

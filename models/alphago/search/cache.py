@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from toolkit.core import InputError
+
 from .._compiled import compiled
-from .evaluator import Evaluator
+from .evaluator import Evaluator, ask
 
 
 class CachedEvaluator:
@@ -16,10 +18,12 @@ class CachedEvaluator:
 
     Args:
         evaluator: who is asked.
-        entries: slots; each holds A + 3 numbers.
+        entries: slots, at least 1; each holds A + 3 numbers.
     """
 
     def __init__(self, evaluator: Evaluator, entries: int) -> None:
+        if entries < 1:
+            raise InputError("entries of the cache", expected="at least 1", got=str(entries))
         self._evaluator, self._entries = evaluator, entries
         self._keys = np.zeros(entries, np.uint64)
         self._logits: np.ndarray | None = None
@@ -27,7 +31,7 @@ class CachedEvaluator:
         self.hits = self.misses = 0
 
     def __call__(self, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """As `Evaluator`."""
+        """As `Evaluator`; raises `EngineError` for an answer that is NaN, infinite or of a wrong shape, and keeps none of it."""
         keys = hash_rows(np.ascontiguousarray(planes, np.float32).reshape(len(planes), -1))
         slots = (keys % np.uint64(self._entries)).astype(np.int64)
         known = self._keys[slots] == keys
@@ -35,16 +39,16 @@ class CachedEvaluator:
             self.hits += len(planes)
             return self._logits[slots], self._values[slots]
         _, first, where = np.unique(keys[~known], return_index=True, return_inverse=True)
-        ask = np.flatnonzero(~known)[first]
-        logits, values = self._evaluator(planes[ask])
-        self.misses += len(ask)
-        self.hits += len(planes) - len(ask)
+        new = np.flatnonzero(~known)[first]
+        logits, values = ask(self._evaluator, planes[new], None if self._logits is None else self._logits.shape[1])
+        self.misses += len(new)
+        self.hits += len(planes) - len(new)
         if self._logits is None:
             self._logits = np.zeros((self._entries, logits.shape[1]), np.float32)
         # Before the new answers are stored: they may take the slots of others in this batch.
         all_logits, all_values = self._logits[slots], self._values[slots]
         all_logits[~known], all_values[~known] = logits[where], values[where]
-        self._logits[slots[ask]], self._values[slots[ask]], self._keys[slots[ask]] = logits, values, keys[ask]
+        self._logits[slots[new]], self._values[slots[new]], self._keys[slots[new]] = logits, values, keys[new]
         return all_logits, all_values
 
 

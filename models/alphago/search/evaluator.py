@@ -6,6 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from toolkit.core import EngineError
+
 
 class Evaluator(Protocol):
     """Judges positions."""
@@ -25,3 +27,21 @@ class UniformEvaluator:
     def __call__(self, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Zeros."""
         return np.zeros((len(planes), self._actions), np.float32), np.zeros(len(planes), np.float32)
+
+
+def ask(evaluator: Evaluator, planes: np.ndarray, actions: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """What `evaluator` says of ``planes [B, C, H, W]``, checked; raises `EngineError` for NaN, infinity, or wrong shapes.
+
+    `actions` is A where it is known.
+    """
+    logits, values = evaluator(planes)
+    if logits.ndim != 2 or logits.shape != (len(planes), actions or logits.shape[1]) or values.shape != (len(planes),):
+        raise EngineError(
+            "the evaluator does not fit the game",
+            expected=f"[{len(planes)}, {actions or 'A'}] and [{len(planes)}]",
+            got=f"{list(logits.shape)} and {list(values.shape)}",
+        )
+    # A sum is NaN or infinite if any number is: one pass.
+    if not (np.isfinite(logits.sum()) and np.isfinite(values.sum())):
+        raise EngineError("the evaluator gave NaN or infinity", hint="verify the artifact: toolkit verify")
+    return logits, values

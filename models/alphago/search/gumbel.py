@@ -11,6 +11,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from toolkit.core import InputError
+
 from ..games import Game, States
 from .evaluator import Evaluator
 from .options import GumbelOptions, SearchOptions
@@ -34,6 +36,10 @@ class GumbelSearch(Search):
         seed: int,
         gumbel: GumbelOptions | None = None,
     ) -> None:
+        if options.leaves != 1:
+            raise InputError(
+                "leaves of Gumbel search", expected="1: each playout's action follows from those before", got=str(options.leaves)
+            )
         super().__init__(game, evaluator, games, options, max_playouts=max_playouts, seed=seed)
         self._gumbel = gumbel or GumbelOptions()
         self._noise = np.zeros((games, game.actions))
@@ -45,7 +51,7 @@ class GumbelSearch(Search):
         self._drawn = rows[noise] if noise is not None else rows[:0]
         legal = self._game.legal(states, rows).sum(axis=1)
         self._sequences = [
-            np.array(considered_visits(min(self._gumbel.considered, int(count)), int(wanted)), np.int32)
+            np.array(considered_visits(max(1, min(self._gumbel.considered, int(count))), int(wanted)), np.int32)
             for count, wanted in zip(legal, playouts, strict=True)
         ]
         return super().run(states, rows, playouts, noise=noise)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from toolkit.core import InputError
@@ -27,7 +28,8 @@ class SearchOptions:
     def __post_init__(self) -> None:
         if self.leaves < 1:
             raise InputError("leaves", expected="at least 1", got=str(self.leaves))
-        if not (self.c_puct > 0 and self.dirichlet_total > 0 and 0 <= self.noise_weight <= 1 and self.virtual_loss >= 0):
+        above = min(self.c_puct, self.dirichlet_total) > 0 <= min(self.fpu_reduction, self.root_fpu_reduction, self.virtual_loss)
+        if not (above and 0 <= self.noise_weight <= 1 and all(math.isfinite(value) for value in vars(self).values())):
             raise InputError("search constants", expected="positive, and a noise weight from 0 to 1", got=str(self))
 
 
@@ -44,3 +46,5 @@ class GumbelOptions:
     def __post_init__(self) -> None:
         if self.considered < 1:
             raise InputError("considered actions", expected="at least 1", got=str(self.considered))
+        if not (0 <= self.visit_scale < math.inf and 0 < self.value_scale < math.inf):
+            raise InputError("scales of Gumbel search", expected="positive", got=f"{self.visit_scale} and {self.value_scale}")

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.core import EngineError, InputError
+from toolkit.core import InputError
 
 from ..games import FIRST, Game, States
 from . import _tree
-from .evaluator import Evaluator
+from .evaluator import Evaluator, ask
 from .options import SearchOptions
 
 
@@ -82,7 +82,7 @@ class Search:
 
         Raises:
             InputError: a game has ended, or more playouts than `max_playouts`.
-            EngineError: the evaluator gave NaN, infinity, or wrong shapes.
+            EngineError: the evaluator gave NaN, infinity, or wrong shapes; the trees of these rows are forgotten then.
         """
         prior, visits, _, _, _, _, used = self._tree
         if 2 * playouts.max(initial=0) + 2 > prior.shape[1]:
@@ -91,12 +91,16 @@ class Search:
         used[full] = 0
         self._grow_roots(states, rows[used[rows] == 0])
         clean, before = prior[rows, 0], visits[rows, 0]
-        if noise is not None:
-            self._add_noise(rows[noise])
         left = playouts.astype(np.int64)
-        while (live := np.flatnonzero(left > 0)).size:
-            done = self._step(states, rows[live], left[live], self._forced(rows, live, left, before))
-            left[live] -= done
+        try:
+            if noise is not None:
+                self._add_noise(rows[noise])
+            while (live := np.flatnonzero(left > 0)).size:
+                done = self._step(states, rows[live], left[live], self._forced(rows, live, left, before))
+                left[live] -= done
+        except BaseException:
+            self.reset(rows)  # Noise and virtual losses of the broken step would stay in them.
+            raise
         result = self._result(rows, clean, before)
         prior[rows, 0] = clean
         return result
@@ -125,7 +129,7 @@ class Search:
         tree, walk, game = self._tree, self._walk, self._game
         count = _tree.select(tree, games, left, forced, self._options.leaves, self._constants, walk)
         paths, _, lengths, owners = walk
-        leaves = np.arange(count)
+        leaves, self._owners = np.arange(count), games[owners[:count]]
         game.follow(states, games[owners[:count]], paths[:count], lengths[:count], self._leaves, leaves)
         over, outcome = game.outcome(self._leaves, leaves)
         values = np.where(game.to_move(self._leaves, leaves) == FIRST, outcome, -outcome).astype(np.float32)
@@ -141,17 +145,7 @@ class Search:
     def _evaluate(self, states: States, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         planes = self._planes[: len(rows)]
         self._game.encode(states, rows, planes)
-        logits, values = self._evaluator(planes)
-        if logits.shape != (len(rows), self._game.actions) or values.shape != (len(rows),):
-            raise EngineError(
-                f"the evaluator does not fit {self._game.name}",
-                expected=f"[{len(rows)}, {self._game.actions}] and [{len(rows)}]",
-                got=f"{list(logits.shape)} and {list(values.shape)}",
-            )
-        # A sum is NaN or infinite if any number is: one pass.
-        if not (np.isfinite(logits.sum()) and np.isfinite(values.sum())):
-            raise EngineError("the evaluator gave NaN or infinity", hint="verify the artifact: toolkit verify")
-        return logits, values
+        return ask(self._evaluator, planes, self._game.actions)
 
     def _grow_roots(self, states: States, rows: np.ndarray) -> None:
         if not len(rows):

@@ -23,12 +23,15 @@ class UctSearch(Search):
         options = SearchOptions(leaves=leaves)
         super().__init__(game, UniformEvaluator(game.actions), games, options, max_playouts=max_playouts, seed=seed)
         self._constants = (-exploration, 0.0, 0.0, options.virtual_loss)
-        self._stream = np.random.default_rng([seed, 3])
+        self._streams = [np.random.default_rng([seed, row, 3]) for row in range(games)]
 
     def _evaluate(self, states: States, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        movers = self._game.to_move(states, rows)
-        if states is not self._leaves:  # Roots: their own value is never used, and they must stay as they are.
-            return self._stream.random((len(rows), self._game.actions), np.float32), np.zeros(len(rows), np.float32)
-        outcome, _ = self._game.rollout(states, rows, int(self._stream.integers(2**62)))
-        values = np.where(movers == FIRST, outcome, -outcome).astype(np.float32)
-        return self._stream.random((len(rows), self._game.actions), np.float32), values
+        roots = states is not self._leaves
+        movers, owners = self._game.to_move(states, rows), rows if roots else self._owners[rows]
+        order, values = np.empty((len(rows), self._game.actions), np.float32), np.zeros(len(rows), np.float32)
+        for owner in np.unique(owners):  # Each row plays from a stream of its own, so that no other row changes its games.
+            own, stream = np.flatnonzero(owners == owner), self._streams[owner]
+            order[own] = stream.random((len(own), self._game.actions), np.float32)
+            if not roots:  # Their own value is never used, and they must stay as they are.
+                values[own], _ = self._game.rollout(states, rows[own], int(stream.integers(2**62)))
+        return order, np.where(movers == FIRST, values, -values)

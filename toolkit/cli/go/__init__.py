@@ -13,7 +13,9 @@ def command() -> None:
 
     \b
     toolkit go demo                                  two precisions play, live
-    toolkit go play --net artifacts/go-9x9/alphago   play against it
+    toolkit go play                                  play against the net
     toolkit go train --game go-5x5 --minutes 20      learn from nothing
-    toolkit go strength artifacts/go-9x9/alphago     what int8 costs, in Elo
+    toolkit go strength                              what int8 costs, in Elo
+    toolkit go match NET gnugo:10                    against another engine
+    toolkit go gtp                                   for Go boards
     """

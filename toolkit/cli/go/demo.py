@@ -35,7 +35,7 @@ def command(
 
     \b
     toolkit go demo
-    toolkit go demo --net artifacts/go-9x9/alphago --black tflite-fp32 --white openvino-int8
+    toolkit go demo --net artifacts/go-5x5/alphago --white openvino-int8
     """
     import time
 

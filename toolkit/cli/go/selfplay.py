@@ -37,7 +37,7 @@ def command(
     """Let a deployed net play itself, and say how fast and how the games ended.
 
     \b
-    toolkit go selfplay --net artifacts/go-9x9/alphago/openvino-int8 --games 64 --playouts 200 --sgf games/
+    toolkit go selfplay --net artifacts/go-5x5/alphago --games 64 --sgf games/
     """
     import time
 

@@ -39,7 +39,7 @@ def command(
     project.
 
     \b
-    toolkit go strength artifacts/go-9x9/alphago/openvino-fp32 artifacts/go-9x9/alphago/openvino-int8
+    toolkit go strength artifacts/go-5x5/alphago
     toolkit go strength --games 400 --equal-time
     """
     from toolkit.core import MANIFEST, Bundle, InputError

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -146,6 +149,87 @@ def test_a_stream_with_analysis_is_served_to_its_end() -> None:
     assert "White to move" in replies[4]
     assert replies[5] == "="
     assert replies[6] == "", "nothing is answered after quit"
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "9" * 5000, "-" + "9" * 400, "²", "1e3", "nan"])
+def test_numbers_that_are_none_end_nothing(number: str) -> None:
+    commands = [f"time_left b {number} 0", f"time_settings {number} 0 0", f"boardsize {number}", f"lz-analyze b {number}"]
+    commands += [f"lz-analyze interval {number}", f"fixed_handicap {number}", f"loadsgf x {number}"]
+    out = io.StringIO()
+    engine(playouts=2).serve(io.StringIO("\n".join([*commands, "9 name"])), out)
+    replies = out.getvalue().removesuffix("\n\n").split("\n\n")
+    assert replies.pop() == "=9 test"
+    assert len(replies) == len(commands)
+    assert all(reply.startswith("? ") for reply in replies)
+
+
+def test_a_fault_of_the_search_costs_one_reply(capsys: pytest.CaptureFixture[str]) -> None:
+    def broken(_: object) -> UctSearch:
+        raise RuntimeError("no memory left\n\nin the engine")
+
+    spoken = GtpEngine(Brain("broken", broken, playouts=4), name="test", version="1", size=5)
+    assert spoken.handle("3 genmove b") == "?3 internal error: no memory left\nin the engine\n\n"
+    assert "RuntimeError" in capsys.readouterr().err
+    out = io.StringIO()
+    spoken.serve(io.StringIO("4 lz-analyze b 10\n5 name\n"), out)
+    assert out.getvalue().endswith("=5 test\n\n")
+
+
+def test_komi_keeps_what_was_set_up(tmp_path: Path) -> None:
+    file = tmp_path / "game.sgf"
+    file.write_text("(;GM[1]SZ[5]AB[aa]AW[bb]PL[B];B[cc];W[dd])")
+    spoken = engine()
+    spoken.handle(f"loadsgf {file}")
+    before = spoken.handle("final_status_list alive")
+    assert before == "= A5\nB4\nC3\nD2\n\n"
+    spoken.handle("komi 3")
+    assert spoken.handle("final_status_list alive") == before
+    for first in (0, 1, -5):
+        spoken.handle(f"loadsgf {file} {first}")
+        assert spoken.handle("final_status_list alive") == "= A5\nB4\n\n"
+
+
+def test_a_long_game_is_not_cut_off() -> None:
+    spoken = engine(size=2)
+    for _ in range(30):
+        for line in ("play b A1", "play w pass", "undo", "undo", "play b pass", "play b A1", "play b pass", "undo"):
+            assert str(spoken.handle(line)).startswith("=")
+        spoken.handle("clear_board")
+    for number in range(60):
+        # One player alone may pass as long as he likes: nobody agreed to end the game.
+        assert str(spoken.handle("play b pass")).startswith("="), number
+
+
+@pytest.mark.parametrize(
+    "arguments", ["", "b", "10", "b 10", "b interval 10", "interval 10", "10 avoid b C3 5", "B 10 ownership true", "rootInfo true"]
+)
+def test_what_boards_ask_of_an_analysis(arguments: str) -> None:
+    out = io.StringIO()
+    engine(playouts=64).serve(io.StringIO(f"1 kata-analyze {arguments}\n2 lz-analyze {arguments}\nname\n"), out)
+    kata, leela, name = out.getvalue().removesuffix("\n\n").split("\n\n")
+    assert name == "= test"
+    assert re.match(r"=1\ninfo move [A-E][1-5] visits \d+ winrate [01]\.\d{6} prior 0\.\d{6} lcb", kata)
+    assert re.match(r"=2\ninfo move [A-E][1-5] visits \d+ winrate \d{1,5} prior \d{1,5} lcb", leela)
+
+
+def test_the_last_thought_of_an_analysis_is_told_and_lines_keep_their_order() -> None:
+    reading, writing = os.pipe()
+    out = io.StringIO()
+    with os.fdopen(reading) as source, os.fdopen(writing, "w") as sink:
+        serving = threading.Thread(target=engine(playouts=96).serve, args=(source, out))
+        serving.start()
+        sink.write("lz-analyze b 100000\n")
+        sink.flush()
+        time.sleep(0.7)
+        sink.write("1 name\n2 version\n3 protocol_version\nquit\n")
+        sink.flush()
+        serving.join(20)
+    analysis, *replies = out.getvalue().removesuffix("\n\n").split("\n\n")
+    lines = analysis.split("\n")[1:]
+    assert len(lines) == 2, "the first thought, and the last"
+    visits = [sum(int(count) for count in re.findall(r"visits (\d+)", line)) for line in lines]
+    assert visits[0] < visits[1]
+    assert replies == ["=1 test", "=2 1", "=3 2", "="]
 
 
 def test_the_clock_spreads_its_time() -> None:

@@ -145,8 +145,6 @@ def test_tic_tac_toe_is_solved(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_row_does_not_depend_on_the_others(kind: str) -> None:
-    if kind == "uct":
-        pytest.skip("random play of a batch shares one stream")
     game = TicTacToe()
     states, rows = after(game, [0], [4, 0], [8], [2, 1, 0])
     counts = np.array([40, 10, 60, 30], np.int32)
