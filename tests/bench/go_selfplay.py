@@ -71,6 +71,8 @@ def make_artifacts(game: Go, bundle: Path) -> None:
     options = NetOptions(6, 64)
     net = build_net(game, options)
     planes = random_positions(game, 1024)
+    for block in net.tower:  # A fresh block adds nothing to its input, and a converter that sees that leaves it out.
+        torch.nn.init.ones_(block.second[1].weight)
     with torch.no_grad():  # Batch norm learns what its inputs look like.
         for start in range(0, len(planes), 128):
             net(torch.from_numpy(planes[start : start + 128]))
