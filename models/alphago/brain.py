@@ -51,8 +51,8 @@ class Brain:
         self._game: Game | None = None
 
     def start(self, game: Game) -> None:
-        """Get ready to play `game`; a net that is open for the same board stays open. Raises `ToolkitError` if it does not fit."""
-        if self._game is None or (self._game.name, vars(self._game).get("komi")) != (game.name, vars(game).get("komi")):
+        """Get ready to play `game`, anew where its rules are not those of the last one. Raises `ToolkitError` if it does not fit."""
+        if self._game is None or _rules_of(self._game) != _rules_of(game):
             self._search = self._make(game)
             self._game = game
 
@@ -94,3 +94,8 @@ class Brain:
         ]
         action = int(choose(result.visits, temperature, self._random)[0]) if temperature else int(result.action[0])
         return Thought(action, float(1 + result.value[0]) / 2, tuple(candidates))
+
+
+def _rules_of(game: Game) -> dict[str, object]:
+    """All that tells two games apart: positions of games with other rules have other arrays, so a search must not mix them."""
+    return {"type": type(game)} | {name: value for name, value in vars(game).items() if isinstance(value, (str, int, float))}

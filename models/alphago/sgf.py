@@ -62,8 +62,8 @@ def sgf_text(game: SgfGame) -> str:
     """The record as text; raises `InputError` for a board that SGF cannot hold."""
     with needs("go"):
         from sgfmill.sgf import Sgf_game
-    if not 1 <= game.size <= 26:
-        raise InputError("an SGF board", expected="a size from 1 to 26", got=str(game.size))
+    if not 1 <= game.size <= 25:  # SGF could hold larger ones, but sgfmill 1.1 has no letter for column 26.
+        raise InputError("a board to write as SGF", expected="a size from 1 to 25", got=str(game.size))
     record = Sgf_game(size=game.size)
     root = record.get_root()
     root.set("KM", game.komi)

@@ -11,7 +11,7 @@ import numpy as np
 
 from toolkit.core import InputError
 
-from ..games import FIRST, Game, States
+from ..games import FIRST, Game, Position
 from .openings import random_openings
 from .players import CRASHED, RESIGN, Player
 from .results import GameResult, MatchResult, Reason
@@ -29,7 +29,6 @@ def play_match(
     parallel: int = 32,
     sprt: Sprt | None = None,
     on_game: Callable[[GameResult], None] | None = None,
-    on_moves: Callable[[States, np.ndarray], None] | None = None,
 ) -> MatchResult:
     """Play `games` games in pairs with colours swapped; both games of a pair have the same opening, and no two pairs do.
 
@@ -47,7 +46,6 @@ def play_match(
         sprt: ends the match when it has decided. It looks at pairs in their order, never at a later one before an earlier one has
             ended: quick games would count first otherwise, and they are not like the others.
         on_game: told of every game that ended.
-        on_moves: told of the states and of the rows in which a move was just played.
 
     Raises:
         InputError: what was asked for does not fit together, or a player cannot play this game.
@@ -63,6 +61,8 @@ def play_match(
         starts = [tuple(opening) for opening in openings]
         if len(starts) != games // 2:
             raise InputError("openings of a match", expected=f"one for each of {games // 2} pairs", got=str(len(starts)))
+        for opening in starts:
+            _check_opening(game, opening)
     match = _Match(game, (a, b), starts, rows=min(parallel, games), seed=seed)
     begun = time.perf_counter()
     state = None
@@ -70,8 +70,6 @@ def play_match(
         while match.going():
             match.refill()
             ended = match.step()
-            if on_moves is not None:
-                on_moves(match.states, match.moved)
             if on_game is not None:
                 for result in ended:
                     on_game(result)
@@ -220,6 +218,16 @@ class _Match:
             notes=tuple(slot.notes), value=value if value is None or a_is_first else -value + 0.0, reason=reason, fault=fault,
             detail=detail, score=score,
         )  # fmt: skip
+
+
+def _check_opening(game: Game, opening: tuple[int, ...]) -> None:
+    position = Position(game)
+    for action in opening:
+        position.play(action)
+    if position.ended:
+        raise InputError(
+            "an opening of a match", expected="one that leaves something to play", got=" ".join(map(game.action_name, opening))
+        )
 
 
 def _stop(sprt: Sprt, finished: dict[int, GameResult]) -> SprtState:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from toolkit.core import Interval
 
-from ..games import FIRST, SECOND, Game, Go
+from ..games import FIRST, SECOND, Go
 from ..sgf import SgfGame, SgfMove, result_text, sgf_text
 from .elo import elo_difference
 from .sprt import SprtState
@@ -106,16 +106,6 @@ def match_sgf(game: Go, result: GameResult, *, a: str, b: str) -> str:
     )  # fmt: skip
 
 
-def describe(game: Game, result: GameResult) -> str:
-    """How a game ended, in a few words, such as ``b resigned`` or ``a won by 3.5``."""
-    if result.reason != "played out":
-        return f"{result.fault} {result.reason}" if result.reason != "illegal move" else f"{result.fault} made an illegal move"
-    if not result.value:
-        return "drawn"
-    margin = "" if result.score is None else f" by {abs(result.score):g}"
-    return f"{'a' if result.value > 0 else 'b'} won{margin} in {len(result.moves)} moves of {game.name}"
-
-
 def _pairs(games: tuple[GameResult, ...]) -> list[tuple[GameResult, GameResult]]:
     by_pair: dict[int, list[GameResult]] = {}
     for game in games:
@@ -127,10 +117,6 @@ def _result(result: GameResult) -> str:
     if result.value is None:
         return "Void"
     value = result.value if result.a_is_first else -result.value
-    return (
-        "W+F"
-        if result.reason == "illegal move" and value < 0
-        else "B+F"
-        if result.reason == "illegal move"
-        else result_text(value, score=result.score, resigned=result.reason == "resigned")
-    )
+    if result.reason == "illegal move":
+        return "B+F" if value > 0 else "W+F"
+    return result_text(value, score=result.score, resigned=result.reason == "resigned")

@@ -11,6 +11,21 @@ from ..brain import Thought
 from ..games import Game
 from .protocol import COLOURS, Command
 
+_KEYS = frozenset(  # of Leela Zero and KataGo
+    [
+        "interval",
+        "minmoves",
+        "maxmoves",
+        "avoid",
+        "allow",
+        "rootinfo",
+        "ownership",
+        "ownershipstdev",
+        "movesownership",
+        "pvvisits",
+        "pvedgevisits",
+    ]
+)
 _NUMBER = re.compile(r"[0-9]{1,9}")
 
 
@@ -31,7 +46,7 @@ def parse_analysis(command: Command) -> AnalysisRequest:
     colour = COLOURS.get(words[0]) if words else None
     rest = words if colour is None else words[1:]
     interval = rest[0] if rest and _NUMBER.fullmatch(rest[0]) else "100"
-    if rest and interval != rest[0] and not rest[0].isalpha():
+    if rest and interval != rest[0] and rest[0] not in _KEYS:
         raise InputError("syntax error")
     if "interval" in rest:
         interval = (rest[rest.index("interval") + 1 :] or [""])[0]

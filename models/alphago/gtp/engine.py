@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -61,13 +61,8 @@ class GtpEngine:
             return format_reply(command.number, Reply(False, "unknown command"))
         try:
             return format_reply(command.number, Reply(True, method(command)))
-        except _Refused as refusal:
-            return format_reply(command.number, Reply(False, str(refusal)))
-        except ToolkitError as error:
-            return format_reply(command.number, Reply(False, str(error)))
-        except Exception as error:  # The last boundary: a fault of ours costs one reply, not the controller's game.
-            traceback.print_exc(file=sys.stderr)
-            return format_reply(command.number, Reply(False, f"internal error: {error}"))
+        except Exception as error:
+            return format_reply(command.number, _failure(error))
 
     def serve(self, source: IO[str], sink: IO[str]) -> None:
         """Answer the lines of `source` in `sink`; an analysis goes on until the next line comes."""
@@ -92,22 +87,23 @@ class GtpEngine:
                 raise _Refused("the game is over")
             colour = self._position.to_move if request.colour is None else request.colour
             position = self._position if colour == self._position.to_move else self._turned(colour)
-        except (_Refused, ToolkitError) as error:
-            sink.write(format_reply(command.number, Reply(False, str(error))))
+            thoughts = self._brain.analyse(position)
+            last = told = next(thoughts)
+        except Exception as error:
+            sink.write(format_reply(command.number, _failure(error)))
             sink.flush()
             return
         sink.write(f"={command.number}\n")
+        self._tell(command, last, sink)
         end = time.monotonic() + (self._seconds(colour) if playing else math.inf)
-        told, last, told_last = -math.inf, None, None
-        with self._clock.running(colour) if playing else contextlib.nullcontext():
-            for last in self._brain.analyse(position):
-                if time.monotonic() - told >= request.interval_cs / 100:
-                    told, told_last = time.monotonic(), last
+        due = time.monotonic() + request.interval_cs / 100
+        with self._clock.running(colour) if playing else contextlib.nullcontext(), _reported():
+            while time.monotonic() < end and (playing or not lines.waiting()) and (thought := next(thoughts, None)) is not None:
+                last = thought
+                if time.monotonic() >= due:
+                    told, due = last, time.monotonic() + request.interval_cs / 100
                     self._tell(command, last, sink)
-                if time.monotonic() >= end or (not playing and lines.waiting()):
-                    break
-        assert last is not None  # There is at least one part of the playouts.
-        if last is not told_last:
+        if last is not told:
             self._tell(command, last, sink)
         if playing:
             self._position.play(last.action, colour)
@@ -345,6 +341,23 @@ class _Lines:
 def _go(size: int, komi: float) -> Go:
     """Controllers play on where a match would have ended: what they send must not become illegal by the number of the move."""
     return Go(size, komi=komi, max_moves=max(400, 4 * size * size))
+
+
+def _failure(error: Exception) -> Reply:
+    """What an exception makes of a command. This is the last boundary: a fault of ours costs one reply, not the controller's game."""
+    if isinstance(error, (_Refused, ToolkitError)):
+        return Reply(False, str(error))
+    traceback.print_exception(error, file=sys.stderr)
+    return Reply(False, f"internal error: {error}")
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """A search that fails in the middle of an analysis ends it, and says why beside the protocol."""
+    try:
+        yield
+    except Exception as error:
+        print(_failure(error).text, file=sys.stderr)
 
 
 def _colour(command: Command) -> int:

@@ -19,7 +19,7 @@ COMMENTS = st.text(st.sampled_from("abcäß囲碁 ]\\[;():%\n0123"), max_size=40
 
 @st.composite
 def games(draw: st.DrawFn) -> SgfGame:
-    size = draw(st.integers(1, 26))
+    size = draw(st.integers(1, 25))
     colours = st.sampled_from([FIRST, SECOND])
     moves = draw(st.lists(st.builds(SgfMove, colours, st.integers(0, size * size), COMMENTS), max_size=30))
     stones = draw(st.lists(st.integers(0, size * size - 1), unique=True, max_size=10))
@@ -111,8 +111,8 @@ def test_files_are_whole_and_missing_ones_named(tmp_path: Path) -> None:
     assert read_sgf(tmp_path / "new" / "a.sgf") == game
     with pytest.raises(ArtifactError, match="cannot read"):
         read_sgf(tmp_path / "none.sgf")
-    with pytest.raises(InputError, match="1 to 26"):
-        sgf_text(SgfGame(27, 0))
+    with pytest.raises(InputError, match="1 to 25"):
+        sgf_text(SgfGame(26, 0))
 
 
 def test_results() -> None:

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from toolkit.models.alphago.brain import Brain
+from toolkit.models.alphago.games import Game, Go, TicTacToe
 from toolkit.models.alphago.gtp.client import GtpClient
 from toolkit.models.alphago.gtp.clock import Clock
 from toolkit.models.alphago.gtp.engine import GtpEngine
@@ -172,7 +173,26 @@ def test_a_fault_of_the_search_costs_one_reply(capsys: pytest.CaptureFixture[str
     assert "RuntimeError" in capsys.readouterr().err
     out = io.StringIO()
     spoken.serve(io.StringIO("4 lz-analyze b 10\n5 name\n"), out)
-    assert out.getvalue().endswith("=5 test\n\n")
+    assert out.getvalue() == "?4 internal error: no memory left\nin the engine\n\n=5 test\n\n"
+
+
+def test_a_brain_that_was_started_for_other_rules_plays_by_those_of_the_game() -> None:
+    made = []
+
+    def make(game: Game) -> UctSearch:
+        made.append(game)
+        return UctSearch(game, 1, max_playouts=8, seed=0)
+
+    brain = Brain("uct", make, playouts=8)
+    brain.start(Go(5))
+    brain.start(Go(5))
+    assert len(made) == 1, "the same rules need no other search"
+    spoken = GtpEngine(brain, name="test", version="1", size=5)
+    assert str(spoken.handle("genmove b")).startswith("= ")
+    for other in (Go(5, ko="simple"), Go(5, suicide=True), Go(5, komi=0.5), Go((5, 4)), TicTacToe()):
+        before = len(made)
+        brain.start(other)
+        assert len(made) == before + 1
 
 
 def test_komi_keeps_what_was_set_up(tmp_path: Path) -> None:
