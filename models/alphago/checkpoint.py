@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from toolkit.core import ArtifactError, InputError, needs, write_file
+from toolkit.core import ArtifactError, InputError, Interval, needs, write_file
 
 from .learner import Learner
 from .replay import Replay
@@ -20,11 +20,21 @@ CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
+class Rated:
+    """A match of this generation's net against the one of generation ``against``, and its Elo against the first net of the run."""
+
+    against: int
+    lost: int
+    drawn: int
+    won: int
+    elo: Interval
+
+
+@dataclass(frozen=True)
 class Generation:
     """One line of ``metrics.jsonl``: what one round of self-play, training and conversion did.
 
-    ``elo`` is against the first net of this run, where it was measured in this round, with its 95 % interval. ``seconds_tree`` and
-    ``seconds_net`` are sums over the processes, the others wall-clock.
+    ``seconds_tree`` and ``seconds_net`` are sums over the processes, the others wall-clock. ``rated`` is None in most rounds.
     """
 
     generation: int
@@ -47,9 +57,8 @@ class Generation:
     seconds_net: float
     seconds_training: float
     seconds_conversion: float
-    elo: float | None = None
-    elo_low: float | None = None
-    elo_high: float | None = None
+    seconds_rating: float = 0.0
+    rated: Rated | None = None
 
 
 @dataclass(frozen=True)

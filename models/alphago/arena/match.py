@@ -185,7 +185,8 @@ class _Match:
         for row, value in zip(self.moved[done], values[done], strict=True):
             territory = self.game.territory(self.states, np.array([row]))
             score = None if territory is None else float(territory[1][0])
-            results.append(self._end(row, float(value), "played out", score=score))
+            # A margin may count in the value that search and training see; a match counts wins.
+            results.append(self._end(row, float(np.sign(value)), "played out", score=score))
         return results
 
     def _foul(self, row: int, action: int, player: int) -> GameResult:

@@ -19,6 +19,7 @@ from toolkit.models.alphago.net import NetOptions, build_net, export_net
 from toolkit.models.alphago.record import NOBODY, GameRecord
 from toolkit.models.alphago.search import SearchOptions, UniformEvaluator
 from toolkit.models.alphago.selfplay import SelfPlay, SelfPlayOptions
+from toolkit.pipeline.go.rating import RatingOptions
 from toolkit.pipeline.go.train import METRICS, Progress, Run, TrainOptions
 from toolkit.pipeline.go.workers import WorkerOptions, Workers
 
@@ -29,6 +30,7 @@ OPTIONS = TrainOptions(
     learner=LearnerOptions(batch_size=32, bf16=False),
     play="onnx-fp32",
     games=200,
+    rating=RatingOptions(every=1, games=16, playouts=4),
     processes=1,
     lockstep=16,
     generations=1,
@@ -137,7 +139,7 @@ def test_a_run_learns_converts_proves_and_resumes(tmp_path: Path) -> None:
     seen: list[Progress] = []
     first = Run(TicTacToe(), OPTIONS, out=out, on_progress=seen.append)()
     assert [generation.generation for generation in first] == [1]
-    assert {progress.phase for progress in seen} == {"play", "learn", "convert", "done"}
+    assert {progress.phase for progress in seen} == {"play", "learn", "convert", "rate", "done"}
     assert first[0].games >= 200
     assert first[0].policy_loss < np.log(9)
     playing = Artifact.load(out / "alphago" / "onnx-fp32")
@@ -150,6 +152,9 @@ def test_a_run_learns_converts_proves_and_resumes(tmp_path: Path) -> None:
 
     both = Run(TicTacToe(), replace(OPTIONS, generations=2), out=out, resume=True)()
     assert both[0] == first[0]
+    assert both[0].rated is None
+    assert both[1].rated is not None
+    assert both[1].rated.against == 1
     assert both[1].parity.startswith("onnx-fp32")
     lines = (out / METRICS).read_bytes().splitlines()
     assert [msgspec.json.decode(line, type=Generation) for line in lines] == list(both)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .._common import Words, console, evidence_line, json_option, plain, print_json, progress, styled
+
+if TYPE_CHECKING:
+    from toolkit.models.alphago.checkpoint import Generation
 
 
 def _formats() -> list[str]:
@@ -29,14 +33,25 @@ def _formats() -> list[str]:
 @click.option("--play", default="openvino-int8", show_default=True, help="The artifact that plays: FORMAT-PRECISION.")
 @click.option("--playouts", type=click.IntRange(min=1), default=128, show_default=True, help="Playouts of a move that becomes a sample.")
 @click.option("--fast-playouts", type=click.IntRange(min=1), default=24, show_default=True, help="Playouts of the other moves.")
+@click.option("--full-share", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Share of the moves that become a sample.")
 @click.option("--games", type=click.IntRange(min=1), default=256, show_default=True, help="Games in a generation.")
 @click.option("--reuse", type=click.FloatRange(min=0.1), default=4.0, show_default=True, help="Uses of each position in training.")
+@click.option(
+    "--window", type=click.IntRange(min=1), default=20_000, show_default=True, help="Least positions that are kept to learn from."
+)
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), default=2e-3, show_default=True, help="Of AdamW.")
 @click.option("--ship", type=Words(_formats), default="onnx,openvino,tflite", show_default=True, help="Formats of the net in the end.")
 @click.option(
     "--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes, a resumed run's counted together."
 )
 @click.option("--generations", type=click.IntRange(min=1), help="Stop after so many generations.")
+@click.option(
+    "--rate-every",
+    type=click.IntRange(min=0),
+    default=4,
+    show_default=True,
+    help="Generations between matches that say how strong the net is; 0: none.",
+)
 @click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True, help="Self-play processes of one thread each.")
 @click.option("--lockstep", type=click.IntRange(min=1), default=64, show_default=True, help="Games at once in each process.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
@@ -54,12 +69,15 @@ def command(
     play: str,
     playouts: int,
     fast_playouts: int,
+    full_share: float,
     games: int,
     reuse: float,
+    window: int,
     learning_rate: float,
     ship: tuple[str, ...],
     minutes: float | None,
     generations: int | None,
+    rate_every: int,
     processes: int,
     lockstep: int,
     seed: int,
@@ -79,6 +97,7 @@ def command(
     from toolkit.models.alphago.learner import LearnerOptions
     from toolkit.models.alphago.net import NetOptions
     from toolkit.models.alphago.selfplay import SelfPlayOptions
+    from toolkit.pipeline.go.rating import RatingOptions
     from toolkit.pipeline.go.train import Progress, Run, TrainOptions
 
     game = make_game(game_name)
@@ -89,11 +108,18 @@ def command(
         raise click.UsageError(f"--komi and --score-weight are of Go, not of {game.name}")
     options = TrainOptions(
         net=NetOptions(blocks, channels, pooling=pooling, ownership=is_go and ownership, score=is_go and ownership),
-        selfplay=SelfPlayOptions(playouts=playouts, fast_playouts=min(fast_playouts, playouts), temperature_moves=max(4, game.width)),
+        selfplay=SelfPlayOptions(
+            playouts=playouts,
+            fast_playouts=min(fast_playouts, playouts),
+            full_share=full_share,
+            temperature_moves=max(4, game.width),
+        ),
         learner=LearnerOptions(learning_rate=learning_rate),
+        rating=RatingOptions(every=rate_every),
         play=play,
         games=games,
         reuse=reuse,
+        window=window,
         processes=processes,
         lockstep=lockstep,
         minutes=minutes,
@@ -108,14 +134,7 @@ def command(
             speed = f" {step.evaluations_per_s:,.0f} evaluations/s" if step.phase == "play" else ""
             display.update(bar, total=step.total, completed=step.done, description=f"generation {step.generation} {step.phase}{speed}")
             if step.last is not None:
-                g = step.last
-                busy = max(g.seconds_tree + g.seconds_net, 1e-9)
-                display.console.print(
-                    f"{g.generation:4} games {g.games} of {g.moves_a_game:.0f} moves, first wins {g.first_wins:.0%}, "
-                    f"policy {g.policy_loss:.2f} (floor {g.target_entropy:.2f}) value {g.value_loss:.2f}, "
-                    f"{g.evaluations / max(g.seconds_selfplay, 1e-9):,.0f} evaluations/s (tree {g.seconds_tree / busy:.0%}), "
-                    f"seconds: play {g.seconds_selfplay:.0f} train {g.seconds_training:.0f} convert {g.seconds_conversion:.0f}"
-                )
+                display.console.print(_lines(step.last))
 
         run = Run(game, options, out=home, resume=resume, on_progress=on_progress)
         done = run()
@@ -132,3 +151,31 @@ def command(
             verdict = row.artifact.verdict if row.artifact else "failed"
             console().print(f"  {row.target} {styled(verdict)} {plain(row.reason or (row.artifact and evidence_line(row.artifact)) or '')}")
         console().print(f"next: toolkit go strength {plain(home / 'alphago')}")
+
+
+def _lines(g: Generation) -> str:
+    """What one generation did, in three lines: its games, its losses, and where its time went."""
+    playing = max(g.seconds_selfplay, 1e-9)
+    tree = playing * g.seconds_tree / max(g.seconds_tree + g.seconds_net, 1e-9)
+    parts = {
+        "net": playing - tree,
+        "tree": tree,
+        "training": g.seconds_training,
+        "conversion": g.seconds_conversion,
+        "rating": g.seconds_rating,
+    }
+    total = sum(parts.values())
+    shares = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in parts.items())
+    lines = [
+        f"{g.generation:4}  {g.games} games of {g.moves_a_game:.0f} moves, first wins {g.first_wins:.0%}, resigned {g.resigned:.0%}",
+        f"      policy {g.policy_loss:.2f} (floor {g.target_entropy:.2f}) value {g.value_loss:.3f}; "
+        f"{g.evaluations / playing:,.0f} evaluations/s",
+        f"      {total:.0f} s: {shares}",
+    ]
+    if g.rated is not None:
+        r = g.rated
+        lines.append(
+            f"      Elo {r.elo.value:+.0f} [{r.elo.low:+.0f}, {r.elo.high:+.0f}], "
+            f"{r.won} won, {r.drawn} drawn, {r.lost} lost against {r.against}"
+        )
+    return "\n".join(lines)

@@ -28,6 +28,7 @@ from toolkit.runtimes.parity import Limits
 
 from ..convert import Request, Row, convert, nodes
 from ..sources import Split
+from .rating import Rating, RatingOptions
 from .workers import Played, WorkerOptions, Workers
 
 _CALIBRATION, _EVALUATION, _SHIP_EVALUATION = 512, 1024, 8192
@@ -44,6 +45,7 @@ class TrainOptions:
     net: NetOptions = field(default_factory=NetOptions)
     selfplay: SelfPlayOptions = field(default_factory=SelfPlayOptions)
     learner: LearnerOptions = field(default_factory=LearnerOptions)
+    rating: RatingOptions = field(default_factory=RatingOptions)
     play: str = "openvino-int8"
     max_drop: float = 10.0
     games: int = 256
@@ -62,7 +64,7 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run is: ``phase`` is one of play, learn, convert; ``done`` of ``total`` games or steps in it."""
+    """Where a run is: ``phase`` is one of play, learn, convert, rate; ``done`` of ``total`` games or steps in it."""
 
     generation: int
     phase: str
@@ -91,6 +93,7 @@ class Run:
         # Two spinning threads that wait for one another train many times slower on a busy machine; read when torch is first imported.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         self._learner = Learner(game, options.net, options.learner, seed=options.seed)
+        self._rating = Rating(game, options.rating, folder=out / "rated", seed=options.seed)
         self._replay = Replay(game, least=options.window)
         self._random = np.random.default_rng([options.seed, 2])
         self.generations: tuple[Generation, ...] = ()
@@ -142,7 +145,11 @@ class Run:
         converting = time.monotonic()
         self._report(Progress(number, "convert", 0, 1))
         path, proof = self._convert(number)
-        end = time.monotonic()
+        rating = time.monotonic()
+        rated = None
+        if self._rating.due(number):
+            self._report(Progress(number, "rate", 0, 1))
+            rated = self._rating.rate(path, number, self.generations)
         wins = sum(record.outcome > 0 for record in records) + 0.5 * sum(record.outcome == 0 for record in records)
         generation = Generation(
             generation=number,
@@ -164,7 +171,9 @@ class Run:
             seconds_tree=played.seconds - played.seconds_net,
             seconds_net=played.seconds_net,
             seconds_training=converting - learning,
-            seconds_conversion=end - converting,
+            seconds_conversion=rating - converting,
+            seconds_rating=time.monotonic() - rating,
+            rated=rated,
         )
         return generation, path, proof
 
