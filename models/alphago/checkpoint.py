@@ -92,6 +92,30 @@ def load(file: Path, *, identity: Mapping[str, str], learner: Learner, replay: R
         ArtifactError: a damaged file.
         InputError: the checkpoint of another run.
     """
+    standing, tensors = _read(file)
+    different = [f"{key}: {standing.identity.get(key)}" for key, value in identity.items() if standing.identity.get(key) != value]
+    if different:
+        raise InputError(
+            "the checkpoint is of another run", expected=", ".join(f"{k}: {v}" for k, v in identity.items()), got="; ".join(different)
+        )
+    learner.restore({n: t for n, t in tensors.items() if not n.startswith("replay.")}, steps=standing.learner_steps)
+    replay.arrays = {name: tensors[f"replay.{name}"].numpy() for name in replay.arrays}
+    replay.total = standing.replay_total
+    return standing
+
+
+def load_weights(file: Path, learner: Learner) -> None:
+    """Begin with the weights that another run has learned; its board may have another size, its net must be the same.
+
+    Raises:
+        ArtifactError: a damaged file.
+        InputError: the checkpoint of another net.
+    """
+    _, tensors = _read(file)
+    learner.restore({name: tensor for name, tensor in tensors.items() if name.startswith(("net.", "average."))}, steps=0)
+
+
+def _read(file: Path) -> tuple[Standing, dict[str, Any]]:
     with needs("train"):
         from safetensors import SafetensorError, safe_open
     try:
@@ -103,12 +127,4 @@ def load(file: Path, *, identity: Mapping[str, str], learner: Learner, replay: R
         raise ArtifactError(f"'{file}' is no checkpoint of self-play: {first}", hint="start anew in another folder") from error
     if standing.schema != SCHEMA:
         raise ArtifactError(f"'{file}' has another schema", expected=str(SCHEMA), got=str(standing.schema))
-    different = [f"{key}: {standing.identity.get(key)}" for key, value in identity.items() if standing.identity.get(key) != value]
-    if different:
-        raise InputError(
-            "the checkpoint is of another run", expected=", ".join(f"{k}: {v}" for k, v in identity.items()), got="; ".join(different)
-        )
-    learner.restore({n: t for n, t in tensors.items() if not n.startswith("replay.")}, steps=standing.learner_steps)
-    replay.arrays = {name: tensors[f"replay.{name}"].numpy() for name in replay.arrays}
-    replay.total = standing.replay_total
-    return standing
+    return standing, tensors

@@ -8,6 +8,8 @@ import numpy as np
 
 from toolkit.core import EngineError
 
+_VALUE_SLACK = 0.02  # Rounding of an int8 output may end a little beyond 1.
+
 
 class Evaluator(Protocol):
     """Judges positions."""
@@ -30,9 +32,10 @@ class UniformEvaluator:
 
 
 def ask(evaluator: Evaluator, planes: np.ndarray, actions: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """What `evaluator` says of ``planes [B, C, H, W]``, checked; raises `EngineError` for NaN, infinity, or wrong shapes.
+    """What `evaluator` says of ``planes [B, C, H, W]``, checked. `actions` is A where it is known.
 
-    `actions` is A where it is known.
+    Raises:
+        EngineError: NaN, infinity, wrong shapes, or a value that is not between -1 and 1.
     """
     logits, values = evaluator(planes)
     if logits.ndim != 2 or logits.shape != (len(planes), actions or logits.shape[1]) or values.shape != (len(planes),):
@@ -44,4 +47,11 @@ def ask(evaluator: Evaluator, planes: np.ndarray, actions: int | None = None) ->
     # A sum is NaN or infinite if any number is: one pass.
     if not (np.isfinite(logits.sum()) and np.isfinite(values.sum())):
         raise EngineError("the evaluator gave NaN or infinity", hint="verify the artifact: toolkit verify")
+    if np.abs(values).max(initial=0) > 1 + _VALUE_SLACK:
+        raise EngineError(
+            "the evaluator's value is out of range",
+            expected="-1 to 1, for the player to move",
+            got=f"{float(values[np.abs(values).argmax()]):g}",
+            hint="is the second output a value?",
+        )
     return logits, values

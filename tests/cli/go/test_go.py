@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from toolkit.core import Artifact, Verdict
 from toolkit.models.alphago.games import Go, Position
 from toolkit.models.alphago.sgf import read_sgf
 from toolkit.models.alphago.shipped import shipped_net, shipped_nets
+from toolkit.pipeline.go.train import METRICS
 
 NET = str(shipped_net("go-5x5") / "onnx-int8")
 COMMANDS = ("demo", "gtp", "match", "play", "selfplay", "strength", "train")
@@ -118,6 +120,30 @@ def test_a_short_training_leaves_a_net_that_plays(tmp_path: Path) -> None:
     assert "holds a run already" in refusal(*words)
     game = json.loads(call("demo", "--net", str(tmp_path / "run" / "alphago"), "--playouts", "4", "--delay", "0", "--json").output)
     assert game["game"] == "go-3x3"
+
+
+def test_a_training_that_was_killed_goes_on(tmp_path: Path) -> None:
+    """A kill that nothing can catch, in the middle of a generation: what was finished before it stays."""
+    run = tmp_path / "run"
+    words = ["train", "--game", "tic-tac-toe", "--blocks", "1", "--channels", "8", "--games", "100", "--playouts", "8"]
+    words += ["--fast-playouts", "4", "--play", "onnx-fp32", "--ship", "onnx", "--processes", "1", "--rate-every", "0", "--out", str(run)]
+    program = [sys.executable, "-m", "toolkit", "go", *words]
+    process = subprocess.Popen([*program, "--generations", "1000"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log, deadline = run / METRICS, time.monotonic() + 300
+    while not (log.is_file() and log.read_bytes().count(b"\n") >= 2):
+        assert process.poll() is None, "the training ended by itself"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.wait()
+    before = log.read_bytes().splitlines()
+    call(*words, "--generations", str(len(before) + 2), "--resume")
+    after = log.read_bytes().splitlines()
+    # The checkpoint is written before the log: a kill between the two leaves the log one generation behind.
+    assert after[: len(before)] == before
+    assert len(after) == len(before) + 2
+    assert Artifact.load(run / "alphago" / "onnx-int8").name == "onnx-int8"
+    assert not [path for path in run.rglob("*") if path.name.startswith(".")], "nothing half-written stays"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from toolkit.core import Artifact, InputError, ProcessError, SignatureError, Verdict
+from toolkit.core import Artifact, ArtifactError, InputError, ProcessError, SignatureError, Verdict
 from toolkit.models.alphago.checkpoint import CHECKPOINT, Generation
 from toolkit.models.alphago.games import ConnectFour, Game, Go, TicTacToe
 from toolkit.models.alphago.learner import LearnerOptions
@@ -21,6 +21,7 @@ from toolkit.models.alphago.search import SearchOptions, UniformEvaluator
 from toolkit.models.alphago.selfplay import SelfPlay, SelfPlayOptions
 from toolkit.pipeline.go.rating import RatingOptions
 from toolkit.pipeline.go.train import METRICS, Progress, Run, TrainOptions
+from toolkit.pipeline.go.train import OPTIONS as OPTIONS_FILE
 from toolkit.pipeline.go.workers import WorkerOptions, Workers
 
 QUICK = SelfPlayOptions(playouts=12, fast_playouts=4, full_share=0.5, temperature_moves=3)
@@ -159,3 +160,22 @@ def test_a_run_learns_converts_proves_and_resumes(tmp_path: Path) -> None:
     lines = (out / METRICS).read_bytes().splitlines()
     assert [msgspec.json.decode(line, type=Generation) for line in lines] == list(both)
     assert (out / CHECKPOINT).is_file()
+    told = msgspec.json.decode((out / OPTIONS_FILE).read_bytes())
+    assert (told["game"], told["net"]["channels"], told["generations"]) == ("tic-tac-toe", 8, 2)
+
+
+def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
+    first = Run(Go(2), OPTIONS, out=tmp_path / "small")
+    first()
+    options = replace(OPTIONS, games=20, start=tmp_path / "small", play="onnx-int8", max_drop=100)
+    larger = Run(Go(3), options, out=tmp_path / "large")
+    for ours, theirs in zip(first._learner.net.parameters(), larger._learner.net.parameters(), strict=True):
+        assert (ours == theirs).all()
+    (generation,) = larger()
+    assert generation.parity.startswith("onnx-int8"), "not played without a net"
+    assert generation.evaluations > 0
+    with pytest.raises(InputError, match="another network"):
+        Run(Go(3), replace(options, net=NetOptions(2, 8)), out=tmp_path / "deeper")
+    with pytest.raises(ArtifactError, match="no checkpoint"):
+        Run(Go(3), replace(options, start=tmp_path / "none"), out=tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()

@@ -17,8 +17,9 @@ from ._common import default_net, drawn, go_of_net, outcome_line
 @click.option("--white", "white_name", default="onnx-int8", show_default=True, help="White's.")
 @click.option("--playouts", type=click.IntRange(min=1), default=200, show_default=True, help="Playouts of each move.")
 @click.option("--komi", type=float, help="Points for White. Default: 9 on 7 x 7, else 7.")
+@click.option("--opening", type=click.IntRange(min=0), default=4, show_default=True, help="First moves that are drawn, not the best.")
 @click.option("--delay", type=click.FloatRange(min=0), default=0.3, show_default=True, help="Seconds to look at each move.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the first moves, which are drawn.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the opening.")
 @json_option
 def command(
     net: Path | None,
@@ -27,6 +28,7 @@ def command(
     white_name: str,
     playouts: int,
     komi: float | None,
+    opening: int,
     delay: float,
     seed: int,
     json_to: str | None,
@@ -60,7 +62,7 @@ def command(
     moves = []
     quiet = json_to == "-"
     with Live(console=out, auto_refresh=False, transient=False) if not quiet and out.is_terminal else _Silent() as live:
-        for player, thought in play_game(position, black, white, opening=4):
+        for player, thought in play_game(position, black, white, opening=opening):
             chance = thought.win_rate if player is black else 1 - thought.win_rate
             moves.append({"player": player.name, "move": game.action_name(thought.action), "black_wins": chance})
             line = f"move {len(moves)}: {player.name} {moves[-1]['move']}   Black wins {chance:.0%}"

@@ -54,6 +54,9 @@ def _formats() -> list[str]:
 )
 @click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True, help="Self-play processes of one thread each.")
 @click.option("--lockstep", type=click.IntRange(min=1), default=64, show_default=True, help="Games at once in each process.")
+@click.option(
+    "--start-from", type=click.Path(path_type=Path), help="Folder of a run whose weights are the first; its board may have another size."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @json_option
@@ -80,6 +83,7 @@ def command(
     rate_every: int,
     processes: int,
     lockstep: int,
+    start_from: Path | None,
     seed: int,
     resume: bool,
     json_to: str | None,
@@ -92,6 +96,7 @@ def command(
     \b
     toolkit go train --game go-5x5 --blocks 4 --channels 32 --minutes 20
     toolkit go train --game go-9x9 --minutes 600 --resume
+    toolkit go train --game go-9x9 --start-from artifacts/go-7x7 --minutes 60
     """
     from toolkit.models.alphago.games import Go, make_game
     from toolkit.models.alphago.learner import LearnerOptions
@@ -124,6 +129,7 @@ def command(
         lockstep=lockstep,
         minutes=minutes,
         generations=generations if minutes or generations else 100,
+        start=start_from,
         seed=seed,
     )
     home = out or Path("artifacts") / game.name

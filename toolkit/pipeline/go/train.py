@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,7 @@ import numpy as np
 
 from toolkit.converters.base import Node
 from toolkit.core import InputError, Samples, ToolkitError, make_folder, write_file
-from toolkit.models.alphago.checkpoint import CHECKPOINT, Generation, Standing, load, save
+from toolkit.models.alphago.checkpoint import CHECKPOINT, Generation, Standing, load, load_weights, save
 from toolkit.models.alphago.games import Game
 from toolkit.models.alphago.learner import Learner, LearnerOptions, Losses
 from toolkit.models.alphago.net import NetOptions, export_net
@@ -32,7 +32,7 @@ from .rating import Rating, RatingOptions
 from .workers import Played, WorkerOptions, Workers
 
 _CALIBRATION, _EVALUATION, _SHIP_EVALUATION = 512, 1024, 8192
-METRICS = "metrics.jsonl"
+METRICS, OPTIONS = "metrics.jsonl", "options.json"
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class TrainOptions:
     """``play`` is the artifact that plays, such as openvino-int8; where it fails parity by more than ``max_drop`` points of the policy's
     agreement with fp32, the fp32 artifact of the same format plays that generation. ``games`` finished games make a generation, and
     each of their positions is used ``reuse`` times in training, on average. The run ends after ``minutes`` or ``generations``.
+    ``start`` is the folder of a run whose weights this one begins with, of the same net on a board of any size.
     """
 
     net: NetOptions = field(default_factory=NetOptions)
@@ -55,6 +56,7 @@ class TrainOptions:
     lockstep: int = 64
     minutes: float | None = None
     generations: int | None = None
+    start: Path | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -78,7 +80,8 @@ OnProgress = Callable[[Progress], None]
 
 
 class Run:
-    """One learning run in the folder `out`: ``out/alphago`` is the bundle that plays, ``out/checkpoint.safetensors`` what resumes it.
+    """One learning run in the folder `out`: ``out/alphago`` is the bundle that plays, ``out/checkpoint.safetensors`` what resumes it,
+    ``out/metrics.jsonl`` its log, ``out/options.json`` how it was called.
 
     Raises:
         InputError: a checkpoint is there and `resume` is not asked for, or it is of another run.
@@ -106,7 +109,11 @@ class Run:
             standing = load(file, identity=self._identity, learner=self._learner, replay=self._replay)
             self.generations, self._before = standing.generations, standing.seconds
             self._random.bit_generator.state = standing.random
+        elif options.start is not None:
+            load_weights(options.start / CHECKPOINT, self._learner)
         make_folder(out)
+        told: dict[str, object] = {"game": game.name, **{name: vars(game)[name] for name in ("komi", "score_weight") if name in vars(game)}}
+        write_file(out / OPTIONS, msgspec.json.format(msgspec.json.encode(told | asdict(options), enc_hook=str)))
         self._started = time.monotonic()
 
     @property
@@ -121,7 +128,7 @@ class Run:
         seed = options.seed + 7919 * len(self.generations)
         workers = WorkerOptions(self._game, options.selfplay, options.processes, options.lockstep, seed=seed)
         with Workers(workers) as pool:
-            playing, parity = self._playing()
+            playing, parity = self._playing(pool)
             while not self._done():
                 pool.use(playing)
                 generation, playing, parity = self._generation(pool, parity)
@@ -138,7 +145,7 @@ class Run:
     def _generation(self, pool: Workers, parity: str) -> tuple[Generation, Path | None, str]:
         number = len(self.generations) + 1
         start = time.monotonic()
-        records, played = self._play(pool, number)
+        records, played = self._play(pool, number, self._options.games)
         self._replay.add(records)
         learning = time.monotonic()
         losses = self._learn(records, number)
@@ -177,11 +184,11 @@ class Run:
         )
         return generation, path, proof
 
-    def _play(self, pool: Workers, number: int) -> tuple[list[GameRecord], Played]:
+    def _play(self, pool: Workers, number: int, games: int) -> tuple[list[GameRecord], Played]:
         records: list[GameRecord] = []
         total = Played((), 0, 0, 0, 0.0, 0.0)
         start = time.monotonic()
-        for played in pool.play(self._options.games):
+        for played in pool.play(games):
             records += played.records
             total = Played(
                 (),
@@ -192,7 +199,7 @@ class Run:
                 total.seconds_net + played.seconds_net,
             )
             speed = total.evaluations / max(time.monotonic() - start, 1e-9)
-            self._report(Progress(number, "play", len(records), self._options.games, speed))
+            self._report(Progress(number, "play", len(records), games, speed))
         return records, total
 
     def _learn(self, records: list[GameRecord], number: int) -> Losses:
@@ -208,11 +215,12 @@ class Run:
         )
         return Losses(steps, policy, value, entropy)
 
-    def _convert(self, number: int) -> tuple[Path, str]:
-        """The artifact that plays next, and how its parity ended."""
+    def _convert(self, number: int, positions: Replay | None = None) -> tuple[Path, str]:
+        """The artifact that plays next, and how its parity ended; calibrated on the newest of `positions`, by default the window's."""
         format, _, precision = self._options.play.partition("-")
         targets = nodes([format], dict.fromkeys([precision, "fp32"]))
-        rows = convert(self._request(number, targets, _EVALUATION, Limits(max_drop=self._options.max_drop)))
+        limits = Limits(max_drop=self._options.max_drop)
+        rows = convert(self._request(number, targets, _EVALUATION, limits, positions or self._replay))
         for row in rows:
             if row.passed and row.artifact is not None:
                 detail = row.artifact.manifest.evidence[0].reason
@@ -222,23 +230,30 @@ class Run:
     def ship(self, formats: Sequence[str]) -> list[Row]:
         """The last net in these formats, each in fp32, fp16 and int8, held to the limits of any other conversion."""
         targets = nodes(formats, ("fp32", "fp16", "int8"))
-        return convert(self._request(len(self.generations), targets, _SHIP_EVALUATION, Limits()))
+        return convert(self._request(len(self.generations), targets, _SHIP_EVALUATION, Limits(), self._replay))
 
-    def _request(self, number: int, targets: tuple[Node, ...], evaluation: int, limits: Limits) -> Request:
+    def _request(self, number: int, targets: tuple[Node, ...], evaluation: int, limits: Limits, positions: Replay) -> Request:
         home = self._out / "alphago"
         net, options = self._learner.average, self._options
         source = export_net(net, game=self._game, options=options.net, out=home / "pt2-fp32", recipe={"generation": number})
-        newest = self._replay.newest(_CALIBRATION + evaluation)
+        newest = positions.newest(_CALIBRATION + evaluation)
         # A run that has played few games yet keeps two thirds for the proof.
         calibration = min(_CALIBRATION, len(newest.value) // 3)
         split = Split(_samples(newest, slice(0, calibration)), _samples(newest, slice(calibration, None)))
         return Request(source, targets, home, split, limits)
 
-    def _playing(self) -> tuple[Path | None, str]:
-        """What plays first: after a resume the last generation's artifact, else no net."""
-        if not self.generations:
+    def _playing(self, pool: Workers) -> tuple[Path | None, str]:
+        """What plays first: after a resume the last generation's artifact, with a start the net of another run, else no net."""
+        if not self.generations and self._options.start is None:
             return None, "no net: every move as likely"
-        return self._convert(len(self.generations))
+        if self.generations:
+            return self._convert(len(self.generations))
+        # Nothing was played on this board yet: a search without a net finds positions to calibrate on, which teach nothing.
+        positions = Replay(self._game)
+        pool.use(None)
+        while positions.arrays["full"].sum() < _CALIBRATION + _EVALUATION:
+            positions.add(self._play(pool, 0, games=1)[0])
+        return self._convert(0, positions)
 
     def _save(self) -> None:
         standing = Standing(

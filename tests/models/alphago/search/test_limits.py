@@ -193,3 +193,14 @@ def test_gumbel_noise_is_gone_in_the_next_search() -> None:
     used.run(game.new(1), ONE, count(16), noise=np.array([True]))
     used.reset(ONE)
     np.testing.assert_array_equal(used.run(game.new(1), ONE, count(16)).visits, new.run(game.new(1), ONE, count(16)).visits)
+
+
+@pytest.mark.parametrize("value", [1.5, -40.0])
+def test_a_value_out_of_range_is_refused(value: float) -> None:
+    def points(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.zeros((len(planes), 9), np.float32), np.full(len(planes), value, np.float32)
+
+    game = TicTacToe()
+    tree = Search(game, points, 1, SearchOptions(), max_playouts=4, seed=0)
+    with pytest.raises(EngineError, match=f"out of range.*{value:g}"):
+        tree.run(game.new(1), ONE, count(2))
