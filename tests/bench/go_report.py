@@ -87,7 +87,9 @@ def learned_rows(strength: dict[str, Any]) -> list[str]:
 def markdown(rules: dict[str, Any], speeds: list[dict[str, Any]], strength: dict[str, Any], before: float) -> str:
     """The report: the machine, the rules, self-play, strength."""
     machine = this_machine()
-    best = next(s for s in speeds if s["setting"] == {"artifact": "openvino-int8", "engine": "openvino", "processes": 2, "games": 64})
+    best = next(
+        s for s in speeds if s["setting"] == {"artifact": "openvino-int8", "engine": "openvino", "processes": 2, "games": 64, "threads": 1}
+    )
     evaluations, tree = best["evaluations_per_s"], best["tree_share"]
     lines = [
         "# Go, measured",
@@ -111,16 +113,17 @@ def markdown(rules: dict[str, Any], speeds: list[dict[str, Any]], strength: dict
         "## Self-play by engine, precision, processes and games in lockstep",
         "",
         f"200 playouts a move, random weights, {best['rounds']} rounds in a random order; answers out of the cache do not count.",
-        "A process has one thread; with G games in lockstep up to G positions are evaluated at once.",
+        "With G games in lockstep up to G positions are evaluated at once; threads are those of the net in each process.",
         "",
-        "| artifact | engine | processes | games | evaluations/s | outside the net |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| artifact | engine | processes | threads | games | evaluations/s | outside the net |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for speed in speeds:
         s = speed["setting"]
         share = interval(speed["tree_share"], ".1%")
         lines.append(
-            f"| {s['artifact']} | {s['engine']} | {s['processes']} | {s['games']} | {interval(speed['evaluations_per_s'])} | {share} |"
+            f"| {s['artifact']} | {s['engine']} | {s['processes']} | {s['threads']} | {s['games']} | "
+            f"{interval(speed['evaluations_per_s'])} | {share} |"
         )
     lines += [
         "",

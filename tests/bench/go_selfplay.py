@@ -35,12 +35,15 @@ _WARM_UP_S = 3.0
 
 @dataclass(frozen=True)
 class Setting:
-    """``games`` in lockstep in each of ``processes`` processes of one thread: up to so many positions are evaluated at once."""
+    """``games`` in lockstep in each of ``processes`` processes, whose nets have ``threads`` threads each: up to so many positions are
+    evaluated at once.
+    """
 
     artifact: str
     engine: str
     processes: int
     games: int
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class Speed:
 
 SETTINGS = (
     *(Setting("openvino-int8", "openvino", processes, games) for processes in (1, 2) for games in (1, 8, 64)),
+    *(Setting("openvino-int8", "openvino", 1, games, threads=2) for games in (1, 8, 64)),
     *(Setting(artifact, engine, 2, 64) for artifact, engine in (("onnx-int8", "onnxruntime"), ("tflite-int8", "litert"))),
     *(
         Setting(f"{format}-fp32", engine, 2, 64)
@@ -101,7 +105,7 @@ def random_positions(game: Go, count: int) -> np.ndarray:
 def measure(bundle: Path, game: Go, setting: Setting, *, seconds: float, seed: int) -> tuple[float, float]:
     """Evaluations a second and the tree's share of the time, after a warm-up."""
     options = SelfPlayOptions(playouts=PLAYOUTS, fast_playouts=PLAYOUTS, full_share=1.0)
-    with Workers(WorkerOptions(game, options, setting.processes, setting.games, seed=seed)) as pool:
+    with Workers(WorkerOptions(game, options, setting.processes, setting.games, setting.threads, seed=seed)) as pool:
         pool.use(bundle / setting.artifact, engine=setting.engine)
         evaluations, tree, net, begin = 0, 0.0, 0.0, time.perf_counter()
         start = begin
@@ -136,24 +140,26 @@ def measure_all(settings: Sequence[Setting], *, seconds: float, rounds: int) -> 
 
 
 def plot(speeds: Sequence[Speed], file: Path) -> None:
-    """Evaluations a second over the games in lockstep, a line for one and for two processes, and a bar for each engine."""
+    """Evaluations a second over the games in lockstep, a line for each number of processes and threads, and a bar for each engine."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot as plt
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.6), layout="constrained")
-    for processes in (1, 2):
-        own = [s for s in speeds if s.setting.artifact == "openvino-int8" and s.setting.processes == processes]
+    for processes, threads in ((1, 1), (1, 2), (2, 1)):
+        own = [
+            s for s in speeds if s.setting.artifact == "openvino-int8" and (s.setting.processes, s.setting.threads) == (processes, threads)
+        ]
         left.plot(
             [s.setting.games for s in own],
             [s.evaluations_per_s.value for s in own],
             marker="o",
-            label="1 process" if processes == 1 else f"{processes} processes",
+            label=f"{processes} x {threads} thread{'s' if threads > 1 else ''}",
         )
     left.axhline(8000, color="grey", linewidth=1, linestyle=":")
     left.set(xscale="log", xlabel="games in lockstep", ylabel="evaluations/s", title="OpenVINO int8", ylim=(0, None))
-    left.legend()
+    left.legend(title="processes")
     most = max(s.setting.games for s in speeds)
     bars = [s for s in speeds if s.setting.processes == 2 and s.setting.games == most]
     right.barh([s.setting.artifact for s in bars], [s.evaluations_per_s.value for s in bars])
@@ -184,7 +190,7 @@ def main() -> None:
     for speed in speeds:
         s, e, t = speed.setting, speed.evaluations_per_s, speed.tree_share
         print(
-            f"{s.artifact:<14} {s.processes} x {s.games:<3} {e.value:8,.0f} [{e.low:,.0f}, {e.high:,.0f}] evaluations/s"
+            f"{s.artifact:<14} {s.processes} x {s.threads} x {s.games:<3} {e.value:8,.0f} [{e.low:,.0f}, {e.high:,.0f}] evaluations/s"
             f"  tree {t.value:.1%} [{t.low:.1%}, {t.high:.1%}]"
         )
     if options.json:

@@ -17,7 +17,8 @@ from ._common import go_of_net
 @click.option("--games", type=click.IntRange(min=1), default=64, show_default=True, help="Games to finish, at least.")
 @click.option("--playouts", type=click.IntRange(min=1), default=200, show_default=True, help="Playouts of each move.")
 @click.option("--komi", type=float, help="Points for White. Default: 9 on 7 x 7, else 7.")
-@click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True, help="Processes of one thread each.")
+@click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True, help="Processes that play.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of the net in each process.")
 @click.option("--lockstep", type=click.IntRange(min=1), help="Games at once in each process. Default: up to 64.")
 @click.option("--sgf", type=click.Path(path_type=Path), help="A folder for the games' records.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
@@ -29,6 +30,7 @@ def command(
     playouts: int,
     komi: float | None,
     processes: int,
+    threads: int,
     lockstep: int | None,
     sgf: Path | None,
     seed: int,
@@ -54,6 +56,7 @@ def command(
         SelfPlayOptions(playouts=playouts, fast_playouts=playouts, full_share=1.0),
         processes=processes,
         games=lockstep or max(1, min(64, games // processes)),
+        threads=threads,
         seed=seed,
     )
     records, evaluations, cached, busy, net_s = [], 0, 0, 0.0, 0.0

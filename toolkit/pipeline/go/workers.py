@@ -1,4 +1,4 @@
-"""Self-play in several processes, each with its own session of the deployed net on one thread."""
+"""Self-play in several processes, each with its own session of the deployed net."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ from .evaluator import open_net
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """``processes`` workers play ``games`` games each in lockstep. ``cache`` positions of the net's answers are kept in each."""
+    """``processes`` workers play ``games`` games each in lockstep, their nets on ``threads`` threads each. ``cache`` positions of the
+    net's answers are kept in each.
+    """
 
     game: Game
     selfplay: SelfPlayOptions = field(default_factory=SelfPlayOptions)
     processes: int = 2
     games: int = 64
+    threads: int = 1
     cache: int = 1 << 16
     seed: int = 0
 
@@ -161,8 +164,10 @@ class _Player:
         return self._cache(planes)
 
     def use(self, net: _Net) -> None:
-        game = self._options.game
-        self._net = _Timed(UniformEvaluator(game.actions) if net.path is None else open_net(net.path, game, engine=net.engine))
+        game, threads = self._options.game, self._options.threads
+        self._net = _Timed(
+            UniformEvaluator(game.actions) if net.path is None else open_net(net.path, game, engine=net.engine, threads=threads)
+        )
         # A new cache: what the last net said is no longer true.
         self._cache = CachedEvaluator(self._net, self._options.cache)
 
