@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,7 +58,10 @@ def export_pt2(
     file_name = Format.PT2.file_name
     with new_folder(out) as work:
         try:
-            program = torch.export.export(module, _examples(signature), dynamic_shapes=_free_dimensions(signature))
+            with warnings.catch_warnings():
+                # A recurrent layer makes its list of weights anew while it is traced, with the same weights.
+                warnings.filterwarnings("ignore", message=r"(?s).*_flat_weights.*assigned during export", category=UserWarning)
+                program = torch.export.export(module, _examples(signature), dynamic_shapes=_free_dimensions(signature))
         except Exception as error:
             text = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
             raise ConversionError(f"torch cannot export '{model}': {text}") from error

@@ -24,8 +24,9 @@ def _discover(package: str, base: type[Any]) -> tuple[Any, ...]:
     found = {
         cls.__qualname__: cls()
         for module in modules
-        for cls in vars(module).values()
-        if inspect.isclass(cls) and issubclass(cls, base) and cls.__module__ == module.__name__ and not inspect.isabstract(cls)
+        for name, cls in vars(module).items()
+        if inspect.isclass(cls) and issubclass(cls, base) and cls.__module__ == module.__name__
+        if not inspect.isabstract(cls) and not name.startswith("_")
     }
     return tuple(sorted(found.values(), key=lambda plugin: plugin.name))
 
@@ -34,7 +35,7 @@ def discover(package: str, base: type[T]) -> tuple[T, ...]:
     """One instance of each concrete subclass of `base` defined in a module of `package`, sorted by ``name``.
 
     Another distribution adds its own through an entry point whose group is the package's name and whose value is
-    a module. Modules starting with an underscore and sub-packages are not searched.
+    a module. Modules and classes starting with an underscore are passed over, and so are sub-packages.
     """
     known: Any = base  # The cache hashes the class; mypy does not take an abstract one for hashable.
     return _discover(package, known)
