@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from toolkit.core import Verdict, needs, write_file
 from toolkit.core.measurement import BenchmarkReport, Measurement, Scenario
@@ -13,6 +14,9 @@ from . import text
 from .plot import Point, pareto_front, pareto_svg
 from .recommend import Recommendation, recommend
 from .rows import Row, table_rows
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _MAX_LABELS = 16
 
@@ -52,33 +56,42 @@ def write_html(report: BenchmarkReport, path: Path, *, threads: int | None = Non
     write_file(path, render_html(report, threads=threads, batch=batch))
 
 
-def render_html(report: BenchmarkReport, *, threads: int | None = None, batch: int = 1) -> str:
-    """The page that `write_html` writes."""
+def environment() -> Environment:
+    """Where the pages of this folder are filled in; raises `MissingDependencyError`."""
     with needs("report"):
         import jinja2
         import markupsafe
-    environment = jinja2.Environment(
+    found = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["svg"] = markupsafe.Markup  # drawn here from escaped labels, not taken from the report
+    found.filters["svg"] = markupsafe.Markup  # drawn here from escaped labels, not taken from the report
+    return found
+
+
+def render_html(report: BenchmarkReport, *, threads: int | None = None, batch: int = 1) -> str:
+    """The page that `write_html` writes."""
     chosen = recommend(report, threads=threads, batch=batch)
     rows = table_rows(report, recommendation=chosen)
-    return environment.get_template("page.html").render(
-        report=report,
-        chosen=chosen,
-        chosen_row=next((row for row in rows if row.recommended), None),
-        plots=_plots(report, chosen),
-        latency=_groups([row for row in rows if row.ok and row.scenario is Scenario.SINGLE_STREAM]),
-        throughput=_groups([row for row in rows if row.ok and row.scenario is Scenario.OFFLINE]),
-        parity=_parity_rows(rows),
-        failed=[row for row in rows if not row.ok],
-        machine=_machine(report),
-        protocol={name.replace("_", " "): value for name, value in asdict(report.protocol).items()},
-        dash=text.NONE,
+    return (
+        environment()
+        .get_template("benchmark.html")
+        .render(
+            report=report,
+            chosen=chosen,
+            chosen_row=next((row for row in rows if row.recommended), None),
+            plots=_plots(report, chosen),
+            latency=_groups([row for row in rows if row.ok and row.scenario is Scenario.SINGLE_STREAM]),
+            throughput=_groups([row for row in rows if row.ok and row.scenario is Scenario.OFFLINE]),
+            parity=_parity_rows(rows),
+            failed=[row for row in rows if not row.ok],
+            machine=_machine(report),
+            protocol={name.replace("_", " "): value for name, value in asdict(report.protocol).items()},
+            dash=text.NONE,
+        )
     )
 
 
