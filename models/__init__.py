@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from toolkit.core import UnknownNameError, discover
 
-from .base import Model, TrainingRecipe
+from .base import ImageClassifier, Model, TextClassifier, TrainingRecipe
 
-__all__ = ["Model", "TrainingRecipe", "all_models", "find_model"]
+__all__ = ["ImageClassifier", "Model", "TextClassifier", "TrainingRecipe", "all_models", "find_model"]
 
 
 def all_models() -> tuple[Model, ...]:

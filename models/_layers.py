@@ -21,6 +21,14 @@ def check_sizes(input_shape: tuple[int, int, int], classes: int, *, least: int) 
         raise InputError("classes", expected="at least 2", got=str(classes))
 
 
+def check_vocabulary(tokens: int, classes: int) -> None:
+    """Raise `InputError` unless there is a word besides the two tokens for no word and any other, and two classes or more."""
+    if tokens < 3:
+        raise InputError("tokens", expected="at least 3: no word, any other, and one word", got=str(tokens))
+    if classes < 2:
+        raise InputError("classes", expected="at least 2", got=str(classes))
+
+
 def initialise(module: nn.Module, last: nn.Module) -> None:
     """He initialisation (He et al. 2015a, section 2.2) for each layer that a ReLU follows, Xavier (Glorot and Bengio 2010) for `last`."""
     from torch import nn

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from toolkit.core import needs
 
 from ._layers import check_sizes, initialise
-from .base import Model, TrainingRecipe
+from .base import ImageClassifier, TrainingRecipe
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class Cnn(Model):
+class Cnn(ImageClassifier):
     """Two convolutions of 16 and 32 channels, each with a ReLU and a 2 x 2 max pool, then 128 hidden units with dropout
     (Srivastava et al. 2014).
     """

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from toolkit.core import needs
 
 from ._layers import check_sizes, initialise
-from .base import Model, TrainingRecipe
+from .base import ImageClassifier, TrainingRecipe
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class LeNet(Model):
+class LeNet(ImageClassifier):
     """Two 5 x 5 convolutions of 6 and 16 channels, each with a 2 x 2 max pool, then 120 and 84 hidden units (section II.B)."""
 
     name = "lenet"

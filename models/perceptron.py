@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from toolkit.core import needs
 
 from ._layers import check_sizes, initialise
-from .base import Model, TrainingRecipe
+from .base import ImageClassifier, TrainingRecipe
 
 if TYPE_CHECKING:
     from torch import nn
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 HIDDEN = 128
 
 
-class Perceptron(Model):
+class Perceptron(ImageClassifier):
     """One layer from pixels to logits: with a softmax it is multinomial logistic regression."""
 
     name = "perceptron"
@@ -40,7 +40,7 @@ class Perceptron(Model):
         return TrainingRecipe(epochs=8, learning_rate=2e-3)
 
 
-class Mlp(Model):
+class Mlp(ImageClassifier):
     """One hidden layer of 128 units with a ReLU and dropout (Srivastava et al. 2014)."""
 
     name = "mlp"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from toolkit.core import needs
 
 from ._layers import check_sizes
-from .base import Model, TrainingRecipe
+from .base import ImageClassifier, TrainingRecipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -16,7 +16,7 @@ HIDDEN = 128
 _FORGET_BIAS = 1.0
 
 
-class _Recurrent(Model):
+class _Recurrent(ImageClassifier):
     """One recurrent layer over rows; its last state makes the logits."""
 
     cell: ClassVar[str]

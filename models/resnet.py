@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from toolkit.core import needs
 
 from ._layers import check_sizes, initialise
-from .base import Model, TrainingRecipe
+from .base import ImageClassifier, TrainingRecipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WIDTHS = (32, 64, 128)
 
 
-class ResNet(Model):
+class ResNet(ImageClassifier):
     """A stem, a pool, and stages of basic blocks, each stage but the first halving the image and doubling the channels."""
 
     name = "resnet"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from toolkit.core import needs
 
 from ._layers import check_sizes
-from .base import Model, TrainingRecipe
+from .base import ImageClassifier, TrainingRecipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WIDTH, HEADS, LAYERS, FEED_FORWARD = 64, 4, 2, 128
 
 
-class Transformer(Model):
+class Transformer(ImageClassifier):
     """Rows become tokens with learned places; two encoder layers, normalised before each part (Xiong et al. 2020), and the mean token."""
 
     name = "transformer"

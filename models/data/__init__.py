@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from toolkit.core import UnknownNameError, discover
 
-from .base import SPLITS, DataSet
+from .base import SPLITS, DataSet, ImageSet, TextSet
 
-__all__ = ["SPLITS", "DataSet", "all_data", "find_data"]
+__all__ = ["SPLITS", "DataSet", "ImageSet", "TextSet", "all_data", "find_data"]
 
 
 def all_data() -> tuple[DataSet, ...]:

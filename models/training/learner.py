@@ -93,14 +93,15 @@ class Learner:
         """The learning rate of the next step."""
         return float(self.optimizer.param_groups[0]["lr"])
 
-    def step(self, images: Tensor, targets: Tensor, *, where: str = "") -> float:
-        """Learn from a batch ``[B, C, H, W]`` with targets ``[B]``, and return its loss; raises `EngineError` when that is not finite."""
+    def step(self, inputs: Tensor, targets: Tensor, *, where: str = "") -> float:
+        """Learn from a batch ``[B, ...]`` with targets ``[B]``, and return its loss; raises `EngineError` when that is not finite."""
         import torch
 
         self.module.train()
-        images = images.contiguous(memory_format=torch.channels_last)
+        if inputs.ndim == 4:
+            inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-            logits = self.module(images)
+            logits = self.module(inputs)
         loss = self._loss(logits.float(), targets)
         self.optimizer.zero_grad()
         loss.backward()

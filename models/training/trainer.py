@@ -14,7 +14,7 @@ import numpy as np
 
 from toolkit.core import Artifact, DataError, Format, InputError, Precision, Samples, make_folder, needs, write_file
 from toolkit.models.base import Model, TrainingRecipe
-from toolkit.models.data import DataSet
+from toolkit.models.data import DataSet, ImageSet
 from toolkit.models.data._split import stratified
 
 from .augment import augment
@@ -94,7 +94,7 @@ def train(
         import torch  # noqa: F401
     with reproducible():
         samples, test = data.load("train", data_folder), data.load("test", data_folder)
-        run = _Run(model, data, samples, recipe=recipe, folder=out / "training")
+        run = _Run(model, data, samples, data_folder, recipe=recipe, folder=out / "training")
         if resume and run.file.is_file():
             run.resume()
         resumed = len(run.metrics)
@@ -108,7 +108,7 @@ def train(
             model=model.name,
             data=data.name,
             labels=data.labels,
-            preprocessing=data.preprocessing,
+            preprocessing=data.preparation(data_folder),
             recipe={**asdict(recipe), "device": run.learner.device, "bf16": run.learner.bf16, "best_epoch": run.best.epoch},
         )
         accuracy = score_of(run.learner.module, test).accuracy
@@ -127,7 +127,9 @@ def train(
 class _Run:
     """A training in progress."""
 
-    def __init__(self, model: Model, data: DataSet, samples: Samples, *, recipe: TrainingRecipe, folder: Path) -> None:
+    def __init__(
+        self, model: Model, data: DataSet, samples: Samples, data_folder: Path | None, *, recipe: TrainingRecipe, folder: Path
+    ) -> None:
         import torch
 
         assert samples.targets is not None, "a data set is labelled"
@@ -142,13 +144,16 @@ class _Run:
         self.batch_size = min(recipe.batch_size, len(rest))
         self.steps = len(rest) // self.batch_size
         seed_everything(recipe.seed, 0)
-        module = model.build(data.input_shape, len(data.labels))
+        module = model.module(data, data_folder)
         self.learner = Learner(module, recipe, steps=self.steps * recipe.epochs, device=device_here())
         device = self.learner.device
-        self.images = torch.from_numpy(samples.inputs["image"][rest]).to(device)
+        (inputs,) = samples.inputs.values()
+        self.inputs = torch.from_numpy(inputs[rest]).to(device)
         self.targets = torch.from_numpy(samples.targets[rest]).to(device)
-        empty = [(0.0 - mean) / std for mean, std in zip(data.preprocessing.mean, data.preprocessing.std, strict=True)]
-        self.fill = torch.tensor(empty, dtype=torch.float32, device=device).expand(data.input_shape[0])
+        self.fill = None
+        if isinstance(data, ImageSet):
+            black = [(0.0 - mean) / std for mean, std in zip(data.preprocessing.mean, data.preprocessing.std, strict=True)]
+            self.fill = torch.tensor(black, dtype=torch.float32, device=device).expand(data.input_shape[0])
         self.metrics: list[EpochMetrics] = []
         self.best_weights: dict[str, Tensor] = {}
 
@@ -175,13 +180,15 @@ class _Run:
         number = len(self.metrics) + 1
         began = time.perf_counter()
         seed_everything(self.recipe.seed, number)
-        order = torch.randperm(len(self.images))
+        order = torch.randperm(len(self.inputs))
         total = 0.0
         for step in range(self.steps):
-            rows = order[step * self.batch_size : (step + 1) * self.batch_size].to(self.images.device)
-            images = augment(self.images[rows], shift=self.recipe.shift, flip=self.recipe.flip, fill=self.fill)
+            rows = order[step * self.batch_size : (step + 1) * self.batch_size].to(self.inputs.device)
+            inputs = self.inputs[rows]
+            if self.fill is not None:
+                inputs = augment(inputs, shift=self.recipe.shift, flip=self.recipe.flip, fill=self.fill)
             rate = self.learner.learning_rate
-            loss = self.learner.step(images, self.targets[rows], where=f" in epoch {number}, step {step + 1}")
+            loss = self.learner.step(inputs, self.targets[rows], where=f" in epoch {number}, step {step + 1}")
             total += loss
             if on_progress:
                 known = self.metrics[-1].validation_accuracy if self.metrics else None

@@ -125,9 +125,9 @@ def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
 def test_weights_that_are_not_finite(tmp_path: Path) -> None:
     from safetensors.torch import save_file
 
-    from toolkit.models import find_model
+    from tests.models.contract import image_model
 
-    state = find_model("cnn").build((1, 8, 8), 10).state_dict()
+    state = image_model("cnn").build((1, 8, 8), 10).state_dict()
     name = next(iter(state))
     state[name].view(-1)[0] = float("nan")
     save_file(state, tmp_path / "w.safetensors")

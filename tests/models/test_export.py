@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.models.contract import image_model
 from toolkit.core import ArtifactError, ConversionError, InputError, Signature, TensorSpec
 from toolkit.core.pt2 import check_pt2
-from toolkit.models import find_model
 from toolkit.models.training import export_pt2, load_weights
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class TestExport:
     def test_dropout_is_off_and_no_source_file_is_named(self, tmp_path: Path) -> None:
         import torch
 
-        module = find_model("cnn").build((1, 8, 8), 3).train()
+        module = image_model("cnn").build((1, 8, 8), 3).train()
         spec = TensorSpec("x", "float32", ("batch", 1, 8, 8))
         artifact = export_pt2(module, signature=signature(spec), out=tmp_path / "out", model="cnn")
         program = torch.export.load(artifact.model_file).module()
@@ -81,7 +81,7 @@ class TestExport:
 class TestWeights:
     @pytest.fixture
     def module(self) -> nn.Module:
-        return find_model("resnet").build((1, 8, 8), 3)
+        return image_model("resnet").build((1, 8, 8), 3)
 
     @pytest.mark.parametrize("wrapper", [None, "state_dict", "model_state_dict", "model"])
     @pytest.mark.parametrize("suffix", [".pt", ".pth"])
@@ -91,7 +91,7 @@ class TestWeights:
         state = module.state_dict()
         file = tmp_path / f"w{suffix}"
         torch.save({wrapper: state, "epoch": 3} if wrapper else state, file)
-        other = find_model("resnet").build((1, 8, 8), 3)
+        other = image_model("resnet").build((1, 8, 8), 3)
         load_weights(other, file)
         assert all(torch.equal(value, state[name]) for name, value in other.state_dict().items())
 
@@ -100,7 +100,7 @@ class TestWeights:
         from safetensors.torch import save_file
 
         save_file(module.state_dict(), tmp_path / "w.safetensors")
-        other = find_model("resnet").build((1, 8, 8), 3)
+        other = image_model("resnet").build((1, 8, 8), 3)
         load_weights(other, tmp_path / "w.safetensors")
         assert all(torch.equal(value, module.state_dict()[name]) for name, value in other.state_dict().items())
 
@@ -113,7 +113,7 @@ class TestWeights:
 
         torch.save({"a": Attack()}, tmp_path / "zip.pt")
         (tmp_path / "plain.pt").write_bytes(pickle.dumps(Attack()))
-        torch.save(find_model("cnn").build((1, 8, 8), 3), tmp_path / "whole.pt")
+        torch.save(image_model("cnn").build((1, 8, 8), 3), tmp_path / "whole.pt")
         for name in ("zip.pt", "plain.pt", "whole.pt"):
             with pytest.raises(ArtifactError, match=r"is refused, it holds more than tensors .*safetensors") as caught:
                 load_weights(module, tmp_path / name)

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.models.contract import image_model
 from toolkit.core import DataError, EngineError, Samples
-from toolkit.models import TrainingRecipe, find_model
+from toolkit.models import TrainingRecipe
 from toolkit.models.training import logits_of, score_of
 from toolkit.models.training.augment import augment
 from toolkit.models.training.learner import Learner
@@ -21,7 +22,7 @@ def learner(model: str = "cnn", **changes: Any) -> Learner:
     import torch
 
     torch.manual_seed(0)
-    return Learner(find_model(model).build((1, 8, 8), 10), replace(RECIPE, **changes), steps=10, device="cpu")
+    return Learner(image_model(model).build((1, 8, 8), 10), replace(RECIPE, **changes), steps=10, device="cpu")
 
 
 def gradient_norm(each: Learner) -> float:
@@ -55,7 +56,7 @@ def test_biases_and_normalisation_do_not_decay() -> None:
 def test_one_cycle(steps: int) -> None:
     import torch
 
-    each = Learner(find_model("cnn").build((1, 8, 8), 10), RECIPE, steps=steps, device="cpu")
+    each = Learner(image_model("cnn").build((1, 8, 8), 10), RECIPE, steps=steps, device="cpu")
     rates = []
     for _ in range(steps):
         rates.append(each.learning_rate)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.models.contract import check_model
+from tests.models.contract import check_model, image_model
 from toolkit.core import UnknownNameError
 from toolkit.models import Model, all_models, find_model
 
@@ -23,7 +23,7 @@ def test_registry() -> None:
 
 
 def test_sizes_of_cnn() -> None:
-    parameters = {name: tuple(each.shape) for name, each in find_model("cnn").build((1, 28, 28), 10).named_parameters()}
+    parameters = {name: tuple(each.shape) for name, each in image_model("cnn").build((1, 28, 28), 10).named_parameters()}
     assert list(parameters.values()) == [(16, 1, 3, 3), (16,), (32, 16, 3, 3), (32,), (128, 32 * 7 * 7), (128,), (10, 128), (10,)]
 
 
@@ -33,7 +33,7 @@ def test_initialisation_is_he_and_xavier(name: str) -> None:
     from torch import nn
 
     torch.manual_seed(0)
-    module = find_model(name).build((3, 32, 32), 100)
+    module = image_model(name).build((3, 32, 32), 100)
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
     for layer in layers[:-1]:
         inputs = layer.weight[0].numel()
@@ -49,5 +49,5 @@ def test_initialisation_is_he_and_xavier(name: str) -> None:
 def test_shortcut_of_resnet_is_projected_only_where_the_shape_changes() -> None:
     from torch import nn
 
-    shortcuts = [module for name, module in find_model("resnet").build((1, 28, 28), 10).named_modules() if name.endswith("shortcut")]
+    shortcuts = [module for name, module in image_model("resnet").build((1, 28, 28), 10).named_modules() if name.endswith("shortcut")]
     assert [isinstance(each, nn.Identity) for each in shortcuts] == [True, False, False]

@@ -49,7 +49,7 @@ class TestResult:
         assert str(manifest.signature) == "(image:float32[batch,1,8,8]) -> (logits:float32[batch,10])"
         assert (manifest.model, manifest.data, manifest.edge) == ("cnn", "few-digits", "torch_export")
         assert manifest.labels == tuple("0123456789")
-        assert manifest.preprocessing == few.preprocessing
+        assert manifest.preprocessing == few.preparation()
         assert manifest.recipe["learning_rate"] == 3e-3
         assert "torch" in manifest.versions
         check_pt2(result.artifact.model_file)

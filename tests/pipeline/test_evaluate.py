@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from tests.conftest import Trained
 from toolkit.cli import toolkit
-from toolkit.core import Artifact, DataError, Samples, wilson
+from toolkit.core import Artifact, DataError, Format, Manifest, Precision, Samples, wilson
 from toolkit.models.data import find_data
 from toolkit.pipeline.evaluate import Answers, Evaluation, curves, evaluate
 from toolkit.pipeline.report.evaluation import FIGURES, PAGE, write_evaluation
@@ -81,9 +81,7 @@ def test_the_calibration_error_of_a_known_case() -> None:
     assert curves(case, 2) is None
 
 
-def find_manifest():  # type: ignore[no-untyped-def]
-    from toolkit.core import Format, Manifest, Precision
-
+def find_manifest() -> Manifest:
     return Manifest("net", Format.ONNX, Precision.FP32, find_data("digits").signature, {}, edge="")
 
 

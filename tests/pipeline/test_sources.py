@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tests.conftest import Trained
+from tests.models.contract import image_model
 from tests.tiny import FEATURES, tiny_artifact, tiny_samples
 from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, DataError, InputError, Precision, UnknownNameError
-from toolkit.models import find_model
 from toolkit.pipeline.sources import current, read_inputs, resolve_source, split_samples, trained
 
 
@@ -101,7 +101,7 @@ def weights(seed: int, file: Path) -> None:
     from safetensors.torch import save_file
 
     torch.manual_seed(seed)
-    save_file(find_model("cnn").build((1, 8, 8), 10).state_dict(), file)
+    save_file(image_model("cnn").build((1, 8, 8), 10).state_dict(), file)
 
 
 def test_weights_need_their_data_set() -> None:

@@ -31,14 +31,26 @@ def command(fetch: str | None, data_dir: Path | None, json_to: str | None) -> No
             console().print(f"{data.name}: {len(train)} training and {len(test)} test samples, every file's SHA-256 as expected")
         return
     sets = [
-        {"name": d.name, "here": d.is_here(data_dir), "input": list(d.input_shape), "labels": list(d.labels), "summary": d.summary}
+        {
+            "name": d.name,
+            "here": d.is_here(data_dir),
+            "input": list(d.signature.inputs[0].shape[1:]),
+            "labels": list(d.labels),
+            "summary": d.summary,
+        }
         for d in all_data()
     ]
     if json_to:
         print_json(sets, json_to)
     if json_to != "-":
         rows = [
-            [d.name, "here" if d.is_here(data_dir) else "-", "x".join(map(str, d.input_shape)), str(len(d.labels)), plain(d.summary)]
+            [
+                d.name,
+                "here" if d.is_here(data_dir) else "-",
+                "x".join(map(str, d.signature.inputs[0].shape[1:])),
+                str(len(d.labels)),
+                plain(d.summary),
+            ]
             for d in all_data()
         ]
         print_table("Data sets", ["data", "on disk", "input", "labels", "what it is"], rows, right=["labels"])

@@ -11,7 +11,7 @@ from ._common import complete, console, data_names, json_option, model_names, pl
 
 @click.command(short_help="Train a reference model.")
 @click.argument("model", shell_complete=complete(model_names))
-@click.option("--data", default="digits", show_default=True, shell_complete=complete(data_names), help="A data set: toolkit data.")
+@click.option("--data", shell_complete=complete(data_names), help="A data set: toolkit data. Default: digits, movie-reviews for texts.")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("artifacts"), show_default=True, help="Folder of bundles.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Default: the recipe's.")
@@ -22,7 +22,7 @@ from ._common import complete, console, data_names, json_option, model_names, pl
 @json_option
 def command(
     model: str,
-    data: str,
+    data: str | None,
     data_dir: Path | None,
     out: Path,
     epochs: int | None,
@@ -41,13 +41,14 @@ def command(
     toolkit train cnn --data fashion-mnist --epochs 2
     toolkit train resnet --data fashion-mnist --resume
     """
-    from dataclasses import replace
+    from dataclasses import asdict, replace
 
     from toolkit.models import find_model
     from toolkit.models.data import find_data
-    from toolkit.models.training import Progress, train
+    from toolkit.models.training import Progress, baseline_accuracy, train
 
-    net, dataset = find_model(model), find_data(data)
+    net = find_model(model)
+    dataset = find_data(data or net.data)
     changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
     recipe = replace(net.recipe(dataset.name), **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
     with progress() as display:
@@ -59,11 +60,15 @@ def command(
             display.update(bar, total=step.epochs * step.steps, completed=(step.epoch - 1) * step.steps + step.step, description=text)
 
         result = train(net, dataset, recipe=recipe, out=out / net.name, data_folder=data_dir, resume=resume, on_progress=on_progress)
+        display.update(bar, total=None, description="baseline")
+        baseline = baseline_accuracy(dataset, data_dir)
     if json_to:
-        print_json(result, json_to)
+        print_json(asdict(result) | ({} if baseline is None else {"baseline_accuracy": baseline}), json_to)
     if json_to != "-":
         console().print(
             f"{plain(result.artifact.path)}: {result.test_accuracy:.2%} of the test samples of {dataset.name}, "
             f"best of {len(result.metrics)} epochs: {result.best.epoch}, {result.seconds:.0f} s on {result.device}"
         )
+        if baseline is not None:
+            console().print(f"tf-idf and logistic regression on the same texts: {baseline:.2%}")
         console().print(f"next: toolkit convert {plain(result.artifact.path.parent)}")

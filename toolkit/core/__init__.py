@@ -27,6 +27,7 @@ from .needs import has_module, install_command, needs, version_of, without_telem
 from .samples import Samples
 from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec
 from .statistics import Interval, bootstrap_median, bootstrap_ratio, paired_difference, wilson
+from .vocabulary import Vocabulary
 
 __all__ = [
     "MANIFEST",
@@ -63,6 +64,7 @@ __all__ = [
     "ToolkitError",
     "UnknownNameError",
     "Verdict",
+    "Vocabulary",
     "available_threads",
     "bootstrap_median",
     "bootstrap_ratio",

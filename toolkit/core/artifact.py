@@ -14,6 +14,7 @@ from .evidence import ParityReport, Verdict
 from .files import sha256_of, write_file
 from .formats import Format, Precision
 from .signature import Signature
+from .vocabulary import Vocabulary
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -32,13 +33,16 @@ class Operators:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How a raw sample becomes an input: ``(raw * scale - mean) / std`` per channel, in the given layout."""
+    """How a raw sample becomes an input: an image as ``(raw * scale - mean) / std`` per channel, in the given layout; a text by its
+    vocabulary.
+    """
 
     scale: float = 1.0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     layout: str = "NCHW"
     note: str = ""
+    vocabulary: Vocabulary | None = None
 
 
 @dataclass(frozen=True)

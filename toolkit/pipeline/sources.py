@@ -162,7 +162,7 @@ def _from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> S
     def place() -> Artifact:
         from toolkit.models.training import export_pt2, load_weights
 
-        module = model.build(about.input_shape, len(about.labels))
+        module = model.module(about)
         load_weights(module, weights)
         with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
             made = export_pt2(
@@ -172,7 +172,7 @@ def _from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> S
                 model=name,
                 recipe={_WEIGHTS: weights.name},
                 labels=about.labels,
-                preprocessing=about.preprocessing,
+                preprocessing=about.preparation(),
                 data=about.name,
             )
             there = _trained_there(replace(made, path=target))
