@@ -122,6 +122,7 @@ class Converter(ABC):
                 preprocessing=source.manifest.preprocessing,
                 labels=source.manifest.labels,
                 data=source.manifest.data,
+                details=source.manifest.details,
                 operators=operators,
             )
             (work / MANIFEST).write_bytes(manifest.to_json())

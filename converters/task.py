@@ -66,6 +66,7 @@ def _adopted(kept: Artifact, source: Artifact, converter: Converter, recipe: Rec
         preprocessing=own.preprocessing,
         labels=own.labels,
         data=own.data,
+        details=own.details,
         evidence=(),
     )
     return copy(kept, out, manifest=manifest)

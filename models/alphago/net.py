@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.core import Artifact, InputError, Signature, TensorSpec, needs
+from toolkit.core import Artifact, InputError, Scalar, Signature, TensorSpec, needs
 
 from ..training.export import export_pt2
 from .games import Game
@@ -139,7 +139,17 @@ def build_net(game: Game, options: NetOptions) -> nn.Module:
 
 
 def export_net(net: nn.Module, *, game: Game, options: NetOptions, out: Path, recipe: Mapping[str, Any] | None = None) -> Artifact:
-    """Write the network's policy and value as the ``.pt2`` artifact folder `out`, for the size of `game`; see `export_pt2`."""
-    details = {"game": game.name, **asdict(options), **(recipe or {})}
+    """Write the network's policy and value as the ``.pt2`` artifact folder `out`, for the size of `game`; see `export_pt2`.
+
+    The artifact's details, and those of everything that is made from it, name the game, and in Go komi and score weight.
+    """
+    rules: dict[str, Scalar] = {name: vars(game)[name] for name in ("komi", "score_weight") if name in vars(game)}
     # A copy: the exporter leaves a module in evaluation mode, and training goes on with this one.
-    return export_pt2(copy.deepcopy(net), signature=signature_of(game), out=out, model="alphago", recipe=details)
+    return export_pt2(
+        copy.deepcopy(net),
+        signature=signature_of(game),
+        out=out,
+        model="alphago",
+        recipe={**asdict(options), **(recipe or {})},
+        details={"game": game.name, **rules},
+    )

@@ -42,6 +42,7 @@ def export_pt2(
     labels: tuple[str, ...] = (),
     preprocessing: Preprocessing | None = None,
     data: str = "",
+    details: Mapping[str, Scalar] | None = None,
 ) -> Artifact:
     """Write a network on the CPU, in evaluation mode, as the artifact folder `out`, which appears whole or not at all.
 
@@ -79,6 +80,7 @@ def export_pt2(
             labels=labels,
             preprocessing=preprocessing,
             data=data,
+            details=dict(details or {}),
         )
         (work / MANIFEST).write_bytes(manifest.to_json())
     return Artifact.load(out)

@@ -57,7 +57,8 @@ class CalibrationRecord:
 @dataclass(frozen=True)
 class Manifest:
     """What is written in ``manifest.json``. ``parent`` and ``root`` are the ``content_sha256`` of the artifact this one was
-    made from and of the trained model at the start of the path; ``edge`` is the converter that made it.
+    made from and of the trained model at the start of the path; ``edge`` is the converter that made it. ``details`` are what its
+    user must know besides, such as the rules that a game's net has learned; what is made from an artifact inherits them.
 
     Schema history: 1, the first.
     """
@@ -76,6 +77,7 @@ class Manifest:
     preprocessing: Preprocessing | None = None
     labels: tuple[str, ...] = ()
     data: str = ""
+    details: dict[str, Scalar] = field(default_factory=dict)
     operators: Operators | None = None
     evidence: tuple[ParityReport, ...] = ()
     schema: int = SCHEMA

@@ -171,6 +171,19 @@ class Go(Game):
         verdict = rules.may_place(position, self._points[action], self._rules, self._zobrist)
         return ("", "the point is occupied", "it is suicide", _KO_REASONS[self.ko])[verdict]
 
+    def with_score_weight(self, weight: float) -> Go:
+        """The same rules with another value of an ended game; positions of the one are positions of the other."""
+        size = (self.width, self.height)
+        return Go(
+            size,
+            komi=self.komi,
+            ko=self.ko,
+            suicide=self.suicide,
+            handicap=self.handicap,
+            max_moves=self.max_moves,
+            score_weight=weight,
+        )
+
     def place(self, states: States, row: int, player: int, cells: Sequence[int]) -> None:
         """Set up stones of one player before the first move; whose turn it is stays, and the history begins anew.
 

@@ -78,7 +78,7 @@ def test_export_leaves_the_net_in_training_and_says_the_same(tmp_path: Path) -> 
     net = build_net(game, NetOptions(1, 8))
     artifact = export_net(net, game=game, options=NetOptions(1, 8), out=tmp_path / "pt2-fp32", recipe={"generation": 3})
     assert net.training
-    assert artifact.manifest.recipe["game"] == "tic-tac-toe"
+    assert artifact.manifest.details == {"game": "tic-tac-toe"}
     assert artifact.manifest.recipe["generation"] == 3
     planes = np.random.default_rng(0).random((4, 3, 3, 3), np.float32)
     with open_session(artifact) as session, torch.no_grad():

@@ -12,16 +12,18 @@ if TYPE_CHECKING:
 def go_of_net(net: Path, *, komi: float | None = None) -> Go:
     """The Go board that a net fits; raises `ToolkitError` where it is no net for Go.
 
-    Komi is that with which perfect play is thought to be a draw, 9 on 7 x 7, elsewhere 7, unless told.
+    Komi is that with which it has learned, unless told; of a net that does not say, 9 on 7 x 7, elsewhere 7.
     """
-    from toolkit.core import MANIFEST, Artifact, Bundle, InputError
+    from toolkit.core import InputError
     from toolkit.models.alphago.games import Go
     from toolkit.models.alphago.net import signature_of
+    from toolkit.pipeline.go.evaluator import artifact_of
 
-    artifact = Artifact.load(net) if (net / MANIFEST).is_file() else next(iter(Bundle.load(net)))
+    artifact = artifact_of(net)
     shape = artifact.manifest.signature.inputs[0].shape
     size = shape[-1] if len(shape) == 4 and isinstance(shape[-1], int) and 2 <= shape[-1] <= 19 else 0
-    game = Go(size or 9, komi=(9.0 if size == 7 else 7.0) if komi is None else komi)
+    learned = float(artifact.manifest.details.get("komi", 9.0 if size == 7 else 7.0))
+    game = Go(size or 9, komi=learned if komi is None else komi)
     if [spec.shape[1:] for spec in artifact.manifest.signature.inputs] != [spec.shape[1:] for spec in signature_of(game).inputs]:
         raise InputError(f"'{net}' is no net for Go", expected=str(signature_of(game)), got=str(artifact.manifest.signature))
     return game

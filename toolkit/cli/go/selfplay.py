@@ -45,6 +45,7 @@ def command(
 
     from toolkit.core import make_folder
     from toolkit.models.alphago.selfplay import SelfPlayOptions
+    from toolkit.pipeline.go.evaluator import as_learned
     from toolkit.pipeline.go.selfplay import play_games, write_record
     from toolkit.pipeline.go.workers import WorkerOptions
 
@@ -52,7 +53,7 @@ def command(
     if sgf is not None:
         make_folder(sgf)
     options = WorkerOptions(
-        game,
+        as_learned(net, game),
         SelfPlayOptions(playouts=playouts, fast_playouts=playouts, full_share=1.0),
         processes=processes,
         games=lockstep or max(1, min(64, games // processes)),

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.core import Artifact, SignatureError
-from toolkit.models.alphago.games import Game
+from toolkit.core import MANIFEST, Artifact, Bundle, SignatureError
+from toolkit.models.alphago.games import Game, Go
 from toolkit.models.alphago.net import signature_of
 from toolkit.runtimes import Session, SessionOptions, open_session
 
@@ -39,9 +39,20 @@ def check_net(session: Session, game: Game) -> None:
         raise SignatureError(f"this is no net for {game.name}", expected=str(want), got=str(have), hint="choose another net or board size")
 
 
+def artifact_of(net: Path) -> Artifact:
+    """An artifact, or one of a bundle; what they say of the game is the same in all of them. Raises `ArtifactError`."""
+    return Artifact.load(net) if (net / MANIFEST).is_file() else next(iter(Bundle.load(net)))
+
+
+def as_learned(net: Path, game: Game) -> Game:
+    """`game` with its end valued as this net has learned to: some nets count the margin besides the win, and a search must too."""
+    weight = artifact_of(net).manifest.details.get("score_weight", 0.0)
+    return game.with_score_weight(float(weight)) if isinstance(game, Go) else game
+
+
 def open_net(model: Path, game: Game, *, engine: str | None = None, threads: int = 1) -> SessionEvaluator:
     """A net for `game` from an artifact, or a bundle's fastest one, on `threads` threads; raises `ToolkitError`."""
-    if (model / "manifest.json").is_file():
+    if (model / MANIFEST).is_file():
         session = open_session(Artifact.load(model), engine=engine, options=SessionOptions(threads=threads))
     else:
         session = load(model, engine=engine, threads=threads)

@@ -14,7 +14,7 @@ from toolkit.models.alphago.arena.players import Player, RandomPlayer, SearchPla
 from toolkit.models.alphago.games import Game
 from toolkit.models.alphago.search import CachedEvaluator, Search, SearchOptions, UctSearch
 
-from .evaluator import open_net
+from .evaluator import as_learned, open_net
 
 KINDS = "random, uct:PLAYOUTS, gnugo:LEVEL, gtp:COMMAND, or a net's folder with @PLAYOUTS"
 _GNUGO = "--mode gtp --level {} --chinese-rules --positional-superko --capture-all-dead --never-resign"
@@ -53,7 +53,7 @@ def net_player(path: Path, *, playouts: int, engine: str | None = None) -> Searc
 
     def search(game: Game, games: int, seed: int) -> Search:
         evaluator = CachedEvaluator(open_net(path, game, engine=engine, threads=available_threads()), _CACHE)
-        return Search(game, evaluator, games, SearchOptions(), max_playouts=playouts, seed=seed)
+        return Search(as_learned(path, game), evaluator, games, SearchOptions(), max_playouts=playouts, seed=seed)
 
     return SearchPlayer(f"{label(path)}@{playouts}", search, playouts=playouts)
 

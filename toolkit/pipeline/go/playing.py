@@ -10,7 +10,7 @@ from toolkit.models.alphago.brain import Brain, Thought
 from toolkit.models.alphago.games import Game, Position
 from toolkit.models.alphago.search import CachedEvaluator, Search, SearchOptions
 
-from .evaluator import open_net
+from .evaluator import as_learned, open_net
 
 _CACHE = 1 << 15
 # Of one game alone: batches of four cost little strength and are much faster than single positions.
@@ -30,7 +30,8 @@ def net_brain(net: Path, *, playouts: int, engine: str | None = None, threads: i
 
     def make(game: Game) -> Search:
         evaluator = CachedEvaluator(open_net(net, game, engine=engine, threads=threads or available_threads()), _CACHE)
-        return Search(game, evaluator, 1, SearchOptions(leaves=min(_LEAVES, playouts)), max_playouts=playouts, seed=seed)
+        options = SearchOptions(leaves=min(_LEAVES, playouts))
+        return Search(as_learned(net, game), evaluator, 1, options, max_playouts=playouts, seed=seed)
 
     return Brain(net.name, make, playouts=playouts, seed=seed)
 

@@ -31,7 +31,7 @@ from ..sources import Split
 from .rating import Rating, RatingOptions
 from .workers import Played, WorkerOptions, Workers
 
-_CALIBRATION, _EVALUATION, _SHIP_EVALUATION = 512, 1024, 8192
+_CALIBRATION, _EVALUATION, _SHIP_EVALUATION = 512, 1024, 32_768
 METRICS, OPTIONS = "metrics.jsonl", "options.json"
 
 
