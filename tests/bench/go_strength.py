@@ -50,12 +50,13 @@ def cases(nets: Sequence[str]) -> Iterator[Case]:
                 words: tuple[str, ...] = ("demo", "--net", f"{_MARK}/{net}", *sides, "--playouts", "400", "--opening", "0", "--delay", "0")
                 yield Case(f"5 x 5, {precision} against itself, 400 playouts", net, words)
         if net == "go-7x7":
-            yield Case("7 x 7 against UCT with 1,000 playouts", net, ("match", f"{int8}@400", "uct:1000", "--games", "200"))
+            yield Case("7 x 7 against UCT with 1,000 playouts", net, ("match", f"{int8}@400", "uct:1000", "--games", "100"))
         if net == "go-9x9":
             for level in _LEVELS:
-                words = ("match", f"{int8}@400", f"gnugo:{level}", "--games", "60", "--komi", "7")
+                words = ("match", f"{int8}@400", f"gnugo:{level}", "--games", "40", "--komi", "7")
                 yield Case(f"9 x 9 against GNU Go level {level}", net, words)
-        both = ("strength", f"{_MARK}/{net}/onnx-fp32", f"{_MARK}/{net}/onnx-int8", "--games", "400", "--playouts", "100")
+        playouts = "50" if net == "go-9x9" else "100"
+        both = ("strength", f"{_MARK}/{net}/onnx-fp32", f"{_MARK}/{net}/onnx-int8", "--games", "400", "--playouts", playouts)
         yield Case(f"{size} x {size}, int8 against fp32, equal playouts", net, both)
         yield Case(f"{size} x {size}, int8 against fp32, equal time", net, (*both, "--equal-time"))
 
@@ -128,6 +129,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--plot", type=Path)
+    parser.add_argument("--only", default="", help="play only matches whose title holds this text; the others as far as they are known")
     options = parser.parse_args()
     folders = shipped_nets()
     known = {}
@@ -138,8 +140,10 @@ def main() -> None:
     for case in cases(list(folders)):
         mark = fingerprint(folders[case.net])
         found = known.get((case.title, case.words, mark))
-        if found is None:
+        if found is None and options.only in case.title:
             found = {**asdict(case), "nets": mark, "result": play(case, folders[case.net].parent)}
+        if found is None:
+            continue
         matches.append(found)
         print(case.title, found["result"], file=sys.stderr, flush=True)
         write_file(options.json, json.dumps({"nets": nets, "matches": matches}, indent=2) + "\n")
