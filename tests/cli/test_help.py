@@ -92,7 +92,7 @@ def completions(line: str, folder: Path) -> list[str]:
         ("toolkit train c", ["cnn"]),
         ("toolkit train cnn --data fa", ["fashion-mnist"]),
         ("toolkit data di", ["digits"]),
-        ("toolkit demo --data m", ["mnist"]),
+        ("toolkit demo --data m", ["mnist", "movie-reviews"]),
         ("toolkit convert re", ["resnet", "<file>"]),
         ("toolkit convert x --data d", ["digits", "<file>"]),
         ("toolkit inspect x", ["<file>"]),
@@ -106,7 +106,7 @@ def test_the_shell_completes(tmp_path: Path, line: str, expected: list[str]) -> 
 
 def test_a_real_bash_completes_as_the_help_says(tmp_path: Path) -> None:
     (command,) = re.findall(r"eval \S+ toolkit\)\"", CliRunner().invoke(toolkit, ["--help"]).output)
-    code = f'{command}; COMP_WORDS=(toolkit train r); COMP_CWORD=2; _toolkit_completion toolkit; echo "${{COMPREPLY[@]}}"'
+    code = f'{command}; COMP_WORDS=(toolkit train re); COMP_CWORD=2; _toolkit_completion toolkit; echo "${{COMPREPLY[@]}}"'
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     result = subprocess.run(["bash", "-c", code], env=environment, capture_output=True, text=True, check=True, cwd=tmp_path)
     assert (result.stdout, result.stderr) == ("resnet\n", "")
