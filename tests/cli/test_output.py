@@ -54,15 +54,16 @@ def test_a_conversion_onto_a_full_disk_leaves_no_half_artifact(tmp_path: Path) -
 def test_a_benchmark_that_cannot_be_written_is_shown_all_the_same(tmp_path: Path, json_words: list[str]) -> None:
     a_trained_bundle(tmp_path)
     words = ["benchmark", "net", "--data", "s.npz", "--threads", "1", "--rounds", "3", "--seconds", "0.01", *json_words]
-    limited = f"trap '' XFSZ; ulimit -f 8; exec {' '.join([*TOOLKIT, *words])}"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COV")} | {"PYTHONDONTWRITEBYTECODE": "1"}
-    result = subprocess.run(["bash", "-c", limited], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    assert (result.returncode, result.stderr) == (2, "error: cannot write 'net/benchmark.json': File too large; choose another folder\n")
+    # A limit on every file's size would reach into the engines' own processes too, and one of ten of them then died.
+    (tmp_path / "net" / "benchmark.json").mkdir()
+    result = subprocess.run([*TOOLKIT, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (2, "error: cannot write 'net/benchmark.json': Is a directory; choose another folder\n")
     if json_words:
         assert BenchmarkReport.from_json(result.stdout.encode()).complete
     else:
         assert "Ship onnx-fp32" in result.stdout
-    assert [path.name for path in (tmp_path / "net").iterdir()] == ["onnx-fp32"]
+    assert sorted(path.name for path in (tmp_path / "net").iterdir()) == ["benchmark.json", "onnx-fp32"]
+    assert not list((tmp_path / "net" / "benchmark.json").iterdir())
 
 
 @pytest.mark.parametrize("start", [TOOLKIT, [str(Path(sys.executable).with_name("toolkit"))]], ids=["module", "script"])

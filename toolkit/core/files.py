@@ -19,7 +19,7 @@ import platformdirs
 
 from .errors import StorageError
 
-_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EFBIG}
+_CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EFBIG}
 # What a rename onto a folder with content, or onto a file, answers.
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
 _NEW, _OLD = "new", "old"
@@ -40,7 +40,7 @@ def sha256_of(path: Path) -> str:
 
 @contextlib.contextmanager
 def storage_errors(target: Path) -> Iterator[None]:
-    """Translate a full disk or a folder without permission into `StorageError`."""
+    """Translate a full disk, a folder without permission, or a folder where a file should be, into `StorageError`."""
     try:
         yield
     except OSError as error:

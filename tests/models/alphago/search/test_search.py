@@ -305,7 +305,7 @@ def test_the_cache_answers_what_was_asked() -> None:
         def __call__(self, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             asked.append(len(planes))
             flat = planes.reshape(len(planes), -1)
-            return flat[:, :4] * 2, flat.sum(axis=1)
+            return flat[:, :4] * 2, flat.mean(axis=1)
 
     cached = CachedEvaluator(Count(), 64)
     planes = np.random.default_rng(0).random((6, 3, 2, 2), np.float32)
@@ -313,7 +313,7 @@ def test_the_cache_answers_what_was_asked() -> None:
     for batch in (planes, planes[:3], planes[[5, 4, 1]]):
         logits, values = cached(batch)
         np.testing.assert_array_equal(logits, batch.reshape(len(batch), -1)[:, :4] * 2)
-        np.testing.assert_allclose(values, batch.reshape(len(batch), -1).sum(axis=1))
+        np.testing.assert_allclose(values, batch.reshape(len(batch), -1).mean(axis=1))
     assert asked == [5]
     assert (cached.hits, cached.misses) == (7, 5)
 
@@ -323,7 +323,7 @@ def test_the_cache_answers_what_was_asked() -> None:
 def test_a_small_cache_forgets_but_is_never_wrong(seed: int) -> None:
     class Echo:
         def __call__(self, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            return planes.reshape(len(planes), -1)[:, :3].copy(), planes.reshape(len(planes), -1).sum(axis=1)
+            return planes.reshape(len(planes), -1)[:, :3].copy(), planes.reshape(len(planes), -1).mean(axis=1)
 
     random = np.random.default_rng(seed)
     cached, pool = CachedEvaluator(Echo(), 3), random.integers(0, 2, (20, 1, 3, 5)).astype(np.float32)
@@ -331,7 +331,7 @@ def test_a_small_cache_forgets_but_is_never_wrong(seed: int) -> None:
         batch = pool[random.integers(0, 20, 7)]
         logits, values = cached(batch)
         np.testing.assert_array_equal(logits, batch.reshape(7, -1)[:, :3])
-        np.testing.assert_array_equal(values, batch.reshape(7, -1).sum(axis=1))
+        np.testing.assert_array_equal(values, batch.reshape(7, -1).mean(axis=1))
 
 
 def test_history_tells_positions_apart() -> None:
