@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 SOURCES := toolkit models converters runtimes tests
 
-.PHONY: demo setup check test bench bench-go train-all clean format
+.PHONY: demo setup check test bench bench-go train-all matrix clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -38,10 +38,11 @@ bench: $(STAMP) ## the budgets, measured: docs/benchmarks.md
 bench-go: $(STAMP) ## rules and self-play, measured: docs/go-benchmarks.md
 	$(BIN)/python tests/bench/go_report.py --out docs/go-benchmarks.md
 
-train-all: $(STAMP) ## the full recipes
-	$(BIN)/toolkit train cnn --out artifacts/digits
-	$(BIN)/toolkit train cnn --data fashion-mnist --out artifacts/fashion-mnist
-	$(BIN)/toolkit train resnet --data fashion-mnist --out artifacts/fashion-mnist --resume
+train-all: $(STAMP) ## the full recipes with their bars, under two hours: docs/training.md
+	$(BIN)/python tests/bench/train_all.py
+
+matrix: $(STAMP) ## what train-all has made in every format and precision: docs/models.md
+	$(BIN)/python tests/bench/models_report.py --bundles artifacts/train-all
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

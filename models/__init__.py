@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from toolkit.core import UnknownNameError, discover
 
-from .base import ImageClassifier, Model, TextClassifier, TrainingRecipe
+from .base import Autoencoder, Classifier, Generator, ImageClassifier, Model, Predictor, TextClassifier, TrainingRecipe
 
-__all__ = ["ImageClassifier", "Model", "TextClassifier", "TrainingRecipe", "all_models", "find_model"]
+__all__ = [
+    "Autoencoder",
+    "Classifier",
+    "Generator",
+    "ImageClassifier",
+    "Model",
+    "Predictor",
+    "TextClassifier",
+    "TrainingRecipe",
+    "all_models",
+    "find_model",
+]
 
 
 def all_models() -> tuple[Model, ...]:

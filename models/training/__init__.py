@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from .baseline import baseline_accuracy
 from .checkpoint import EpochMetrics
-from .evaluate import Score, logits_of, score_of
+from .evaluate import Score, outputs_of, score_of
 from .export import export_pt2
-from .trainer import Progress, TrainingResult, train
+from .frechet import Observer, frechet_distance
+from .run import Progress
+from .trainer import TrainingResult, train
 from .weights import load_weights
 
 __all__ = [
     "EpochMetrics",
+    "Observer",
     "Progress",
     "Score",
     "TrainingResult",
-    "baseline_accuracy",
     "export_pt2",
+    "frechet_distance",
     "load_weights",
-    "logits_of",
+    "outputs_of",
     "score_of",
     "train",
 ]

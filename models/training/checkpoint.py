@@ -14,23 +14,29 @@ from toolkit.core import ArtifactError, write_file
 if TYPE_CHECKING:
     from torch import Tensor
 
-SCHEMA = 1
+SCHEMA = 2
 CHECKPOINT = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """One line of ``metrics.jsonl``: the mean training loss of an epoch, loss (cross-entropy in nats, with its standard error) and
-    accuracy (a share) on the validation split after it, the last learning rate, and the seconds it took.
+    """One line of ``metrics.jsonl``: the mean training loss of an epoch, the mean error (a classifier's is the cross-entropy in nats; with
+    its standard error) and the accuracy (a share, None without classes) on the validation split after it, the last learning rate, and
+    the seconds it took.
     """
 
     epoch: int
     train_loss: float
     validation_loss: float
     validation_loss_error: float
-    validation_accuracy: float
+    validation_accuracy: float | None
     learning_rate: float
     seconds: float
+
+    @property
+    def quality(self) -> float:
+        """In the model's own metric."""
+        return self.validation_loss if self.validation_accuracy is None else self.validation_accuracy
 
 
 @dataclass(frozen=True)
@@ -38,20 +44,20 @@ class Standing:
     """What decides how a training goes on, besides tensors.
 
     ``identity`` is what must be equal to resume: model, data and recipe. The random generators are seeded anew for each epoch from
-    the recipe's seed and the epoch's number, so that ``len(metrics)`` is their state. Schema history: 1, the first.
+    the recipe's seed and the epoch's number, so that ``len(metrics)`` is their state. Schema history: 1, the first; 2, several
+    optimizers.
     """
 
     identity: dict[str, str]
     metrics: tuple[EpochMetrics, ...]
-    optimizer: dict[str, Any]
-    schedule: dict[str, Any]
+    settings: dict[str, Any]
     schema: int = SCHEMA
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """`Standing` with tensors by name: ``model.*`` the weights, ``best.*`` those to export, and
-    ``optimizer.<parameter>.*`` the optimizer's moments.
+    ``optimizer.<player>.<parameter>.*`` the optimizers' moments.
     """
 
     standing: Standing

@@ -8,47 +8,55 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.core import DataError, Samples
+from toolkit.models.base import Classifier, Predictor
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
 class Score:
-    """``accuracy`` is the share of samples whose largest logit is at the target, ``loss`` the mean cross-entropy in nats and
-    ``loss_error`` its standard error.
+    """``loss`` is the mean of the model's own errors, for a classifier the cross-entropy in nats, for a generator the Fréchet distance,
+    ``loss_error`` its standard error, ``accuracy`` the share of samples whose largest logit is at the target, None without classes.
     """
 
-    accuracy: float
     loss: float
     loss_error: float
+    accuracy: float | None = None
+
+    @property
+    def quality(self) -> float:
+        """In the model's own metric."""
+        return self.loss if self.accuracy is None else self.accuracy
 
 
-def logits_of(module: nn.Module, samples: Samples, *, batch_size: int = 500) -> np.ndarray:
-    """The logits float32 ``[N, classes]`` of a network with one input, in evaluation mode; its own mode is given back."""
+def outputs_of(module: nn.Module, samples: Samples, *, batch_size: int = 500) -> Tensor:
+    """The first outputs ``[N, ...]`` of a network with one input, in evaluation mode, on the CPU; its own mode is given back."""
     import torch
 
     if len(samples.inputs) != 1 or len(samples) == 0:
         raise DataError(f"samples '{samples.origin}'", expected="one input with at least 1 row", got=f"{len(samples.inputs)} inputs")
-    (images,) = samples.inputs.values()
+    (inputs,) = samples.inputs.values()
     device = next(module.parameters()).device
     was_training = module.training
     module.eval()
     try:
         with torch.inference_mode():
-            parts = [module(batch.to(device)).cpu() for batch in torch.from_numpy(images).split(batch_size)]
+            answers = [module(batch.to(device)) for batch in torch.from_numpy(inputs).split(batch_size)]
     finally:
         module.train(was_training)
-    logits: np.ndarray = torch.cat(parts).numpy()
-    return logits
+    return torch.cat([(answer[0] if isinstance(answer, tuple) else answer).cpu() for answer in answers])
 
 
-def score_of(module: nn.Module, samples: Samples, *, batch_size: int = 500) -> Score:
-    """How good a classifier is on labelled samples; raises `DataError` when they have no targets."""
+def score_of(model: Predictor, module: nn.Module, samples: Samples, *, batch_size: int = 500) -> Score:
+    """How good a network is on labelled samples; raises `DataError` when they have no targets."""
+    import torch
+
     if samples.targets is None:
         raise DataError(f"samples '{samples.origin}' have no targets", expected="a label for every sample")
-    logits = logits_of(module, samples, batch_size=batch_size).astype(np.float64)
-    logits -= logits.max(axis=1, keepdims=True)
-    losses = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(logits)), samples.targets]
-    accuracy = float(np.mean(logits.argmax(axis=1) == samples.targets))
-    return Score(accuracy, float(losses.mean()), float(losses.std() / np.sqrt(len(losses))))
+    outputs = outputs_of(module, samples, batch_size=batch_size)
+    (inputs,) = samples.inputs.values()
+    targets = torch.from_numpy(samples.targets)
+    errors = model.errors(outputs, torch.from_numpy(inputs), targets).double().numpy()
+    accuracy = float((outputs.argmax(dim=1) == targets).double().mean()) if isinstance(model, Classifier) else None
+    return Score(float(errors.mean()), float(errors.std() / np.sqrt(len(errors))), accuracy)

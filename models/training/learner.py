@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.core import EngineError, available_threads, this_machine
-from toolkit.models.base import TrainingRecipe
+from toolkit.models.base import Model, Player, TrainingRecipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -67,77 +67,116 @@ def has_fast_bf16(device: str) -> bool:
 
 
 class Learner:
-    """A network with AdamW (Loshchilov and Hutter 2019) and a one-cycle schedule (Smith and Topin 2018) over `steps` steps.
+    """A network of a model and its optimizers over `steps` steps: AdamW (Loshchilov and Hutter 2019) with a one-cycle schedule (Smith and
+    Topin 2018), or with a falling learning rate where a player names its betas.
 
     Biases and normalisation layers do not decay. ``bf16`` says whether the recipe's mixed precision is really used.
     """
 
-    def __init__(self, module: nn.Module, recipe: TrainingRecipe, *, steps: int, device: str) -> None:
+    def __init__(self, model: Model, module: nn.Module, recipe: TrainingRecipe, *, steps: int, device: str) -> None:
         import torch
 
         self.device = device
         self.bf16 = recipe.bf16 and has_fast_bf16(device)
         self.module = module.to(device, memory_format=torch.channels_last)
-        self.gradient_norm = recipe.gradient_norm
-        self._loss = torch.nn.CrossEntropyLoss(label_smoothing=recipe.label_smoothing)
-        parameters = list(self.module.parameters())
-        groups = [
-            {"params": [each for each in parameters if each.ndim > 1], "weight_decay": recipe.weight_decay},
-            {"params": [each for each in parameters if each.ndim <= 1], "weight_decay": 0.0},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate)
-        self.schedule = torch.optim.lr_scheduler.OneCycleLR(self.optimizer, recipe.learning_rate, total_steps=max(steps, 2))
+        self._recipe = recipe
+        self._done = 0
+        self.turns = [Turn(player, recipe, max(steps // player.every, 2)) for player in model.players(self.module, recipe)]
 
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
-        return float(self.optimizer.param_groups[0]["lr"])
+        return float(self.turns[0].optimizer.param_groups[0]["lr"])
 
     def step(self, inputs: Tensor, targets: Tensor, *, where: str = "") -> float:
-        """Learn from a batch ``[B, ...]`` with targets ``[B]``, and return its loss; raises `EngineError` when that is not finite."""
+        """Learn from a batch ``[B, ...]`` with targets ``[B]``, and return its loss, the sum over players; raises `EngineError` when that
+        is not finite.
+        """
         import torch
 
         self.module.train()
         if inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-            logits = self.module(inputs)
-        loss = self._loss(logits.float(), targets)
-        self.optimizer.zero_grad()
-        loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.module.parameters(), self.gradient_norm)
-        if not torch.isfinite(norm) or not torch.isfinite(loss):
-            raise EngineError(
-                f"training diverged{where}", expected="a finite loss and gradient", got=f"loss {loss.item():g}", hint="learn slower"
-            )
-        self.optimizer.step()
-        # OneCycleLR counts the first step when it is made, and refuses to go beyond the last.
-        if self.schedule.last_epoch < self.schedule.total_steps - 1:
-            self.schedule.step()
-        return float(loss.item())
+        total = 0.0
+        for turn in self.turns:
+            if self._done % turn.player.every:
+                continue
+            with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
+                loss = turn.player.loss(inputs, targets)
+            if self._recipe.l1:
+                loss = loss + self._recipe.l1 * sum(weight.abs().sum() for weight in turn.optimizer.param_groups[0]["params"])
+            turn.optimizer.zero_grad()
+            loss.backward()
+            norm = torch.nn.utils.clip_grad_norm_(turn.player.module.parameters(), self._recipe.gradient_norm)
+            if not torch.isfinite(norm) or not torch.isfinite(loss):
+                raise EngineError(
+                    f"training diverged{where}", expected="a finite loss and gradient", got=f"loss {loss.item():g}", hint="learn slower"
+                )
+            turn.step()
+            total += float(loss.item())
+        self._done += 1
+        return total
 
     def tensors(self) -> dict[str, Tensor]:
-        """Weights and the optimizer's moments, by the names of a checkpoint."""
-        moments = self.optimizer.state_dict()["state"]
-        return {
-            **{f"model.{name}": value for name, value in self.module.state_dict().items()},
-            **{f"optimizer.{row}.{name}": value for row, values in moments.items() for name, value in values.items()},
-        }
+        """Weights and the optimizers' moments, by the names of a checkpoint."""
+        found = {f"model.{name}": value for name, value in self.module.state_dict().items()}
+        for player, turn in enumerate(self.turns):
+            for row, values in turn.optimizer.state_dict()["state"].items():
+                found |= {f"optimizer.{player}.{row}.{name}": value for name, value in values.items()}
+        return found
 
-    def settings(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """What JSON can carry of the optimizer and of the schedule."""
-        groups = self.optimizer.state_dict()["param_groups"]
-        return {"groups": groups}, {key: value for key, value in self.schedule.state_dict().items() if not callable(value)}
+    def settings(self) -> dict[str, Any]:
+        """What JSON can carry of the optimizers and of their schedules."""
+        return {"done": self._done, "players": [turn.settings() for turn in self.turns]}
 
-    def restore(
-        self, *, weights: dict[str, Tensor], moments: dict[str, Tensor], optimizer: dict[str, Any], schedule: dict[str, Any]
-    ) -> None:
+    def restore(self, *, weights: dict[str, Tensor], moments: dict[str, Tensor], settings: dict[str, Any]) -> None:
         """Go on where `tensors` and `settings` were taken."""
         self.module.load_state_dict(weights)
-        state: dict[int, dict[str, Tensor]] = {}
-        for name, value in moments.items():
-            row, _, key = name.partition(".")
-            state.setdefault(int(row), {})[key] = value
-        groups = [{**group, "betas": tuple(group["betas"])} for group in optimizer["groups"]]
+        self._done = settings["done"]
+        for player, (turn, own) in enumerate(zip(self.turns, settings["players"], strict=True)):
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, value in moments.items():
+                whose, row, key = name.split(".", 2)
+                if int(whose) == player:
+                    state.setdefault(int(row), {})[key] = value
+            turn.restore(state, own)
+
+
+class Turn:
+    """A player's optimizer and schedule."""
+
+    def __init__(self, player: Player, recipe: TrainingRecipe, steps: int) -> None:
+        from torch.optim import AdamW
+        from torch.optim.lr_scheduler import LinearLR, LRScheduler, OneCycleLR
+
+        self.player = player
+        parameters = [each for each in player.module.parameters() if each.requires_grad]
+        groups = [
+            {"params": [each for each in parameters if each.ndim > 1], "weight_decay": recipe.weight_decay},
+            {"params": [each for each in parameters if each.ndim <= 1], "weight_decay": 0.0},
+        ]
+        self.optimizer = AdamW(groups, lr=recipe.learning_rate, betas=player.betas or (0.9, 0.999))
+        self.schedule: LRScheduler
+        if player.betas is None:
+            self.schedule = OneCycleLR(self.optimizer, recipe.learning_rate, total_steps=steps)
+        else:
+            self.schedule = LinearLR(self.optimizer, 1.0, 0.1, total_iters=steps)
+        self._last = steps - 1
+
+    def step(self) -> None:
+        """Move the weights by their gradients."""
+        self.optimizer.step()
+        # OneCycleLR counts the first step when it is made, and refuses to go beyond the last.
+        if self.schedule.last_epoch < self._last:
+            self.schedule.step()
+
+    def settings(self) -> dict[str, Any]:
+        """What JSON can carry."""
+        schedule = {key: value for key, value in self.schedule.state_dict().items() if not callable(value)}
+        return {"groups": self.optimizer.state_dict()["param_groups"], "schedule": schedule}
+
+    def restore(self, state: dict[int, dict[str, Tensor]], settings: dict[str, Any]) -> None:
+        """Go on with these moments and settings."""
+        groups = [{**group, "betas": tuple(group["betas"])} for group in settings["groups"]]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
-        self.schedule.load_state_dict(schedule)
+        self.schedule.load_state_dict(settings["schedule"])

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.core import ArtifactError, InputError, needs
+from toolkit.core import Artifact, ArtifactError, Format, InputError, needs
+from toolkit.core.pt2 import check_pt2
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -48,6 +49,46 @@ def load_weights(module: nn.Module, file: Path) -> None:
                 hint="are model, input size and classes the ones it was trained with?",
             )
     module.load_state_dict(weights)
+
+
+def start_from(module: nn.Module, artifact: Artifact, *, freeze: bool = False) -> tuple[str, ...]:
+    """Give a network the weights of a trained one, but for its last linear layer, which begins anew.
+
+    Args:
+        module: the network to change.
+        artifact: a ``.pt2`` of the same architecture; other input sizes and classes are no hindrance where the layers fit.
+        freeze: whether what was taken shall not learn any more.
+
+    Returns:
+        The names of the tensors that were taken.
+
+    Raises:
+        InputError: another format, or no tensor but the last layer's fits.
+        ArtifactError: the file could run code, or is damaged.
+    """
+    if artifact.manifest.format is not Format.PT2:
+        raise InputError(f"cannot start from '{artifact.name}'", expected="a trained .pt2 artifact", got=artifact.manifest.format)
+    with needs("train"):
+        import torch
+    check_pt2(artifact.model_file)
+    known: dict[str, Tensor] = torch.export.load(artifact.model_file).state_dict
+    layers = [name for name, layer in module.named_modules() if isinstance(layer, torch.nn.Linear)]
+    head = f"{layers[-1]}." if layers else ""
+    own = module.state_dict()
+    taken = [
+        name for name, tensor in own.items() if name in known and known[name].shape == tensor.shape and not (head and name.startswith(head))
+    ]
+    if not taken:
+        raise InputError(
+            f"cannot start from '{artifact.path}': none of its weights fits",
+            expected="a trained network of the same model",
+            got=artifact.manifest.model,
+        )
+    module.load_state_dict({name: known[name] for name in taken}, strict=False)
+    if freeze:
+        for name, parameter in module.named_parameters():
+            parameter.requires_grad_(name not in taken)
+    return tuple(taken)
 
 
 def _from_safetensors(file: Path) -> dict[str, Tensor]:

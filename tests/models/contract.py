@@ -15,11 +15,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from toolkit.core import InputError, Signature, TensorSpec
+from toolkit.core import InputError, Preprocessing, Samples, noise
 from toolkit.core.pt2 import check_pt2
-from toolkit.models import ImageClassifier, Model, TextClassifier, TrainingRecipe, find_model
-from toolkit.models.data import ImageSet, all_data
-from toolkit.models.training import export_pt2
+from toolkit.models import (
+    Autoencoder,
+    Classifier,
+    Generator,
+    ImageClassifier,
+    Model,
+    Predictor,
+    TextClassifier,
+    TrainingRecipe,
+    find_model,
+)
+from toolkit.models.data import DataSet, ImageSet, TextSet, all_data
+from toolkit.models.training import export_pt2, score_of
 from toolkit.models.training.learner import Learner
 
 if TYPE_CHECKING:
@@ -38,26 +48,72 @@ def image_model(name: str) -> ImageClassifier:
     return model
 
 
+class Images(ImageSet):
+    """Noise around a picture for each of four classes."""
+
+    name = "tiny"
+    summary = "noise around four pictures"
+    labels = ("a", "b", "c", "d")
+    preprocessing = Preprocessing(scale=1 / 255, mean=(0.4,), std=(0.3,))
+
+    def __init__(self, shape: tuple[int, int, int] = (1, 12, 12)) -> None:
+        self.input_shape = shape  # type: ignore[misc]
+
+    def is_here(self, folder: Path | None = None) -> bool:
+        return True
+
+    def _load(self, split: str, folder: Path | None) -> tuple[np.ndarray, np.ndarray]:
+        channels, height, width = self.input_shape
+        random = np.random.default_rng(0 if split == "train" else 1)
+        pictures = np.random.default_rng(2).random((4, height, width, channels))
+        targets = np.arange(200) % 4
+        images = pictures[targets] * 255 + random.normal(0, 20, (200, height, width, channels))
+        return images.clip(0, 255).astype(np.uint8), targets.astype(np.uint8)
+
+
+class Texts(TextSet):
+    """Words that tell and words that do not."""
+
+    name = "tiny-texts"
+    summary = "words of four classes"
+    labels = ("a", "b", "c", "d")
+    length = LENGTH
+    most_words = TOKENS
+
+    def is_here(self, folder: Path | None = None) -> bool:
+        return True
+
+    def texts(self, split: str, folder: Path | None = None) -> tuple[list[str], np.ndarray]:
+        random = np.random.default_rng(0 if split == "train" else 1)
+        targets = np.arange(200) % 4
+        fillers = [" ".join(f"word{chr(97 + number)}" for number in random.integers(0, 20, random.integers(0, 7))) for _ in targets]
+        return [f"{filler} kind{'abcd'[target]}" for filler, target in zip(fillers, targets, strict=True)], targets
+
+
 def check_model(model: Model, folder: Path) -> None:
     """Hold a model to the contract of `Model` and of its kind; `folder` is an empty one to write in."""
     check_description(model)
+    data: DataSet = Images()
     if isinstance(model, ImageClassifier):
         for shape in SHAPES:
             check_logits(partial(model.build, shape), partial(normal, shape))
         check_bad_sizes(model)
-        build, inputs = partial(model.build, (1, 12, 12)), partial(normal, (1, 12, 12))
-        spec = TensorSpec("image", "float32", ("batch", 1, 12, 12))
+        check_seed(partial(model.build, (1, 12, 12)))
     elif isinstance(model, TextClassifier):
-        build, inputs = partial(model.build, TOKENS), partial(texts, LENGTH)
-        check_logits(build, inputs)
-        check_logits(build, partial(texts, 30))
+        data = Texts()
+        for length in (LENGTH, 30):
+            check_logits(partial(model.build, TOKENS), partial(texts, length))
         check_bad_vocabulary(model)
-        spec = TensorSpec("tokens", "int64", ("batch", LENGTH))
+        check_seed(partial(model.build, TOKENS))
+    elif isinstance(model, Autoencoder | Generator):
+        for shape in SHAPES:
+            check_images(model, Images(shape))
+        with pytest.raises(InputError, match="at least"):
+            model.module(Images((0, 8, 8)))
     else:
         raise AssertionError(f"'{model.name}' is of no kind that this contract knows")
-    check_seed(build)
-    check_export(model, build, inputs, spec, folder)
-    check_learns(model, build, inputs)
+    check_export(model, data, folder)
+    check_learns(model, data)
 
 
 def normal(shape: tuple[int, ...], batch: int) -> Tensor:
@@ -92,7 +148,7 @@ def check_description(model: Model) -> None:
         assert isinstance(recipe, TrainingRecipe)
         assert not (recipe.flip and "fashion" not in name), "a mirrored digit is another one"
     for data in sets:
-        if isinstance(data, ImageSet) != isinstance(model, ImageClassifier):
+        if isinstance(data, TextSet) != isinstance(model, TextClassifier):
             with pytest.raises(InputError, match=f"'{model.name}' takes"):
                 model.module(data)
 
@@ -136,31 +192,96 @@ def check_seed(build: Build) -> None:
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def check_export(model: Model, build: Build, inputs: Inputs, spec: TensorSpec, folder: Path) -> None:
+def check_images(model: Autoencoder | Generator, data: ImageSet) -> None:
+    """Every shape that goes in comes back, whatever the images' size, and can be learned from."""
+    import torch
+
+    module = model.module(data)
+    samples = data.load("train", rows=slice(0, 8))
+    images, targets = torch.from_numpy(samples.inputs["image"]), torch.from_numpy(targets_of(samples))
+    for shipment in model.ships(module, data):
+        given = [torch.from_numpy(array) for array in noise(shipment.signature, 3, classes=4, seed=0).inputs.values()]
+        answers = answers_of(shipment.module.eval(), given)
+        for answer, spec in zip(answers, shipment.signature.outputs, strict=True):
+            assert answer.shape == spec.concrete(3)
+            assert torch.isfinite(answer).all()
+    learner = Learner(model, module, model.recipe(data.name), steps=5, device="cpu")
+    assert np.isfinite([learner.step(images, targets) for _ in range(5)]).all()
+
+
+def targets_of(samples: Samples) -> np.ndarray:
+    assert samples.targets is not None
+    return samples.targets
+
+
+def answers_of(module: nn.Module, given: list[Tensor]) -> tuple[Tensor, ...]:
+    import torch
+
+    with torch.inference_mode():
+        answers = module(*given)
+    return answers if isinstance(answers, tuple) else (answers,)
+
+
+def check_export(model: Model, data: DataSet, folder: Path) -> None:
+    """Everything that ships gives the same file twice, and answers like the network at every batch size."""
     import torch
 
     torch.manual_seed(0)
-    module = build(4)
-    signature = Signature((spec,), (TensorSpec("logits", "float32", ("batch", 4)),))
-    artifact = export_pt2(module, signature=signature, out=folder / "pt2-fp32", model=model.name)
-    again = export_pt2(module, signature=signature, out=folder / "again", model=model.name)
-    assert artifact.manifest.content_sha256 == again.manifest.content_sha256
-    check_pt2(artifact.model_file)
-    program = torch.export.load(artifact.model_file).module()
-    for batch in BATCHES:
-        given = inputs(batch)
-        with torch.inference_mode():
-            np.testing.assert_allclose(program(given).numpy(), module(given).numpy(), rtol=1e-5, atol=1e-6)
+    ships = model.ships(model.module(data), data)
+    assert len({shipment.part for shipment in ships}) == len(ships)
+    assert ships[0].part == ""
+    assert str(ships[0].signature) == str(model.signature(data))
+    for shipment in ships:
+        out = folder / (shipment.part or "itself")
+        artifact = export_pt2(shipment.module, signature=shipment.signature, out=out / "pt2-fp32", model=model.name)
+        again = export_pt2(shipment.module, signature=shipment.signature, out=out / "again", model=model.name)
+        assert artifact.manifest.content_sha256 == again.manifest.content_sha256
+        check_pt2(artifact.model_file)
+        program = torch.export.load(artifact.model_file).module()
+        for batch in BATCHES:
+            inputs = data.load("test", rows=slice(0, batch)).inputs
+            if set(inputs) != {spec.name for spec in shipment.signature.inputs}:
+                inputs = noise(shipment.signature, batch, classes=4, seed=0).inputs
+            given = [torch.from_numpy(array) for array in inputs.values()]
+            for one, other in zip(answers_of(program, given), answers_of(shipment.module, given), strict=True):
+                np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-5)
 
 
-def check_learns(model: Model, build: Build, inputs: Inputs) -> None:
-    """Sixty steps on the same few samples, with random labels, must fit them."""
+def check_learns(model: Model, data: DataSet) -> None:
+    """Sixty steps on the same few samples must bring it nearer to them: a classifier to random labels."""
     import torch
 
     torch.manual_seed(0)
-    given, targets = inputs(32), torch.arange(32) % 4
+    samples = data.load("train", rows=slice(0, 32))
+    (inputs,) = (torch.from_numpy(array) for array in samples.inputs.values())
+    targets = torch.from_numpy(targets_of(samples))
     recipe = replace(model.recipe(model.data), label_smoothing=0.0)
-    recipe = replace(recipe, learning_rate=max(recipe.learning_rate, 3e-3), weight_decay=0.0)
-    learner = Learner(build(4), recipe, steps=STEPS, device="cpu")
-    losses = [learner.step(given, targets) for _ in range(STEPS)]
-    assert np.mean(losses[-5:]) < np.mean(losses[:5]) / 2
+    recipe = replace(recipe, weight_decay=0.0)
+    if not isinstance(model, Generator):
+        recipe = replace(recipe, learning_rate=max(recipe.learning_rate, 3e-3))
+    module = model.module(data)
+    model.pretrain(module, inputs, recipe)
+    steps = 3 * STEPS * model.every if isinstance(model, Generator) else STEPS
+    learner = Learner(model, module, recipe, steps=steps, device="cpu")
+    if isinstance(model, Predictor):
+        before = score_of(model, module, samples).loss
+        losses = [learner.step(inputs, targets) for _ in range(steps)]
+        assert np.isfinite(losses).all()
+        assert score_of(model, module, samples).loss < before * (0.5 if isinstance(model, Classifier) else 0.9)
+    else:
+        assert isinstance(model, Generator)
+        before = distance_of(model, module, inputs)
+        for _ in range(steps):
+            learner.step(inputs, targets)
+        assert distance_of(model, module, inputs) < 0.95 * before
+
+
+def distance_of(model: Generator, module: nn.Module, images: Tensor) -> float:
+    """Between the mean of real images and that of invented ones."""
+    import torch
+
+    torch.manual_seed(0)
+    module.eval()
+    with torch.inference_mode():
+        invented = model.invent(module, torch.arange(64) % 4)
+    return float((invented.mean(dim=0) - images.mean(dim=0)).norm())

@@ -11,7 +11,7 @@ import pytest
 from tests.models.contract import image_model
 from toolkit.core import DataError, EngineError, Samples
 from toolkit.models import TrainingRecipe
-from toolkit.models.training import logits_of, score_of
+from toolkit.models.training import outputs_of, score_of
 from toolkit.models.training.augment import augment
 from toolkit.models.training.learner import Learner
 
@@ -22,7 +22,8 @@ def learner(model: str = "cnn", **changes: Any) -> Learner:
     import torch
 
     torch.manual_seed(0)
-    return Learner(image_model(model).build((1, 8, 8), 10), replace(RECIPE, **changes), steps=10, device="cpu")
+    net = image_model(model)
+    return Learner(net, net.build((1, 8, 8), 10), replace(RECIPE, **changes), steps=10, device="cpu")
 
 
 def gradient_norm(each: Learner) -> float:
@@ -43,7 +44,8 @@ def test_biases_and_normalisation_do_not_decay() -> None:
     import torch
 
     each = learner("resnet")
-    decay, none = each.optimizer.param_groups
+    (turn,) = each.turns
+    decay, none = turn.optimizer.param_groups
     assert (decay["weight_decay"], none["weight_decay"]) == (0.1, 0.0)
     norms = [p for layer in each.module.modules() if isinstance(layer, torch.nn.BatchNorm2d) for p in (layer.weight, layer.bias)]
     free = {id(p) for p in none["params"]}
@@ -52,11 +54,25 @@ def test_biases_and_normalisation_do_not_decay() -> None:
     assert all(p.ndim > 1 for p in decay["params"])
 
 
+def test_l1_adds_the_sizes_of_weights_but_not_of_biases() -> None:
+    import torch
+
+    plain, more = learner(), learner(l1=0.01)
+    images, targets = torch.ones(4, 1, 8, 8), torch.arange(4)
+    torch.manual_seed(1)
+    weights = sum(float(p.detach().abs().sum()) for p in more.module.parameters() if p.ndim > 1)
+    torch.manual_seed(2)
+    loss = plain.step(images, targets)
+    torch.manual_seed(2)
+    assert more.step(images, targets) == pytest.approx(loss + 0.01 * weights, rel=1e-5)
+
+
 @pytest.mark.parametrize("steps", [1, 2, 3, 50])
 def test_one_cycle(steps: int) -> None:
     import torch
 
-    each = Learner(image_model("cnn").build((1, 8, 8), 10), RECIPE, steps=steps, device="cpu")
+    net = image_model("cnn")
+    each = Learner(net, net.build((1, 8, 8), 10), RECIPE, steps=steps, device="cpu")
     rates = []
     for _ in range(steps):
         rates.append(each.learning_rate)
@@ -121,19 +137,19 @@ class TestScore:
         module = torch.nn.Sequential(torch.nn.Dropout(0.9), torch.nn.Linear(2, 2, bias=False))
         torch.nn.init.eye_(module[1].weight)
         samples = Samples({"x": logits}, np.array([0, 0, 0]), "known")
-        score = score_of(module, samples, batch_size=2)
+        score = score_of(image_model("cnn"), module, samples, batch_size=2)
         losses = np.array([np.log(2), np.log1p(np.exp(-2)), 3 + np.log1p(np.exp(-3))])
         assert score.accuracy == pytest.approx(2 / 3)
         assert score.loss == pytest.approx(losses.mean())
         assert score.loss_error == pytest.approx(losses.std() / np.sqrt(3))
         assert module.training, "its own mode is given back"
-        np.testing.assert_array_equal(logits_of(module, samples), logits)
+        np.testing.assert_array_equal(outputs_of(module, samples), logits)
 
     def test_bad_samples(self) -> None:
         import torch
 
         module = torch.nn.Linear(2, 2)
         with pytest.raises(DataError, match="samples 'x' have no targets"):
-            score_of(module, Samples({"a": np.zeros((1, 2), np.float32)}, origin="x"))
+            score_of(image_model("cnn"), module, Samples({"a": np.zeros((1, 2), np.float32)}, origin="x"))
         with pytest.raises(DataError, match="expected one input with at least 1 row"):
-            logits_of(module, Samples({"a": np.zeros((0, 2), np.float32)}))
+            outputs_of(module, Samples({"a": np.zeros((0, 2), np.float32)}))

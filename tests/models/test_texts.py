@@ -90,7 +90,9 @@ def test_texts_are_learned(name: str, reviews: Path, tmp_path: Path) -> None:
     model = find_model(name)
     recipe = replace(model.recipe(DATA.name), epochs=10, batch_size=8, learning_rate=1e-2)
     result = train(model, DATA, recipe=recipe, out=tmp_path / name, data_folder=reviews)
-    assert result.test_accuracy == 1.0
+    assert result.test.accuracy == 1.0
+    assert result.baseline is not None
+    assert result.baseline.value == 1.0
     preparation = result.artifact.manifest.preprocessing
     assert preparation is not None
     assert preparation.vocabulary == DATA.vocabulary(reviews), "an app encodes by the manifest"

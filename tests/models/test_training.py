@@ -19,7 +19,7 @@ from toolkit.models import TrainingRecipe, find_model
 from toolkit.models.data import DataSet
 from toolkit.models.training import EpochMetrics, Progress, TrainingResult, train
 from toolkit.models.training.checkpoint import Checkpoint
-from toolkit.models.training.trainer import chosen
+from toolkit.models.training.run import chosen
 
 RECIPE = TrainingRecipe(
     epochs=3, batch_size=32, learning_rate=3e-3, weight_decay=1e-2, label_smoothing=0.05, shift=1, flip=True, bf16=True, seed=5
@@ -59,13 +59,14 @@ class TestResult:
         assert result.best in result.metrics
         assert [(p.epoch, p.step) for p in seen] == [(epoch, step) for epoch in (1, 2, 3) for step in range(1, 6)]
         assert {p.steps for p in seen} == {5}
-        assert [p.accuracy for p in seen[::5]] == [None, *(each.validation_accuracy for each in result.metrics[:2])]
+        assert [p.quality for p in seen[::5]] == [None, *(each.validation_accuracy for each in result.metrics[:2])]
         assert all(before.seconds <= after.seconds for before, after in itertools.pairwise(seen))
 
     def test_it_learns(self, few: DataSet, tmp_path: Path) -> None:
         recipe = TrainingRecipe(epochs=15, batch_size=16, learning_rate=5e-3)
         result = train(find_model("cnn"), few, recipe=recipe, out=tmp_path)
-        assert result.test_accuracy > 0.85
+        assert result.test.quality == result.test.accuracy
+        assert result.test.quality > 0.85
         rates = [each.learning_rate for each in result.metrics]
         assert max(rates) == pytest.approx(5e-3, rel=0.05)
         assert rates[0] < max(rates) > rates[-1] * 100
@@ -78,11 +79,11 @@ class TestResult:
         program = torch.export.load(result.artifact.model_file).module()
         with torch.inference_mode():
             answers = program(torch.from_numpy(test.inputs["image"])).argmax(1).numpy()
-        assert np.mean(answers == test.targets) == result.test_accuracy
+        assert np.mean(answers == test.targets) == result.test.accuracy
 
 
 class TestResume:
-    @pytest.mark.parametrize("model", ["cnn", "resnet"])
+    @pytest.mark.parametrize("model", ["cnn", "resnet", "rbm", "wgan-gp"])
     def test_bit_for_bit(self, few: DataSet, tmp_path: Path, model: str) -> None:
         whole = run(few, tmp_path / "whole", model=model)
         out = tmp_path / "interrupted"

@@ -9,7 +9,7 @@ import click
 from ._common import complete, console, data_options, device_option, engine_names, json_option, plain, print_json, print_table, progress
 
 
-@click.command(short_help="How good a deployed classifier is.")
+@click.command(short_help="How good a deployed artifact is.")
 @click.argument("path", type=click.Path(path_type=Path))
 @data_options
 @click.option("--engine", shell_complete=complete(engine_names), help="Default: the first installed one that runs it.")
@@ -27,51 +27,38 @@ def command(
     device: str,
     json_to: str | None,
 ) -> None:
-    """Run a deployed artifact, not the net that was trained, over labelled samples.
+    """Run a deployed artifact, not the net that was trained, over test samples.
 
-    PATH is an artifact's folder. Says the accuracy with its interval, precision, recall and F1 of each class, areas under the ROC and
-    precision-recall curves, and how well it knows how sure it is; with --out also as one HTML page with the confusion matrix, the curves
-    and the worst mistakes.
+    PATH is an artifact's folder. Of a classifier it says the accuracy with its interval, precision, recall and F1 of each class, areas
+    under the ROC and precision-recall curves, and how well it knows how sure it is; of an autoencoder what it loses and whether that
+    gives a class away that it has never seen; of a generator how far what it invents is from real images. With --out also as one HTML
+    page with pictures: confusion matrix, curves, the worst mistakes; reconstructions; invented images.
 
     \b
     toolkit evaluate artifacts/cnn/tflite-int8
     toolkit evaluate artifacts/cnn/onnx-int8 --out evaluation/
     """
     from toolkit.core import Artifact
-    from toolkit.pipeline.evaluate import evaluate
+    from toolkit.pipeline.evaluation import evaluate
+    from toolkit.pipeline.evaluation.page import PAGE, as_json, write_evaluation
     from toolkit.pipeline.sources import split_samples
 
     artifact = Artifact.load(path)
     samples = split_samples(artifact, data, folder=data_dir, evaluation=evaluation).evaluation
     with progress() as display:
         display.add_task(f"{artifact.name}: {len(samples):,} samples", total=None)
-        found, answers = evaluate(artifact, samples, engine=engine, device=device)
+        found = evaluate(artifact, samples, folder=data_dir, engine=engine, device=device)
         if out is not None:
-            from toolkit.pipeline.report.evaluation import PAGE, write_evaluation
-
-            write_evaluation(found, answers, artifact, out)
+            write_evaluation(found, out)
     if json_to:
-        print_json(found, json_to)
+        print_json(as_json(found), json_to)
     if json_to == "-":
         return
-    rows = [
-        [
-            plain(c.label),
-            str(c.samples),
-            *(f"{value:.3f}" for value in (c.precision, c.recall, c.f1)),
-            *map(_area, (c.roc_auc, c.average_precision)),
-        ]
-        for c in found.classes
-    ]
-    title = f"{found.model} {found.artifact} in {found.engine}: {found.samples:,} samples of {found.data}"
-    head = ["class", "samples", "precision", "recall", "F1", "ROC", "PR"]
-    print_table(plain(title), head, rows, right=head[1:])
-    a = found.accuracy
-    console().print(f"accuracy {a.value:.2%} [{a.low:.2%}, {a.high:.2%}], n={found.samples:,}; F1 {found.macro_f1:.4f}, mean over classes")
-    console().print(f"calibration error {found.ece:.2%}, log loss {found.log_loss:.4f} nats; {len(found.mistakes):,} mistakes")
+    run = found.run
+    console().print(plain(f"{run.model} {run.artifact} in {run.engine} on {run.device}: {run.samples:,} samples of {run.data}"))
+    for table in found.tables:
+        print_table(plain(table.title), list(table.head), [[plain(word) for word in row] for row in table.rows], right=table.head[1:])
+    for name, value in found.facts:
+        console().print(f"{plain(name)}: {plain(value)}")
     if out is not None:
         console().print(f"page and pictures: {plain(out / PAGE)}")
-
-
-def _area(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"

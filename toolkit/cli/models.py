@@ -2,24 +2,65 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
 from ._common import json_option, plain, print_json, print_table
+
+if TYPE_CHECKING:
+    from toolkit.models.results import ModelResult
+
+_UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
 @click.command(short_help="List the reference models.")
 @json_option
 def command(json_to: str | None) -> None:
-    """List the reference models that `toolkit train` knows.
+    """List the reference models that `toolkit train` knows, with what each has reached and what it became.
+
+    Quality is that of the trained network on test data, as the project's own full training found it; docs/models.md has every
+    artifact.
 
     \b
     toolkit models
     toolkit models --json
     """
-    from toolkit.models import all_models
+    from dataclasses import asdict
 
-    models = [{"name": m.name, "summary": m.summary, "paper": m.paper} for m in all_models()]
+    from toolkit.models import all_models
+    from toolkit.models.results import known_results
+
+    results = known_results()
+    told = []
+    for model in all_models():
+        own = [result for result in results if result.model == model.name]
+        told.append({"name": model.name, "summary": model.summary, "paper": model.paper, "results": [asdict(result) for result in own]})
     if json_to:
-        print_json(models, json_to)
-    if json_to != "-":
-        print_table("Reference models", ["model", "what it is", "source"], [[plain(v) for v in m.values()] for m in models])
+        print_json(told, json_to)
+    if json_to == "-":
+        return
+    rows = []
+    for model in all_models():
+        own = [result for result in results if result.model == model.name]
+        rows += [_row(model.name, model.summary, result) for result in own] or [[plain(model.name), plain(model.summary), *["-"] * 5]]
+    head = ["model", "what it is", "parameters", "multiply-adds", "data", "quality", "passed"]
+    print_table("Reference models", head, rows, right=head[2:4], whole=["model", "parameters", "multiply-adds", "passed"])
+
+
+def _row(name: str, summary: str, result: ModelResult) -> list[str]:
+    quality = "-"
+    if result.quality is not None:
+        quality = f"{result.quality:.2%}" if result.metric == "accuracy" else f"{result.metric} {result.quality:.4f}"
+    sizes = (_short(result.parameters), _short(result.multiply_adds))
+    return [plain(name), plain(summary), *sizes, plain(result.data), quality, _passed(result)]
+
+
+def _short(number: int) -> str:
+    return next((f"{number / unit:.1f}{letter}" for unit, letter in _UNITS if number >= unit), str(number))
+
+
+def _passed(result: ModelResult) -> str:
+    made: Sequence[str] = [cell.verdict for cell in result.cells if cell.verdict != "missing"]
+    return f"{made.count('passed')} of {len(made)}"

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ._common import complete, console, data_names, json_option, model_names, plain, print_json, progress
+
+if TYPE_CHECKING:
+    from toolkit.models import Model
 
 
 @click.command(short_help="Train a reference model.")
@@ -14,10 +18,17 @@ from ._common import complete, console, data_names, json_option, model_names, pl
 @click.option("--data", shell_complete=complete(data_names), help="A data set: toolkit data. Default: digits, movie-reviews for texts.")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("artifacts"), show_default=True, help="Folder of bundles.")
+@click.option("--recipe", type=click.Path(path_type=Path), help="A recipe from toolkit tune. Default: the model's own.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Default: the recipe's.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Default: the recipe's.")
 @click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Peak of the schedule. Default: the recipe's.")
 @click.option("--seed", type=int, help="Default: the recipe's.")
+@click.option("--few", type=click.IntRange(min=1), help="Learn from so many samples of each class only.")
+@click.option("--hold-out", metavar="LABEL", help="Do not learn this class; an autoencoder then says how strange it looks.")
+@click.option(
+    "--start-from", type=click.Path(path_type=Path), help="A trained .pt2 artifact whose weights are the first, but for the last layer."
+)
+@click.option("--freeze", is_flag=True, help="With --start-from: learn the last layer only.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @json_option
 def command(
@@ -25,10 +36,15 @@ def command(
     data: str | None,
     data_dir: Path | None,
     out: Path,
+    recipe: Path | None,
     epochs: int | None,
     batch_size: int | None,
     learning_rate: float | None,
     seed: int | None,
+    few: int | None,
+    hold_out: str | None,
+    start_from: Path | None,
+    freeze: bool,
     resume: bool,
     json_to: str | None,
 ) -> None:
@@ -40,35 +56,50 @@ def command(
     toolkit train cnn
     toolkit train cnn --data fashion-mnist --epochs 2
     toolkit train resnet --data fashion-mnist --resume
+    toolkit train autoencoder --data fashion-mnist --hold-out Bag
+    toolkit train cnn --data mnist --few 10 --start-from artifacts/cnn/pt2-fp32
     """
     from dataclasses import asdict, replace
 
+    from toolkit.core import Artifact, InputError
     from toolkit.models import find_model
     from toolkit.models.data import find_data
-    from toolkit.models.training import Progress, baseline_accuracy, train
+    from toolkit.models.training import Progress, train
+    from toolkit.models.training.recipes import read_recipe
 
     net = find_model(model)
     dataset = find_data(data or net.data)
-    changes = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-    recipe = replace(net.recipe(dataset.name), **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
+    if freeze and start_from is None:
+        raise InputError("--freeze keeps weights that are learned already", hint="add --start-from ARTIFACT")
+    start = None if start_from is None else Artifact.load(start_from)
+    changes: dict[str, float | str | None] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
+    changes |= {"few": few, "hold_out": hold_out, "freeze": freeze or None}
+    own = net.recipe(dataset.name) if recipe is None else read_recipe(recipe)
+    chosen = replace(own, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
     with progress() as display:
         bar = display.add_task(f"training {net.name}", total=None)
 
         def on_progress(step: Progress) -> None:
             text = f"epoch {step.epoch}/{step.epochs} loss {step.loss:.3f}"
-            text += f" accuracy {step.accuracy:.2%}" if step.accuracy is not None else ""
+            text += f" {net.metric} {_figure(net, step.quality)}" if step.quality is not None else ""
             display.update(bar, total=step.epochs * step.steps, completed=(step.epoch - 1) * step.steps + step.step, description=text)
 
-        result = train(net, dataset, recipe=recipe, out=out / net.name, data_folder=data_dir, resume=resume, on_progress=on_progress)
-        display.update(bar, total=None, description="baseline")
-        baseline = baseline_accuracy(dataset, data_dir)
+        result = train(
+            net, dataset, recipe=chosen, out=out / net.name, data_folder=data_dir, start=start, resume=resume, on_progress=on_progress
+        )
     if json_to:
-        print_json(asdict(result) | ({} if baseline is None else {"baseline_accuracy": baseline}), json_to)
+        print_json(asdict(result), json_to)
     if json_to != "-":
         console().print(
-            f"{plain(result.artifact.path)}: {result.test_accuracy:.2%} of the test samples of {dataset.name}, "
+            f"{plain(result.artifact.path)}: {net.metric} {_figure(net, result.test.quality)} on the test samples of {dataset.name}, "
             f"best of {len(result.metrics)} epochs: {result.best.epoch}, {result.seconds:.0f} s on {result.device}"
         )
-        if baseline is not None:
-            console().print(f"tf-idf and logistic regression on the same texts: {baseline:.2%}")
+        if result.anomaly_auc is not None:
+            console().print(f"its error tells '{hold_out}', which it never saw, from the others: area {result.anomaly_auc:.4f}")
+        if result.baseline is not None:
+            console().print(f"{result.baseline.method} on the same data: {_figure(net, result.baseline.value)}")
         console().print(f"next: toolkit convert {plain(result.artifact.path.parent)}")
+
+
+def _figure(model: Model, value: float) -> str:
+    return f"{value:.2%}" if model.metric == "accuracy" else f"{value:.4f}"

@@ -24,13 +24,14 @@ from .formats import Format, Precision
 from .isolated import run_isolated, stop_isolated
 from .machine import Machine, available_threads, load_average, this_machine
 from .needs import has_module, install_command, needs, version_of, without_telemetry
-from .samples import Samples
+from .samples import NOISE, Samples, noise
 from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec
-from .statistics import Interval, bootstrap_median, bootstrap_ratio, paired_difference, wilson
+from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interval, paired_difference, wilson
 from .vocabulary import Vocabulary
 
 __all__ = [
     "MANIFEST",
+    "NOISE",
     "Arrays",
     "Artifact",
     "ArtifactError",
@@ -74,8 +75,10 @@ __all__ = [
     "install_command",
     "load_average",
     "make_folder",
+    "mean_interval",
     "needs",
     "new_folder",
+    "noise",
     "paired_difference",
     "remove_folder",
     "run_isolated",

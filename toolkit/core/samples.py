@@ -13,6 +13,9 @@ import numpy as np
 from .errors import DataError
 from .signature import Signature, TensorSpec
 
+NOISE = "noise"
+"""In a manifest's details as ``samples``: the model's inputs are drawn, not measured."""
+
 _TARGETS = "targets"
 
 
@@ -93,6 +96,18 @@ class Samples:
             raise DataError(f"'{path}' cannot be read as NumPy arrays: {text}", expected="a .npz or .npy file without pickles") from error
         targets = arrays.pop(_TARGETS, None)
         return cls(arrays, targets, path.name)
+
+
+def noise(signature: Signature, count: int, *, classes: int, seed: int) -> Samples:
+    """Inputs for a generator: standard normal numbers, and classes below `classes` where an input holds integers; seeded."""
+    random = np.random.default_rng(seed)
+    inputs = {}
+    for spec in signature.inputs:
+        shape = (count, *spec.concrete(1)[1:])
+        whole = np.issubdtype(np.dtype(spec.dtype), np.integer)
+        drawn = random.integers(0, classes, shape) if whole else random.standard_normal(shape)
+        inputs[spec.name] = drawn.astype(spec.dtype)
+    return Samples(inputs, None, f"{NOISE}, seed {seed}")
 
 
 def _check_rows(spec: TensorSpec, array: np.ndarray, origin: str) -> None:

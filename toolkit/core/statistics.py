@@ -20,6 +20,12 @@ class Interval:
     high: float
 
 
+def mean_interval(values: np.ndarray) -> Interval:
+    """The mean of many values ``[N]`` with its normal interval."""
+    mean, error = float(np.mean(values)), float(np.std(values)) / math.sqrt(len(values))
+    return Interval(mean, mean - Z95 * error, mean + Z95 * error)
+
+
 def bootstrap_median(values: Sequence[float], *, resamples: int = 2000, seed: int = 0) -> Interval:
     """The median of `values` with its percentile-bootstrap interval (Efron 1979); one value gives an interval of no width."""
     return _bootstrap(np.asarray(values, dtype=np.float64), np.median, resamples=resamples, seed=seed)

@@ -59,6 +59,10 @@ class Vocabulary:
             rows[row, : len(numbers)] = numbers
         return rows
 
+    def decode(self, tokens: np.ndarray) -> str:
+        """The words of a row ``[length]``, with … for each that is not known."""
+        return " ".join("…" if number == UNKNOWN else self.words[number - UNKNOWN - 1] for number in tokens if number != PAD)
+
     @cached_property
     def _numbers(self) -> dict[str, int]:
         return {word: number for number, word in enumerate(self.words, start=UNKNOWN + 1)}

@@ -15,6 +15,7 @@ import numpy as np
 from toolkit.converters.cache import copy
 from toolkit.core import (
     MANIFEST,
+    NOISE,
     Artifact,
     ArtifactError,
     Bundle,
@@ -27,6 +28,7 @@ from toolkit.core import (
     Signature,
     UnknownNameError,
     new_folder,
+    noise,
     run_isolated,
     sha256_of,
 )
@@ -34,6 +36,7 @@ from toolkit.models import all_models, find_model
 from toolkit.models.data import all_data, find_data
 
 CALIBRATION_SAMPLES = 512
+NOISE_SAMPLES = 2000
 _TRAINED = ("pt2-fp32", "onnx-fp32")
 _WEIGHTS = "weights"
 
@@ -212,14 +215,20 @@ def split_samples(
     """Calibration samples from the training part and evaluation samples from the test part of a data set.
 
     Args:
-        data: a data set's name, a ``.npz`` or ``.npy`` file, or None for the set that the model was trained on. A file's rows are
-            divided at random but seeded: a fifth, at most `calibration` rows, calibrates.
+        data: a data set's name, a ``.npz`` or ``.npy`` file, or None for the set that the model was trained on; for a generator that is
+            noise. A file's rows are divided at random but seeded: a fifth, at most `calibration` rows, calibrates.
         evaluation: at most so many test samples; None means all.
 
     Raises:
         DataError: no data are named or known, they are empty, or do not fit the model's inputs.
     """
     name = data or artifact.manifest.data
+    details = artifact.manifest.details
+    if data is None and details.get("samples") == NOISE:
+        classes = int(details.get("classes", 1))
+        first = noise(artifact.manifest.signature, calibration, classes=classes, seed=0)
+        rest = noise(artifact.manifest.signature, evaluation or NOISE_SAMPLES, classes=classes, seed=1)
+        return Split(first, rest)
     if not name:
         known = ", ".join(d.name for d in all_data())
         raise DataError(f"no data are known for '{artifact.manifest.model}'", hint=f"add --data with a .npz file or one of: {known}")
@@ -234,14 +243,23 @@ def split_samples(
         first, rest = rows.rows(np.sort(order[:count])), rows.rows(np.sort(order[count:]))
     else:
         dataset = find_data(name)
-        first = dataset.load("train", folder, rows=slice(calibration)).fit(artifact.manifest.signature)
-        rest = dataset.load("test", folder, rows=slice(evaluation)).fit(artifact.manifest.signature)
+        signature = artifact.manifest.signature
+        first = _labelled(dataset.load("train", folder, rows=slice(calibration)), signature).fit(signature)
+        rest = _labelled(dataset.load("test", folder, rows=slice(evaluation)), signature).fit(signature)
     if evaluation is not None:
         rest = rest.rows(slice(0, evaluation))
     first = first.without(rest)
     if not len(first):
         raise DataError(f"every calibration sample of '{name}' is also an evaluation sample", hint="give more different samples")
     return Split(first, rest)
+
+
+def _labelled(samples: Samples, signature: Signature) -> Samples:
+    """With the labels as an input where the model takes them."""
+    wanted = {spec.name for spec in signature.inputs} - set(samples.inputs)
+    if wanted != {"label"} or samples.targets is None:
+        return samples
+    return replace(samples, inputs={**samples.inputs, "label": samples.targets})
 
 
 def read_inputs(words: Sequence[str]) -> dict[str, np.ndarray]:

@@ -1,36 +1,20 @@
-"""What an evaluation looks like: confusion, curves, calibration and the worst mistakes, as PNG files."""
+"""What a classifier's evaluation looks like: confusion, curves, calibration and the worst mistakes, as PNG files."""
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from toolkit.core import Artifact, needs
+from toolkit.core import Artifact
 
-from ..evaluate import Answers, Evaluation, curves
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .base import Picture, new_figure, pixels_of, png_of, tiles
+from .classifier import Figures, Opinions, curves
 
 _MISTAKES = 24
 _COLUMNS = 8
 _MOST_NUMBERS = 16  # classes beyond which a matrix has no room for counts
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A PNG file, its name without the ending, and what it shows; a ``wide`` one needs a line of the page for itself."""
-
-    name: str
-    caption: str
-    png: bytes
-    wide: bool = False
-
-
-def pictures(evaluation: Evaluation, answers: Answers, artifact: Artifact) -> list[Picture]:
+def pictures(evaluation: Figures, answers: Opinions, artifact: Artifact) -> list[Picture]:
     """Every picture that these samples allow; the mistakes are drawn where the input is an image."""
     drawn = [
         Picture(
@@ -50,7 +34,8 @@ def pictures(evaluation: Evaluation, answers: Answers, artifact: Artifact) -> li
             _calibration(evaluation),
         ),
     ]
-    images = _images(answers, artifact)
+    (inputs, *others) = answers.samples.inputs.values()
+    images = None if others else pixels_of(inputs, artifact)
     if images is not None and evaluation.mistakes:
         drawn.append(
             Picture("mistakes", "The wrong answers of which the net was surest.", _mistakes(evaluation, answers, images), wide=True)
@@ -58,23 +43,11 @@ def pictures(evaluation: Evaluation, answers: Answers, artifact: Artifact) -> li
     return drawn
 
 
-def _figure(width: float, height: float) -> Figure:
-    with needs("report"):
-        from matplotlib.figure import Figure
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _png(figure: Figure) -> bytes:
-    sink = io.BytesIO()
-    figure.savefig(sink, format="png", dpi=110, metadata={"Software": None})
-    return sink.getvalue()
-
-
-def _confusion(evaluation: Evaluation) -> bytes:
+def _confusion(evaluation: Figures) -> bytes:
     counts = np.array(evaluation.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     labels = [score.label for score in evaluation.classes]
-    figure = _figure(6.4, 5.8)
+    figure = new_figure(6.4, 5.8)
     axes = figure.add_subplot()
     drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="taken for", ylabel="is")
@@ -87,11 +60,11 @@ def _confusion(evaluation: Evaluation) -> bytes:
                     column, row, str(count), ha="center", va="center", fontsize=7, color="white" if shares[row, column] > 0.5 else "black"
                 )
     figure.colorbar(drawn, ax=axes, shrink=0.8)
-    return _png(figure)
+    return png_of(figure)
 
 
-def _curves(answers: Answers, evaluation: Evaluation) -> bytes:
-    figure = _figure(9.2, 4.2)
+def _curves(answers: Opinions, evaluation: Figures) -> bytes:
+    figure = new_figure(9.2, 4.2)
     left, right = figure.subplots(1, 2)
     for number, score in enumerate(evaluation.classes):
         found = curves(answers, number)
@@ -105,11 +78,11 @@ def _curves(answers: Answers, evaluation: Evaluation) -> bytes:
     for axes, place in ((left, "lower right"), (right, "lower left")):
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=7, loc=place)
-    return _png(figure)
+    return png_of(figure)
 
 
-def _calibration(evaluation: Evaluation) -> bytes:
-    figure = _figure(5.6, 4.6)
+def _calibration(evaluation: Figures) -> bytes:
+    figure = new_figure(5.6, 4.6)
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
     sure = [b.confidence for b in evaluation.calibration]
     upper.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
@@ -117,32 +90,15 @@ def _calibration(evaluation: Evaluation) -> bytes:
     upper.set(ylabel="share right", ylim=(0, 1.02), title=f"expected calibration error {evaluation.ece:.2%}")
     lower.bar(sure, [b.samples for b in evaluation.calibration], width=0.04)
     lower.set(xlabel="how sure", ylabel="samples", xlim=(0, 1.02), yscale="log")
-    return _png(figure)
+    return png_of(figure)
 
 
-def _images(answers: Answers, artifact: Artifact) -> np.ndarray | None:
-    """The samples as pictures, ``[N, H, W]`` or ``[N, H, W, 3]`` in [0, 1]; None where the only input is none."""
-    (inputs, *others) = answers.samples.inputs.values()
-    if others or inputs.ndim != 4 or inputs.shape[1] not in {1, 3}:
-        return None
-    preprocessing = artifact.manifest.preprocessing
-    mean, std = (np.zeros(1), np.ones(1)) if preprocessing is None else (np.array(preprocessing.mean), np.array(preprocessing.std))
-    raw = inputs * std[None, :, None, None] + mean[None, :, None, None]
-    if preprocessing is None:
-        raw = (raw - raw.min()) / max(float(np.ptp(raw)), 1e-12)
-    shown: np.ndarray = np.clip(np.moveaxis(raw, 1, -1), 0, 1)
-    return shown[..., 0] if shown.shape[-1] == 1 else shown
+def _mistakes(evaluation: Figures, answers: Opinions, images: np.ndarray) -> bytes:
+    rows = list(evaluation.mistakes[:_MISTAKES])
+    lines = [rows[start : start + _COLUMNS] for start in range(0, len(rows), _COLUMNS)]
 
-
-def _mistakes(evaluation: Evaluation, answers: Answers, images: np.ndarray) -> bytes:
-    rows = evaluation.mistakes[:_MISTAKES]
-    lines = -(-len(rows) // _COLUMNS)
-    figure = _figure(1.35 * _COLUMNS, 1.75 * lines)
-    grid = figure.subplots(lines, _COLUMNS, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, row in zip(grid.flat, rows, strict=False):
+    def title(row: int) -> str:
         said, truth = answers.predicted[row], answers.targets[row]
-        axes.imshow(images[row], cmap="gray", vmin=0, vmax=1)
-        axes.set_title(f"{answers.labels[said]} {answers.probabilities[row, said]:.0%}\nis {answers.labels[truth]}", fontsize=7)
-    return _png(figure)
+        return f"{answers.labels[said]} {answers.probabilities[row, said]:.0%}\nis {answers.labels[truth]}"
+
+    return tiles([images[line] for line in lines], titles=[[title(row) for row in line] for line in lines])

@@ -12,10 +12,11 @@ from click.testing import CliRunner
 
 from tests.conftest import Trained
 from toolkit.cli import toolkit
-from toolkit.core import Artifact, DataError, Format, Manifest, Precision, Samples, wilson
+from toolkit.core import Artifact, DataError, Samples, wilson
 from toolkit.models.data import find_data
-from toolkit.pipeline.evaluate import Answers, Evaluation, curves, evaluate
-from toolkit.pipeline.report.evaluation import FIGURES, PAGE, write_evaluation
+from toolkit.pipeline.evaluation import Evaluation, evaluate
+from toolkit.pipeline.evaluation.classifier import Figures, Opinions, curves, figures_of
+from toolkit.pipeline.evaluation.page import FIGURES, PAGE, write_evaluation
 from toolkit.runtimes import open_session
 
 
@@ -30,13 +31,14 @@ def samples() -> Samples:
 
 
 @pytest.fixture(scope="module")
-def found(int8: Artifact, samples: Samples) -> tuple[Evaluation, Answers]:
+def found(int8: Artifact, samples: Samples) -> Evaluation:
     return evaluate(int8, samples)
 
 
-def test_the_figures_are_those_of_the_deployed_artifact(int8: Artifact, samples: Samples, found: tuple[Evaluation, Answers]) -> None:
+def test_the_figures_are_those_of_the_deployed_artifact(int8: Artifact, samples: Samples, found: Evaluation) -> None:
     """Everything again, from the session's own answers and from the definitions."""
-    evaluation, _ = found
+    evaluation = found.figures
+    assert isinstance(evaluation, Figures)
     with open_session(int8) as session:
         (logits,) = session.run(samples.inputs["image"])
     truth, predicted = samples.targets, logits.argmax(axis=1)
@@ -62,27 +64,20 @@ def test_the_figures_are_those_of_the_deployed_artifact(int8: Artifact, samples:
     assert sum(b.samples for b in evaluation.calibration) == len(truth)
 
 
-def answers(probabilities: list[list[float]], targets: list[int]) -> Answers:
+def opinions(probabilities: list[list[float]], targets: list[int]) -> Opinions:
     values = np.array(probabilities)
-    return Answers(Samples({"x": values}, np.array(targets)), values, np.array(targets), ("a", "b", "c"))
+    return Opinions(Samples({"x": values}, np.array(targets)), values, np.array(targets), ("a", "b", "c"))
 
 
 def test_the_calibration_error_of_a_known_case() -> None:
     """Four answers at 0.8 of which two are right: off by 0.3; a class that no sample has counts nowhere."""
-    from toolkit.pipeline.evaluate import _figures
-
-    case = answers([[0.8, 0.1, 0.1]] * 2 + [[0.1, 0.8, 0.1]] * 2, [0, 1, 1, 0])
-    manifest = Artifact(Path("x"), find_manifest())
-    figures = _figures(manifest, case, "engine", "cpu", "fp32")
+    case = opinions([[0.8, 0.1, 0.1]] * 2 + [[0.1, 0.8, 0.1]] * 2, [0, 1, 1, 0])
+    figures = figures_of(case)
     assert figures.ece == pytest.approx(0.3)
     assert (figures.accuracy.value, figures.macro_f1) == (0.5, 0.5)
     assert figures.classes[2].roc_auc is None
     assert figures.roc_auc == pytest.approx(0.5)
     assert curves(case, 2) is None
-
-
-def find_manifest() -> Manifest:
-    return Manifest("net", Format.ONNX, Precision.FP32, find_data("digits").signature, {}, edge="")
 
 
 @pytest.mark.parametrize(
@@ -110,8 +105,8 @@ class _Images(HTMLParser):
         assert tag not in {"script", "link"}, "the page needs nothing else"
 
 
-def test_the_page_stands_alone(int8: Artifact, found: tuple[Evaluation, Answers], tmp_path: Path) -> None:
-    write_evaluation(*found, int8, tmp_path / "out")
+def test_the_page_stands_alone(found: Evaluation, tmp_path: Path) -> None:
+    write_evaluation(found, tmp_path / "out")
     pictures = {path.stem for path in (tmp_path / "out").glob("*.png")}
     assert pictures == {"confusion", "curves", "calibration", "mistakes"}
     page = (tmp_path / "out" / PAGE).read_text()
@@ -119,8 +114,8 @@ def test_the_page_stands_alone(int8: Artifact, found: tuple[Evaluation, Answers]
     parser.feed(page)
     assert len(parser.sources) == 4
     assert all(source.startswith("data:image/png;base64,") for source in parser.sources)
-    assert f"{found[0].accuracy.value:.2%}" in page
-    assert json.loads((tmp_path / "out" / FIGURES).read_text())["samples"] == found[0].samples
+    assert f"{found.figures.accuracy.value:.2%}" in page
+    assert json.loads((tmp_path / "out" / FIGURES).read_text())["samples"] == found.run.samples
 
 
 def test_the_command(int8: Artifact, tmp_path: Path) -> None:

@@ -1,18 +1,18 @@
-"""How good a deployed classifier is on real samples: what its engine answers, not what the training net would."""
+"""How good a classifier is: accuracy, areas, calibration, and what it gets wrong."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from toolkit.core import Artifact, DataError, EngineError, Interval, Samples, needs, wilson
-from toolkit.runtimes.parity import observe
+from toolkit.core import Artifact, DataError, Interval, Samples, needs, wilson
 
-from .verify import default_engine
+from .base import Evaluation, Table, answers_of
 
 _BINS = 15
+_SENTENCES = 8
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,12 @@ class CalibrationBin:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """What one engine made of one artifact over labelled samples.
-
-    ``accuracy`` is with Wilson's interval; ``macro_f1`` the mean over classes; ``log_loss`` in nats; ``ece`` the expected calibration
+class Figures:
+    """``accuracy`` is with Wilson's interval; ``macro_f1`` the mean over classes; ``log_loss`` in nats; ``ece`` the expected calibration
     error over 15 bins of equal width (Guo et al. 2017); ``confusion[i][j]`` counts samples of class i that were taken for j;
     ``mistakes`` are the rows of wrong answers, the surest first.
     """
 
-    artifact: str
-    model: str
-    engine: str
-    device: str
-    precision: str
-    data: str
-    samples: int
     accuracy: Interval
     macro_f1: float
     roc_auc: float | None
@@ -66,7 +57,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Answers:
+class Opinions:
     """What the figures come from: ``probabilities [N, classes]`` float64 and ``targets [N]``, with the samples themselves."""
 
     samples: Samples
@@ -79,62 +70,90 @@ class Answers:
         object.__setattr__(self, "predicted", self.probabilities.argmax(axis=1))
 
 
-def evaluate(
-    artifact: Artifact, samples: Samples, *, engine: str | None = None, device: str = "cpu", log: Path | None = None
-) -> tuple[Evaluation, Answers]:
-    """Run a classifier over labelled samples in a process of its own.
+def is_classifier(artifact: Artifact) -> bool:
+    """Whether the only output is ``[batch, classes]``."""
+    return _classes(artifact) is not None
 
-    Args:
-        artifact: with one output ``[batch, classes]``, logits.
-        samples: with an integer target for each row.
-        engine: by default the first installed one that runs the artifact.
-        device: by name.
-        log: where the engine's own words go.
+
+def evaluate_classifier(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
+    """Run a classifier over labelled samples; `options` are those of `answers_of`.
 
     Raises:
         DataError: samples without labels, or labels that the classifier does not have.
-        EngineError: the engine failed, or its outputs are no logits.
+        EngineError: the engine failed.
     """
+    from .classifier_pictures import pictures
+
     targets, labels = _targets(artifact, samples)
-    seen = observe(artifact, engine or default_engine(artifact), samples, device=device, log=log)
-    if seen.problem or seen.actual is None:
-        raise EngineError(f"'{artifact.name}' gave no answers", got=seen.problem)
-    (logits,) = seen.samples.values()
-    if not np.isfinite(logits).all():
-        raise EngineError(f"'{artifact.name}' gave NaN or infinity", hint="run: toolkit verify")
-    # A file with a fixed batch answers whole batches only.
-    rows = len(logits)
-    answers = Answers(samples.rows(slice(0, rows)), _softmax(logits.astype(np.float64)), targets[:rows], labels)
-    return _figures(artifact, answers, seen.actual.engine, seen.actual.device, str(seen.actual.precision)), answers
+    answers = answers_of(artifact, samples, **options)
+    (logits,) = answers.outputs.values()
+    opinions = Opinions(answers.samples, _softmax(logits.astype(np.float64)), targets[: len(logits)], labels)
+    figures = figures_of(opinions)
+    a = figures.accuracy
+    facts = (
+        ("accuracy [95 %]", f"{a.value:.2%} [{a.low:.2%}, {a.high:.2%}], n={len(logits):,}"),
+        ("F1, mean over classes", f"{figures.macro_f1:.4f}"),
+        ("ROC area, mean", _area(figures.roc_auc)),
+        ("average precision, mean", _area(figures.average_precision)),
+        ("calibration error (ECE)", f"{figures.ece:.2%}"),
+        ("log loss, nats", f"{figures.log_loss:.4f}"),
+        ("mistakes", f"{len(figures.mistakes):,}"),
+    )
+    rows = tuple(
+        (
+            c.label,
+            f"{c.samples:,}",
+            *(f"{value:.3f}" for value in (c.precision, c.recall, c.f1)),
+            *map(_area, (c.roc_auc, c.average_precision)),
+        )
+        for c in figures.classes
+    )
+    tables = [Table("Classes", ("class", "samples", "precision", "recall", "F1", "ROC", "PR"), rows)]
+    tables += _sentences(opinions, figures, artifact)
+    return Evaluation(answers.run, figures, facts, tuple(tables), lambda: pictures(figures, opinions, artifact))
 
 
-def curves(answers: Answers, row: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]] | None:
+def _sentences(opinions: Opinions, figures: Figures, artifact: Artifact) -> list[Table]:
+    """The texts that it was surest of, and the mistakes that it was surest of, as the words that it saw."""
+    preprocessing = artifact.manifest.preprocessing
+    if preprocessing is None or preprocessing.vocabulary is None:
+        return []
+    (tokens,) = opinions.samples.inputs.values()
+    sure = opinions.probabilities.max(axis=1)
+    right = np.flatnonzero(opinions.predicted == opinions.targets)
+    surest = right[np.argsort(-sure[right], kind="stable")]
+    tables = []
+    for title, rows in (("Surest and right", surest[:_SENTENCES]), ("Surest and wrong", figures.mistakes[:_SENTENCES])):
+        found = tuple(
+            (
+                preprocessing.vocabulary.decode(tokens[row]),
+                f"{opinions.labels[opinions.predicted[row]]} {sure[row]:.1%}",
+                opinions.labels[opinions.targets[row]],
+            )
+            for row in rows
+        )
+        tables.append(Table(title, ("text", "said", "is"), found))
+    return tables
+
+
+def curves(opinions: Opinions, row: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]] | None:
     """The ROC curve (false, true positive rate) and the precision-recall curve (recall, precision) of a class, where it has both kinds."""
-    with needs("report"):
+    with needs("evaluate"):
         from sklearn.metrics import precision_recall_curve, roc_curve
-    truth = answers.targets == row
+    truth = opinions.targets == row
     if not 0 < truth.sum() < len(truth):
         return None
-    false, true, _ = roc_curve(truth, answers.probabilities[:, row])
-    precision, recall, _ = precision_recall_curve(truth, answers.probabilities[:, row])
+    false, true, _ = roc_curve(truth, opinions.probabilities[:, row])
+    precision, recall, _ = precision_recall_curve(truth, opinions.probabilities[:, row])
     return (false, true), (recall, precision)
 
 
 def _targets(artifact: Artifact, samples: Samples) -> tuple[np.ndarray, tuple[str, ...]]:
-    outputs = artifact.manifest.signature.outputs
-    classes = outputs[0].shape[1] if len(outputs) == 1 and len(outputs[0].shape) == 2 else None
-    if not isinstance(classes, int) or classes < 2:
-        raise DataError(
-            f"'{artifact.name}' is no classifier",
-            expected="one output [batch, classes]",
-            got=", ".join(map(str, outputs)),
-            hint="toolkit verify compares any outputs",
-        )
+    classes = _classes(artifact)
+    assert classes is not None, "asked before"
     targets = samples.targets
     if targets is None or targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
         raise DataError(f"samples '{samples.origin}' have no labels", expected="an integer 'targets' for each sample")
-    if not len(targets):
-        raise DataError(f"samples '{samples.origin}' are empty", hint="give at least one sample")
     unknown = sorted({int(target) for target in targets if not 0 <= target < classes})
     if unknown:
         raise DataError(
@@ -145,16 +164,27 @@ def _targets(artifact: Artifact, samples: Samples) -> tuple[np.ndarray, tuple[st
     return targets, artifact.manifest.labels or tuple(map(str, range(classes)))
 
 
+def _classes(artifact: Artifact) -> int | None:
+    outputs = artifact.manifest.signature.outputs
+    classes = outputs[0].shape[1] if len(outputs) == 1 and len(outputs[0].shape) == 2 else None
+    return classes if isinstance(classes, int) and classes > 1 else None
+
+
+def _area(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
 def _softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
     return probabilities
 
 
-def _figures(artifact: Artifact, answers: Answers, engine: str, device: str, precision: str) -> Evaluation:
-    with needs("report"):
+def figures_of(opinions: Opinions) -> Figures:
+    """Every figure, from the definitions in scikit-learn."""
+    with needs("evaluate"):
         from sklearn.metrics import average_precision_score, confusion_matrix, log_loss, precision_recall_fscore_support, roc_auc_score
-    truth, predicted, chances, labels = answers.targets, answers.predicted, answers.probabilities, answers.labels
+    truth, predicted, chances, labels = opinions.targets, opinions.predicted, opinions.probabilities, opinions.labels
     numbers = np.arange(len(labels))
     per_class = precision_recall_fscore_support(truth, predicted, labels=numbers, zero_division=0.0)
     classes = []
@@ -177,14 +207,7 @@ def _figures(artifact: Artifact, answers: Answers, engine: str, device: str, pre
     sure = chances.max(axis=1)
     wrong = np.flatnonzero(~right)
     bins = _bins(sure, right)
-    return Evaluation(
-        artifact=artifact.name,
-        model=artifact.manifest.model,
-        engine=engine,
-        device=device,
-        precision=precision,
-        data=answers.samples.origin,
-        samples=len(truth),
+    return Figures(
         accuracy=wilson(int(right.sum()), len(truth)),
         macro_f1=float(np.mean([score.f1 for score in present])),
         roc_auc=_mean([score.roc_auc for score in present]),

@@ -1,0 +1,131 @@
+"""How good an autoencoder is: what it loses, for which classes, and whether that tells what it has never seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from toolkit.core import Artifact, Interval, Samples, mean_interval, needs
+
+from .base import Answers, Evaluation, Picture, Table, answers_of, labels_of, new_figure, pixels_of, png_of, tiles
+
+HELD_OUT = "held_out"
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class ClassError:
+    """The mean squared error over the images of one class, in prepared units."""
+
+    label: str
+    samples: int
+    error: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    """``error`` is the mean squared error of a pixel in prepared units, without the class that was held out; ``anomaly_auc`` the area
+    under the ROC curve of an image's error as a sign of that class; ``worst`` are the rows with the largest errors.
+    """
+
+    error: Interval
+    held_out: str
+    anomaly_auc: float | None
+    classes: tuple[ClassError, ...]
+    worst: tuple[int, ...]
+
+
+def is_autoencoder(artifact: Artifact) -> bool:
+    """Whether the first output has the shape of the only input, an image."""
+    signature = artifact.manifest.signature
+    return len(signature.inputs) == 1 and len(signature.inputs[0].shape) == 4 and signature.outputs[0].shape == signature.inputs[0].shape
+
+
+def evaluate_autoencoder(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
+    """Run an autoencoder over samples; `options` are those of `answers_of`."""
+    answers = answers_of(artifact, samples, **options)
+    errors = _errors(answers, artifact)
+    held_out = str(artifact.manifest.details.get(HELD_OUT, ""))
+    figures = figures_of(errors, answers.samples.targets, labels_of(artifact), held_out)
+    e = figures.error
+    facts = [("reconstruction error [95 %]", f"{e.value:.4f} [{e.low:.4f}, {e.high:.4f}], n={len(errors):,}")]
+    if figures.anomaly_auc is not None:
+        facts.append((f"area that tells '{figures.held_out}', never seen", f"{figures.anomaly_auc:.4f}"))
+    rows = tuple((c.label, f"{c.samples:,}", f"{c.error:.4f}") for c in figures.classes)
+    tables = (Table("Classes", ("class", "samples", "error"), rows),) if rows else ()
+    return Evaluation(answers.run, figures, tuple(facts), tables, lambda: _pictures(figures, answers, artifact))
+
+
+def figures_of(errors: np.ndarray, targets: np.ndarray | None, labels: tuple[str, ...], held_out: str) -> Figures:
+    """From the error of each image ``[N]``, its class ``[N]`` where it is known, and the label that was not learned, or nothing."""
+    strange = np.zeros(len(errors), bool)
+    if held_out in labels and targets is not None:
+        strange = targets == labels.index(held_out)
+    auc = None
+    if 0 < strange.sum() < len(strange):
+        with needs("report"):
+            from sklearn.metrics import roc_auc_score
+        auc = float(roc_auc_score(strange, errors))
+    classes = []
+    if targets is not None:
+        for number, label in enumerate(labels):
+            own = errors[targets == number]
+            if len(own):
+                classes.append(ClassError(label, len(own), float(own.mean())))
+    known = errors[~strange] if not strange.all() else errors
+    return Figures(
+        mean_interval(known), held_out, auc, tuple(classes), tuple(int(row) for row in np.argsort(-errors, kind="stable")[:_SHOWN])
+    )
+
+
+def _errors(answers: Answers, artifact: Artifact) -> np.ndarray:
+    given, back = _images(answers, artifact)
+    errors: np.ndarray = np.square(back - given).reshape(len(given), -1).mean(axis=1)
+    return errors
+
+
+def _images(answers: Answers, artifact: Artifact) -> tuple[np.ndarray, np.ndarray]:
+    (given,) = answers.samples.inputs.values()
+    return given, answers.outputs[artifact.manifest.signature.outputs[0].name]
+
+
+def _pictures(figures: Figures, answers: Answers, artifact: Artifact) -> list[Picture]:
+    given, back = _images(answers, artifact)
+    seen, returned = pixels_of(given, artifact), pixels_of(back, artifact)
+    drawn = [
+        Picture(
+            "errors",
+            "How many images have which error; what was never seen in its own colour.",
+            _histogram(figures, answers, artifact),
+        )
+    ]
+    if seen is None or returned is None:
+        return drawn
+    even = np.linspace(0, len(seen) - 1, min(_SHOWN, len(seen))).astype(int)
+    worst = list(figures.worst)
+    drawn += [
+        Picture(
+            "reconstructions", "Images from all over the set, and below what came back.", tiles([seen[even], returned[even]]), wide=True
+        ),
+        Picture("worst", "The images of which most was lost, and below what came back.", tiles([seen[worst], returned[worst]]), wide=True),
+    ]
+    return drawn
+
+
+def _histogram(figures: Figures, answers: Answers, artifact: Artifact) -> bytes:
+    errors = _errors(answers, artifact)
+    figure = new_figure(6.4, 3.8)
+    axes = figure.add_subplot()
+    targets = answers.samples.targets
+    parts = {"images": errors}
+    if figures.anomaly_auc is not None and targets is not None:
+        strange = targets == labels_of(artifact).index(figures.held_out)
+        parts = {"learned": errors[~strange], f"{figures.held_out}, never seen": errors[strange]}
+    edges = np.linspace(0, float(np.quantile(errors, 0.999)) or 1.0, 60)
+    for name, values in parts.items():
+        axes.hist(values, bins=list(edges), alpha=0.6, density=True, label=name)
+    axes.set(xlabel="mean squared error of an image", ylabel="density", yticks=[])
+    axes.legend()
+    return png_of(figure)

@@ -1,0 +1,147 @@
+"""What every evaluation has: figures, words for them, tables and pictures; and the run that they come from."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolkit.core import Artifact, DataError, EngineError, Samples, needs
+from toolkit.models.data import all_data
+from toolkit.runtimes.parity import Observation, observe
+
+from ..verify import default_engine
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Run:
+    """Which artifact answered where, and on what."""
+
+    artifact: str
+    model: str
+    engine: str
+    device: str
+    precision: str
+    data: str
+    samples: int
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of words under a head; the first column is the rows' names."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file, its name without the ending, and what it shows; a ``wide`` one needs a line of the page for itself."""
+
+    name: str
+    caption: str
+    png: bytes
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How good one artifact is: ``figures`` is a dataclass of the kind's own numbers, ``facts`` the chief ones in words."""
+
+    run: Run
+    figures: Any
+    facts: tuple[tuple[str, str], ...]
+    tables: tuple[Table, ...]
+    draw: Callable[[], list[Picture]]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an engine said: ``outputs`` by name for each row of ``samples``."""
+
+    run: Run
+    samples: Samples
+    outputs: dict[str, np.ndarray]
+
+
+def answers_of(artifact: Artifact, samples: Samples, *, engine: str | None = None, device: str = "cpu", log: Path | None = None) -> Answers:
+    """Run an artifact over samples in a process of its own.
+
+    Raises:
+        DataError: no samples.
+        EngineError: the engine failed, or gave NaN or infinity.
+    """
+    if not len(samples):
+        raise DataError(f"samples '{samples.origin}' are empty", hint="give at least one sample")
+    seen: Observation = observe(artifact, engine or default_engine(artifact), samples, device=device, log=log)
+    if seen.problem or seen.actual is None:
+        raise EngineError(f"'{artifact.name}' gave no answers", got=seen.problem)
+    if not all(np.isfinite(output).all() for output in seen.samples.values()):
+        raise EngineError(f"'{artifact.name}' gave NaN or infinity", hint="run: toolkit verify")
+    # A file with a fixed batch answers whole batches only.
+    rows = min(len(output) for output in seen.samples.values())
+    actual = seen.actual
+    run = Run(artifact.name, artifact.manifest.model, actual.engine, actual.device, str(actual.precision), samples.origin, rows)
+    return Answers(run, samples.rows(slice(0, rows)), seen.samples)
+
+
+def labels_of(artifact: Artifact) -> tuple[str, ...]:
+    """The classes that the artifact answers with, or else those of the data that it was trained on; empty where nobody knows."""
+    if artifact.manifest.labels:
+        return artifact.manifest.labels
+    known = {data.name: data for data in all_data()}
+    return known[artifact.manifest.data].labels if artifact.manifest.data in known else ()
+
+
+def pixels_of(images: np.ndarray, artifact: Artifact) -> np.ndarray | None:
+    """Prepared images ``[N, C, H, W]`` as pictures, ``[N, H, W]`` or ``[N, H, W, 3]`` in [0, 1]; None for anything else."""
+    if images.ndim != 4 or images.shape[1] not in {1, 3}:
+        return None
+    preprocessing = artifact.manifest.preprocessing
+    mean, std = (np.zeros(1), np.ones(1)) if preprocessing is None else (np.array(preprocessing.mean), np.array(preprocessing.std))
+    raw = images * std[None, :, None, None] + mean[None, :, None, None]
+    if preprocessing is None:
+        raw = (raw - raw.min()) / max(float(np.ptp(raw)), 1e-12)
+    shown: np.ndarray = np.clip(np.moveaxis(raw, 1, -1), 0, 1)
+    return shown[..., 0] if shown.shape[-1] == 1 else shown
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in inches; raises `MissingDependencyError`."""
+    with needs("report"):
+        from matplotlib.figure import Figure
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def png_of(figure: Figure) -> bytes:
+    """The figure as a PNG file, the same bytes for the same figure."""
+    sink = io.BytesIO()
+    figure.savefig(sink, format="png", dpi=110, metadata={"Software": None})
+    return sink.getvalue()
+
+
+def tiles(rows: list[np.ndarray], *, titles: list[list[str]] | None = None, names: tuple[str, ...] = ()) -> bytes:
+    """A grid of pictures: ``rows`` are ``[columns, H, W]`` or ``[columns, H, W, 3]``, with a title for each and a name for each row."""
+    columns = max(len(row) for row in rows)
+    figure = new_figure(1.1 * columns + (0.8 if names else 0), (1.5 if titles else 1.15) * len(rows))
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_xticks([])
+        axes.set_yticks([])
+        axes.spines[:].set_visible(False)
+    for line, images in enumerate(rows):
+        for column, image in enumerate(images):
+            grid[line, column].imshow(image, cmap="gray", vmin=0, vmax=1)
+            if titles:
+                grid[line, column].set_title(titles[line][column], fontsize=7)
+        if names:
+            grid[line, 0].set_ylabel(names[line], fontsize=9)
+    return png_of(figure)
