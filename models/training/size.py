@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,10 @@ def size_of(module: nn.Module, signature: Signature) -> Size:
         from torch.utils.flop_counter import FlopCounterMode
     inputs = [torch.zeros(spec.concrete(1), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs]
     counter = FlopCounterMode(display=False)
-    # oneDNN's recurrent layers are one operator each, whose insides cannot be counted.
-    with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False), counter:
-        module.eval()(*inputs)
+    with warnings.catch_warnings():
+        # Turning oneDNN off and on again speaks of its other settings too.
+        warnings.filterwarnings("ignore", "TF32 acceleration", UserWarning)
+        # Its recurrent layers are one operator each, whose insides cannot be counted.
+        with torch.no_grad(), torch.backends.mkldnn.flags(enabled=False), counter:
+            module.eval()(*inputs)
     return Size(sum(each.numel() for each in module.parameters()), counter.get_total_flops() // 2)

@@ -129,7 +129,7 @@ def tune(
     _same_search(study, {"data": f"{data.name} of {len(samples)}", "folds": folds, "space": list(space), **asdict(recipe)}, out)
 
     def objective(trial: optuna.Trial) -> float:
-        changed = replace(recipe, **_suggest(trial, space))
+        changed = replace(recipe, **_suggest(trial, recipe, space))
         losses, qualities = [], []
         for fold, rows in enumerate(parts):
             with reproducible():
@@ -146,7 +146,8 @@ def tune(
         return float(np.mean(losses))
 
     if not study.trials:
-        study.enqueue_trial({name: getattr(recipe, name) for name in space})
+        # On a logarithmic scale there is no 0: the least value stands for it.
+        study.enqueue_trial({name: getattr(recipe, name) or SPACE[name].values[0] for name in space})
     done = len([t for t in study.trials if t.state.is_finished()])
     if trials > done:
         study.optimize(
@@ -189,14 +190,16 @@ def _sampler(name: str, space: Sequence[str], seed: int) -> optuna.samplers.Base
     return samplers.RandomSampler(seed=seed) if name == "random" else samplers.TPESampler(seed=seed)
 
 
-def _suggest(trial: optuna.Trial, space: Sequence[str]) -> dict[str, Any]:
+def _suggest(trial: optuna.Trial, recipe: TrainingRecipe, space: Sequence[str]) -> dict[str, Any]:
+    """Values of a trial; the recipe's own is always possible, so that it can be the first."""
     found: dict[str, float] = {}
     for name in space:
         choices = SPACE[name]
+        values = sorted({*choices.values, getattr(recipe, name)} - ({0.0} if choices.log else set()))
         if choices.steps:
-            found[name] = trial.suggest_categorical(name, choices.values)
+            found[name] = trial.suggest_categorical(name, values)
         else:
-            found[name] = trial.suggest_float(name, choices.values[0], choices.values[-1], log=choices.log)
+            found[name] = trial.suggest_float(name, values[0], values[-1], log=choices.log)
     return _typed(found)
 
 

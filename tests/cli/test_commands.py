@@ -55,7 +55,7 @@ def tiny(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("words", "keys"),
     [
-        (["models"], {"name", "summary", "paper"}),
+        (["models"], {"name", "summary", "paper", "results"}),
         (["data"], {"name", "here", "input", "labels", "summary"}),
         (["formats"], {"format", "precision", "path", "engines"}),
     ],

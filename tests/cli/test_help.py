@@ -89,7 +89,7 @@ def completions(line: str, folder: Path) -> list[str]:
         ("toolkit run x --device ", ["cpu", "gpu", "npu", "auto"]),
         ("toolkit verify x --device g", ["gpu"]),
         ("toolkit benchmark x --device a", ["auto"]),
-        ("toolkit train c", ["cnn"]),
+        ("toolkit train c", ["cnn", "conditional-gan"]),
         ("toolkit train cnn --data fa", ["fashion-mnist"]),
         ("toolkit data di", ["digits"]),
         ("toolkit demo --data m", ["mnist", "movie-reviews"]),

@@ -50,7 +50,7 @@ def command(
 
     \b
     toolkit tune mlp --trials 30
-    toolkit tune cnn --data fashion-mnist --few 200 --epochs 5 --search learning_rate,batch_size
+    toolkit tune cnn --few 50 --epochs 5 --search learning_rate
     toolkit tune mlp --folds 5 --trials 1
     """
     from dataclasses import asdict, replace
