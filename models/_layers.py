@@ -49,6 +49,18 @@ def initialise(module: nn.Module, last: nn.Module) -> None:
             nn.init.zeros_(layer.bias)
 
 
+def cut(height: int, width: int) -> nn.Module:
+    """A layer that keeps the first `height` rows and `width` columns of images ``[B, C, H, W]``."""
+    with needs("train"):
+        import torch
+
+    class Cut(torch.nn.Module):  # type: ignore[misc]
+        def forward(self, image: Tensor) -> Tensor:
+            return image[:, :, :height, :width]
+
+    return Cut()
+
+
 def pixels_to_inputs(preprocessing: Preprocessing, channels: int) -> nn.Module:
     """A layer: pixels from 0 to 1 ``[B, C, H, W]`` -> the prepared images that a network takes, and with ``.back`` the reverse."""
     with needs("train"):

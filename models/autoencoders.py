@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 from toolkit.core import NOISE, Signature, TensorSpec, needs
 
-from ._layers import check_images, initialise, pixels_to_inputs
+from ._layers import check_images, cut, initialise, pixels_to_inputs
 from .base import Autoencoder, Shipment, TrainingRecipe
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class PlainAutoencoder(Autoencoder):
     code: ClassVar[int] = CODE
 
     def build(self, input_shape: tuple[int, int, int], preprocessing: Preprocessing) -> nn.Module:
-        """The network for images of at least 4 x 4 pixels, which are halved twice; the sizes of odd ones come back too."""
+        """The network for images of at least 4 x 4 pixels, which are halved and doubled twice; what is too much is cut off."""
         check_images(input_shape, least=4)
         return _halves(input_shape, preprocessing, self.code, self.code)
 
@@ -134,13 +135,9 @@ def _halves(input_shape: tuple[int, int, int], preprocessing: Preprocessing, cod
     with needs("train"):
         from torch import nn
     channels, *size = input_shape
-    sizes = [tuple(size)]
-    for _ in _WIDTHS:
-        sizes.append(tuple((each + 1) // 2 for each in sizes[-1]))
     first, second = _WIDTHS
-    inner = second * sizes[2][0] * sizes[2][1]
-    # One pixel more where the size that was halved was even.
-    more = [tuple(1 - each % 2 for each in size) for size in sizes]
+    rows, columns = (math.ceil(each / 4) for each in size)
+    inner = second * rows * columns
     encoder = nn.Sequential(
         nn.Conv2d(channels, first, 3, stride=2, padding=1),
         nn.ReLU(),
@@ -152,16 +149,18 @@ def _halves(input_shape: tuple[int, int, int], preprocessing: Preprocessing, cod
     decoder = nn.Sequential(
         nn.Linear(given, inner),
         nn.ReLU(),
-        nn.Unflatten(1, (second, *sizes[2])),
-        nn.ConvTranspose2d(second, first, 3, stride=2, padding=1, output_padding=more[1]),
+        nn.Unflatten(1, (second, rows, columns)),
+        # Padding by one on one side only, as a kernel of 3 needs here, is what TF Lite has no operator for.
+        nn.ConvTranspose2d(second, first, 4, stride=2, padding=1),
         nn.ReLU(),
-        nn.ConvTranspose2d(first, channels, 3, stride=2, padding=1, output_padding=more[0]),
+        nn.ConvTranspose2d(first, channels, 4, stride=2, padding=1),
         nn.Sigmoid(),
+        cut(size[0], size[1]),
         pixels_to_inputs(preprocessing, channels),
     )
     module = nn.Sequential()
     module.add_module("encoder", encoder)
     module.add_module("decoder", decoder)
     initialise(encoder, encoder[-1])
-    initialise(decoder, decoder[-3])
+    initialise(decoder, decoder[-4])
     return module

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from toolkit.core import needs
 
-from ._layers import check_images, pixels_to_inputs
+from ._layers import check_images, cut, pixels_to_inputs
 from .base import Generator, TrainingRecipe
 
 if TYPE_CHECKING:
@@ -101,13 +101,14 @@ class DcGan(Generator):
                     nn.ReLU(),
                     nn.ConvTranspose2d(second, channels, 4, stride=2, padding=1),
                     nn.Sigmoid(),
+                    cut(height, width),
+                    pixels_to_inputs(preprocessing, channels),
                 )
-                self.pixels = pixels_to_inputs(preprocessing, channels)
 
             def forward(self, noise: Tensor, label: Tensor | None = None) -> Tensor:
                 if self.classes is not None:
                     noise = torch.cat([noise, self.classes(label)], dim=1)
-                return self.pixels(self.body(noise)[:, :, :height, :width])
+                return self.body(noise)
 
         class Judge(nn.Module):  # type: ignore[misc]
             """An image, with a plane for its class, to one number."""
