@@ -28,7 +28,14 @@ class OnnxInt8(Converter):
     target = Node(Format.ONNX, Precision.INT8)
     extra = "convert"
     distributions = ("onnx", "onnxruntime")
-    settings = {"ranges": "minmax", "per_channel": True, "activations": "uint8", "reduce_range": False, "outputs": "float"}  # noqa: RUF012 - read-only
+    settings = {
+        "ranges": "minmax",
+        "per_channel": True,
+        "activations": "uint8",
+        "reduce_range": False,
+        "outputs": "float",
+        "shared_weights": "copied",
+    }
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         without_telemetry()
@@ -72,4 +79,20 @@ def prepared(file: Path, work: Path) -> Path:
     clean, target = work / "clean.onnx", work / "prepared.onnx"
     write_model(read_model(file), clean)
     quant_pre_process(str(clean), str(target), skip_symbolic_shape=True)
+    model = read_model(target)
+    _own_weights(model.graph)
+    write_model(model, target)
     return target
+
+
+def _own_weights(graph: Any) -> None:
+    """Give each node a copy of a matrix that several use: the quantizer would give all of them the scales of one, along its axis."""
+    matrices = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) > 1}
+    seen: set[str] = set()
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name in matrices and name in seen:
+                own = graph.initializer.add()
+                own.CopyFrom(matrices[name])
+                own.name = node.input[place] = f"{name}/{node.name or node.output[0]}/{place}"
+            seen.add(name)

@@ -13,7 +13,8 @@ from .base import Converter, Node, Recipe
 
 class TfliteInt8(Converter):
     """Every operator that AI Edge Quantizer can, with symmetric int8 weights per channel and asymmetric int8 activations per tensor;
-    inputs and outputs stay float32 outside, quantized at the border.
+    inputs and outputs stay float32 outside, quantized at the border. Transposed convolutions stay float32 where the quantizer would break
+    the file with them.
     """
 
     name = "tflite_int8"
@@ -21,7 +22,7 @@ class TfliteInt8(Converter):
     target = Node(Format.TFLITE, Precision.INT8)
     extra = "convert"
     distributions = ("ai-edge-quantizer", "ai-edge-litert")
-    settings = {"recipe": "static_wi8_ai8", "border": "float32", "ranges": "minmax"}  # noqa: RUF012 - read-only
+    settings = {"recipe": "static_wi8_ai8", "border": "float32", "ranges": "minmax", "broken": "float"}  # noqa: RUF012 - read-only
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         from ai_edge_quantizer import recipe as recipes
@@ -29,10 +30,23 @@ class TfliteInt8(Converter):
         assert recipe.calibration is not None
         signature = source.manifest.signature
         # Without these two the files' own inputs and outputs become int8, and the signature would no longer be the model's.
-        border: list[dict[str, Any]] = [
-            {"regex": ".*", "operation": operation, "algorithm_key": "no_quantize", "op_config": {}} for operation in ("INPUT", "OUTPUT")
-        ]
+        border = [_float(operation) for operation in ("INPUT", "OUTPUT")]
         static = [*recipes.static_wi8_ai8(), *border]
-        ranges = calibrate(source.model_file, static, recipe.calibration.fit(signature), signature)
-        quantize(source, target, static, ranges)
+        samples = recipe.calibration.fit(signature)
+        for tried in (static, [*static, _float("CONV_2D_TRANSPOSE")]):
+            ranges = calibrate(source.model_file, tried, samples, signature)
+            try:
+                quantize(source, target, tried, ranges)
+            except ValueError:
+                # The quantizer takes what is added behind a transposed convolution for its bias, and gives it one scale for each channel
+                # of the weights: no interpreter opens such a file.
+                if tried is not static:
+                    raise
+            else:
+                break
         return None
+
+
+def _float(operation: str) -> dict[str, Any]:
+    """The rule by which an operation stays as it is."""
+    return {"regex": ".*", "operation": operation, "algorithm_key": "no_quantize", "op_config": {}}
