@@ -28,7 +28,7 @@ class OnnxInt8(Converter):
     target = Node(Format.ONNX, Precision.INT8)
     extra = "convert"
     distributions = ("onnx", "onnxruntime")
-    settings = {
+    settings = {  # noqa: RUF012 - read-only
         "ranges": "minmax",
         "per_channel": True,
         "activations": "uint8",
