@@ -159,12 +159,16 @@ def plot(speeds: Sequence[Speed], file: Path) -> None:
         )
     left.axhline(8000, color="grey", linewidth=1, linestyle=":")
     left.set(xscale="log", xlabel="games in lockstep", ylabel="evaluations/s", title="OpenVINO int8", ylim=(0, None))
+    steps = sorted({s.setting.games for s in speeds})
+    left.set_xticks(steps, map(str, steps), minor=False)
+    left.minorticks_off()
     left.legend(title="processes")
     most = max(s.setting.games for s in speeds)
     bars = [s for s in speeds if s.setting.processes == 2 and s.setting.games == most]
     right.barh([s.setting.artifact for s in bars], [s.evaluations_per_s.value for s in bars])
     right.axvline(8000, color="grey", linewidth=1, linestyle=":")
     right.set(xlabel="evaluations/s", title=f"2 processes x {most} games")
+    right.locator_params(axis="x", nbins=4)
     figure.savefig(file, dpi=110)
 
 
