@@ -35,11 +35,12 @@ class Run:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of words under a head; the first column is the rows' names."""
+    """Rows of words under a head; the first column is the rows' names, or with ``prose`` whole sentences."""
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    prose: bool = False
 
 
 @dataclass(frozen=True)

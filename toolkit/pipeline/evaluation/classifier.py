@@ -132,7 +132,7 @@ def _sentences(opinions: Opinions, figures: Figures, artifact: Artifact) -> list
             )
             for row in rows
         )
-        tables.append(Table(title, ("text", "said", "is"), found))
+        tables.append(Table(title, ("text", "said", "is"), found, prose=True))
     return tables
 
 
