@@ -139,7 +139,7 @@ class DcGan(Generator):
         """As in section 3 of the paper, with the learning rate of more than one pass over small images."""
         if data == "digits":
             return TrainingRecipe(epochs=60, batch_size=32, learning_rate=5e-4, weight_decay=0.0, gradient_norm=10.0)
-        return TrainingRecipe(epochs=10, learning_rate=5e-4, weight_decay=0.0, gradient_norm=10.0)
+        return TrainingRecipe(epochs=8, learning_rate=5e-4, weight_decay=0.0, gradient_norm=10.0)
 
 
 class ConditionalGan(DcGan):
@@ -183,7 +183,7 @@ class WassersteinGan(DcGan):
         """The generator learns at every fifth step, so that it needs more of them."""
         if data == "digits":
             return TrainingRecipe(epochs=150, batch_size=32, learning_rate=5e-4, weight_decay=0.0, gradient_norm=100.0)
-        return TrainingRecipe(epochs=20, learning_rate=5e-4, weight_decay=0.0, gradient_norm=100.0)
+        return TrainingRecipe(epochs=10, learning_rate=5e-4, weight_decay=0.0, gradient_norm=100.0)
 
 
 def _both(generator: nn.Module, discriminator: nn.Module) -> nn.Module:

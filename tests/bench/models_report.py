@@ -51,7 +51,7 @@ def measure(bundle: Path) -> None:
     code = toolkit("convert", str(bundle), "--to", ",".join(FORMATS), "--precision", ",".join(PRECISIONS), "--json", str(rows))
     if code not in {0, 1}:
         sys.exit(f"{bundle}: toolkit convert ended with {code}")
-    toolkit("benchmark", str(bundle), "--threads", "1", "--batch", "1", "--rounds", "5")
+    toolkit("benchmark", str(bundle), "--threads", "1", "--batch", "1", "--rounds", "3", "--seconds", "0.2")
     write_file(done, root)
 
 
