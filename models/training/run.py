@@ -77,8 +77,6 @@ class Run:
         if len(samples) < 20:
             raise DataError(f"'{samples.origin}' is too small to train on", expected="at least 20 samples", got=str(len(samples)))
         check_recipe(recipe)
-        if folder is not None:
-            make_folder(folder)  # now, and not when the first epoch is lost
         self._model, self.recipe, self.folder = model, recipe, folder
         self.identity = {"model": model.name, "data": f"{data.name} of {len(samples)} samples", **_words(recipe)}
         if start is not None:
@@ -94,6 +92,8 @@ class Run:
         module = model.module(data, data_folder)
         if start is not None:
             start_from(module, start, freeze=recipe.freeze)
+        if folder is not None:
+            make_folder(folder)  # now, and not when the first epoch is lost
         self.learner = Learner(model, module, recipe, steps=self.steps * recipe.epochs, device=device_here())
         device = self.learner.device
         (inputs,) = samples.inputs.values()
