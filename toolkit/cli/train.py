@@ -94,6 +94,8 @@ def command(
             f"{plain(result.artifact.path)}: {net.metric} {_figure(net, result.test.quality)} on the test samples of {dataset.name}, "
             f"best of {len(result.metrics)} epochs: {result.best.epoch}, {result.seconds:.0f} s on {result.device}"
         )
+        for part in result.parts:
+            console().print(f"with it: {plain(part.path)}")
         if result.anomaly_auc is not None:
             console().print(f"its error tells '{hold_out}', which it never saw, from the others: area {result.anomaly_auc:.4f}")
         if result.baseline is not None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from tests.models.test_texts import reviews
 from toolkit.cli import toolkit
 from toolkit.core import Artifact, DataError
 from toolkit.models import find_model
@@ -19,6 +20,8 @@ from toolkit.pipeline.evaluation import Evaluation, autoencoder, evaluate, gener
 from toolkit.pipeline.evaluation.page import PAGE, write_evaluation
 from toolkit.pipeline.sources import split_samples
 from toolkit.runtimes import open_session
+
+__all__ = ["reviews"]
 
 
 def trained(name: str, out: Path, **changes: object) -> Artifact:
@@ -73,3 +76,19 @@ def test_what_is_of_no_kind(tmp_path: Path) -> None:
     assert set(samples.inputs) == {"image", "label"}, "the labels are an input of it"
     with pytest.raises(DataError, match=r"is no classifier, no autoencoder and no generator.*got score:float32\[batch\]"):
         evaluate(judge, samples)
+
+
+def test_a_text_net_shows_its_sentences(reviews: Path, tmp_path: Path) -> None:
+    model, data = find_model("text-cnn"), find_data("movie-reviews")
+    recipe = replace(model.recipe(data.name), epochs=10, batch_size=8, learning_rate=1e-2)
+    artifact = train(model, data, recipe=recipe, out=tmp_path / "text-cnn", data_folder=reviews).artifact
+    samples = split_samples(artifact, None, folder=reviews).evaluation
+    assert samples.targets is not None
+    turned = replace(samples, targets=np.where(np.arange(len(samples)) == 0, 1 - samples.targets, samples.targets))
+    found = evaluate(artifact, turned)
+    right, wrong = found.tables[1:]
+    assert (right.title, wrong.title) == ("Surest and right", "Surest and wrong")
+    words = data.preparation(reviews).vocabulary
+    assert words is not None
+    assert [row[0] for row in wrong.rows] == [words.decode(samples.inputs["tokens"][0])], "the one whose label was turned"
+    assert wrong.prose
