@@ -82,7 +82,7 @@ def test_a_text_net_shows_its_sentences(reviews: Path, tmp_path: Path) -> None:
     model, data = find_model("text-cnn"), find_data("movie-reviews")
     recipe = replace(model.recipe(data.name), epochs=10, batch_size=8, learning_rate=1e-2)
     artifact = train(model, data, recipe=recipe, out=tmp_path / "text-cnn", data_folder=reviews).artifact
-    samples = split_samples(artifact, None, folder=reviews).evaluation
+    samples = data.load("test", reviews)
     assert samples.targets is not None
     turned = replace(samples, targets=np.where(np.arange(len(samples)) == 0, 1 - samples.targets, samples.targets))
     found = evaluate(artifact, turned)
