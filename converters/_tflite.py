@@ -14,6 +14,8 @@ from toolkit.core import Artifact, ConversionError, Samples, Signature
 
 from ._batches import batches
 
+_TINY = 1e-30
+
 
 def quiet() -> None:
     """Warnings and errors only, from TensorFlow's C++ parts too; called before they are imported."""
@@ -84,3 +86,24 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
     calibrator = Calibrator(str(source), qsv_update_func=min_max_update)
     calibrator.calibrate(feeds, manager)
     return calibrator.get_model_qsvs()
+
+
+def signal_to_noise(source: Path, other: Path, samples: Samples, signature: Signature) -> float:
+    """The worst ratio in decibels over the outputs of `other`, against those of `source`, on whole batches of `samples`; 200 at most."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    files = [Interpreter(model_path=str(file)) for file in (source, other)]
+    name = max(files[0].get_signature_list(), key=lambda each: int(each.removeprefix("b")))
+    runners = [file.get_signature_runner(name) for file in files]
+    details = runners[0].get_input_details()
+    size = min(int(details[signature.inputs[0].name]["shape"][0]), len(samples))
+    signal: dict[str, float] = {}
+    noise: dict[str, float] = {}
+    for feed in batches(samples, size, exact=True):
+        typed = {key: array.astype(details[key]["dtype"], copy=False) for key, array in feed.items()}
+        one, two = (runner(**typed) for runner in runners)
+        for key in one:
+            signal[key] = signal.get(key, 0.0) + float(np.sum(one[key].astype(np.float64) ** 2))
+            noise[key] = noise.get(key, 0.0) + float(np.sum((one[key].astype(np.float64) - two[key]) ** 2))
+    ratios = [10 * np.log10(max(signal[key], _TINY) / max(noise[key], signal[key] * 1e-20, _TINY)) for key in signal]
+    return float(min(ratios))

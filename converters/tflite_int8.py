@@ -5,16 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, Format, Precision, Signature
+from toolkit.core import Artifact, Format, Precision, Samples, Signature
 
-from ._tflite import calibrate, quantize
+from ._tflite import calibrate, quantize, signal_to_noise
 from .base import Converter, Node, Recipe
+
+_ENOUGH_DB = 25.0
+_STATE = ("ADD", "SUB", "MUL", "TANH", "LOGISTIC")
 
 
 class TfliteInt8(Converter):
     """Every operator that AI Edge Quantizer can, with symmetric int8 weights per channel and asymmetric int8 activations per tensor;
     inputs and outputs stay float32 outside, quantized at the border. Transposed convolutions stay float32 where the quantizer would break
-    the file with them.
+    the file with them; sums, products and squashing functions do where that gives less noise and the outputs had too much on the
+    calibration samples: a recurrence rounds its state at each of them in each step.
     """
 
     name = "tflite_int8"
@@ -22,7 +26,7 @@ class TfliteInt8(Converter):
     target = Node(Format.TFLITE, Precision.INT8)
     extra = "convert"
     distributions = ("ai-edge-quantizer", "ai-edge-litert")
-    settings = {"recipe": "static_wi8_ai8", "border": "float32", "ranges": "minmax", "broken": "float"}  # noqa: RUF012 - read-only
+    settings = {"recipe": "static_wi8_ai8", "border": "float32", "ranges": "minmax", "broken": "float", "noisy": "float state"}  # noqa: RUF012 - read-only
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         from ai_edge_quantizer import recipe as recipes
@@ -33,18 +37,27 @@ class TfliteInt8(Converter):
         border = [_float(operation) for operation in ("INPUT", "OUTPUT")]
         static = [*recipes.static_wi8_ai8(), *border]
         samples = recipe.calibration.fit(signature)
-        for tried in (static, [*static, _float("CONV_2D_TRANSPOSE")]):
-            ranges = calibrate(source.model_file, tried, samples, signature)
-            try:
-                quantize(source, target, tried, ranges)
-            except ValueError:
-                # The quantizer takes what is added behind a transposed convolution for its bias, and gives it one scale for each channel
-                # of the weights: no interpreter opens such a file.
-                if tried is not static:
-                    raise
+        try:
+            _quantize(source, target, static, samples)
+        except ValueError:
+            # The quantizer takes what is added behind a transposed convolution for its bias, and gives it one scale for each channel of
+            # the weights: no interpreter opens such a file.
+            static = [*static, _float("CONV_2D_TRANSPOSE")]
+            _quantize(source, target, static, samples)
+        reached = signal_to_noise(source.model_file, target, samples, signature)
+        if reached < _ENOUGH_DB:
+            other = target.with_name(f"other-{target.name}")
+            _quantize(source, other, [*static, *map(_float, _STATE)], samples)
+            if signal_to_noise(source.model_file, other, samples, signature) > reached:
+                other.replace(target)
             else:
-                break
+                other.unlink()
         return None
+
+
+def _quantize(source: Artifact, target: Path, recipe: list[dict[str, Any]], samples: Samples) -> None:
+    ranges = calibrate(source.model_file, recipe, samples, source.manifest.signature)
+    quantize(source, target, recipe, ranges)
 
 
 def _float(operation: str) -> dict[str, Any]:
