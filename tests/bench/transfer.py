@@ -6,14 +6,14 @@ python tests/bench/transfer.py --start artifacts/train-all/fashion-mnist/cnn/pt2
 from __future__ import annotations
 
 import argparse
-import sys
+import json
 import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from toolkit.core import Artifact, mean_interval, this_machine, write_file
+from toolkit.core import Artifact, this_machine, write_file
 from toolkit.models import find_model
 from toolkit.models.data import find_data
 from toolkit.models.training import train
@@ -21,6 +21,7 @@ from toolkit.models.training import train
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = (10, 50, 100)
 SEEDS = 5
+_STUDENT = 2.776  # the 97.5 % point of Student's t with SEEDS - 1 degrees of freedom
 _STEPS = 400
 _MODELS = ("transformer", "cnn")
 
@@ -35,17 +36,25 @@ def accuracy(name: str, few: int, seed: int, start: Artifact | None) -> float:
         return train(model, data, recipe=recipe, out=Path(folder) / name, start=start).test.quality
 
 
+def interval(values: np.ndarray, form: str) -> str:
+    """The mean of a value for each draw, with Student's interval."""
+    mean, arm = values.mean(), _STUDENT * values.std(ddof=1) / np.sqrt(len(values))
+    return f"{mean:{form}} [{mean - arm:{form}}, {mean + arm:{form}}]"
+
+
 def main() -> None:
-    """Train, and write a table."""
+    """Train what is not known yet, and write a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trained", type=Path, required=True, help="the bundles that were trained on Fashion-MNIST")
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "transfer.md")
     options = parser.parse_args()
     machine = this_machine()
+    raw = options.out.with_suffix(".json")
+    known: dict[str, dict[str, list[list[float]]]] = json.loads(raw.read_text()) if raw.is_file() else {}
     lines = [
         "# Few labels",
         "",
-        "Made by `python tests/bench/transfer.py`; never edited by hand.",
+        "Made by `python tests/bench/transfer.py`; never edited by hand. Raw values: [transfer.json](transfer.json).",
         "",
         f"MNIST with few labelled digits of each class, {SEEDS} draws of them: from scratch, and from the weights that",
         f"`make train-all` learned on Fashion-MNIST, all but the last layer's (`toolkit train --few N --start-from`). About {_STEPS} steps",
@@ -61,13 +70,12 @@ def main() -> None:
     for name in _MODELS:
         start = Artifact.load(options.trained / name / "pt2-fp32")
         for few in LABELS:
-            rows = [[accuracy(name, few, seed, first) for first in (None, start)] for seed in range(SEEDS)]
+            own = known.setdefault(name, {})
+            own[str(few)] = rows = own.get(str(few)) or [[accuracy(name, few, seed, s) for s in (None, start)] for seed in range(SEEDS)]
+            write_file(raw, json.dumps(known, indent=1) + "\n")
             values = np.array(rows)
-            print(name, few, rows, file=sys.stderr, flush=True)
-            scratch, clothes = (mean_interval(values[:, column]) for column in range(2))
-            gain = mean_interval(100 * (values[:, 1] - values[:, 0]))
-            shares = [f"{each.value:.2%} [{each.low:.2%}, {each.high:.2%}]" for each in (scratch, clothes)]
-            lines.append(f"| {name} | {few} | {shares[0]} | {shares[1]} | {gain.value:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}] |")
+            scratch, clothes = (interval(values[:, column], ".2%") for column in range(2))
+            lines.append(f"| {name} | {few} | {scratch} | {clothes} | {interval(100 * (values[:, 1] - values[:, 0]), '+.2f')} |")
             write_file(options.out, "\n".join(lines) + "\n")
 
 
