@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FORMATS = ("onnx", "openvino", "tflite")
 PRECISIONS = ("fp32", "fp16", "int8", "int8-dynamic", "int8-weights")
 _ROWS = "rows.json"
+_DONE = "measured.txt"
 
 
 def toolkit(*words: str) -> int:
@@ -37,14 +38,15 @@ def toolkit(*words: str) -> int:
 
 
 def bundles(folder: Path) -> Iterator[Path]:
-    """Every trained bundle below a folder, by model, then data."""
-    yield from sorted(path.parent for path in folder.glob("**/pt2-fp32") if path.is_dir())
+    """Every trained bundle below a folder; parts of models come last."""
+    names = {model.name for model in all_models()}
+    yield from sorted((p.parent for p in folder.glob("**/pt2-fp32") if p.is_dir()), key=lambda p: (p.name not in names, p))
 
 
 def measure(bundle: Path) -> None:
     """Convert, verify and benchmark, unless that was done with the same weights."""
     root = Artifact.load(bundle / "pt2-fp32").manifest.content_sha256
-    done = bundle / "measured.txt"
+    done = bundle / _DONE
     if done.is_file() and done.read_text() == root:
         return
     rows = bundle / _ROWS
@@ -175,15 +177,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundles", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "models.md")
+    parser.add_argument(
+        "--share", default="1/1", metavar="I/N", help="measure the I-th of N shares only, on a core of its own; write nothing"
+    )
+    parser.add_argument("--known", action="store_true", help="measure nothing; write what is measured")
     options = parser.parse_args()
     before = load_average()
-    found = []
-    for bundle in bundles(options.bundles):
+    share, shares = map(int, options.share.split("/"))
+    every = list(bundles(options.bundles))
+    if not every:
+        sys.exit(f"no trained bundle in {options.bundles}; run: make train-all")
+    for bundle in [] if options.known else every[share - 1 :: shares]:
         print(bundle, file=sys.stderr, flush=True)
         measure(bundle)
-        found.append(result(bundle))
-    if not found:
-        sys.exit(f"no trained bundle in {options.bundles}; run: make train-all")
+    if shares > 1:
+        return
+    found = [result(bundle) for bundle in every if (bundle / _DONE).is_file()]
     write_file(ROOT / "models" / FILE, msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
     write_file(options.out, markdown(found, before))
 
