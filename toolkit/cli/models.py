@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._common import json_option, plain, print_json, print_table
+from ._common import console, json_option, plain, print_json, print_table
 
 if TYPE_CHECKING:
     from toolkit.models.results import ModelResult
 
+_WIDE = 110
 _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -41,20 +42,23 @@ def command(json_to: str | None) -> None:
         print_json(told, json_to)
     if json_to == "-":
         return
+    # Where there is no room, names and figures are worth more than what a name says already.
+    wide = console().width >= _WIDE
     rows = []
     for model in all_models():
+        about = [plain(model.summary)] if wide else []
         own = [result for result in results if result.model == model.name]
-        rows += [_row(model.name, model.summary, result) for result in own] or [[plain(model.name), plain(model.summary), *["-"] * 5]]
-    head = ["model", "what it is", "parameters", "multiply-adds", "data", "quality", "passed"]
-    print_table("Reference models", head, rows, right=head[2:4], whole=["model", "parameters", "multiply-adds", "passed"])
+        rows += [[plain(model.name), *about, *_figures(result)] for result in own] or [[plain(model.name), *about, *["-"] * 5]]
+    figures = ["parameters", "multiply-adds", "data", "quality", "passed"]
+    head = ["model", *(["what it is"] if wide else []), *figures]
+    print_table("Reference models", head, rows, right=figures[:2], whole=["model", *figures])
 
 
-def _row(name: str, summary: str, result: ModelResult) -> list[str]:
+def _figures(result: ModelResult) -> list[str]:
     quality = "-"
     if result.quality is not None:
-        quality = f"{result.quality:.2%}" if result.metric == "accuracy" else f"{result.metric} {result.quality:.4f}"
-    sizes = (_short(result.parameters), _short(result.multiply_adds))
-    return [plain(name), plain(summary), *sizes, plain(result.data), quality, _passed(result)]
+        quality = f"{result.quality:.2%}" if result.metric == "accuracy" else f"{result.metric.split()[-1]} {result.quality:.4g}"
+    return [_short(result.parameters), _short(result.multiply_adds), plain(result.data), quality, _passed(result)]
 
 
 def _short(number: int) -> str:
