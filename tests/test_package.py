@@ -40,3 +40,4 @@ def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
     nets = {f"toolkit/{path.relative_to(source)}" for path in (source / "models/alphago/nets").rglob("*") if path.is_file()}
     assert {name for name in names if "/nets/" in name} == nets
     assert nets
+    assert "toolkit/models/results.json" in names

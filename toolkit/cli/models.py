@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -21,8 +20,8 @@ _UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
 def command(json_to: str | None) -> None:
     """List the reference models that `toolkit train` knows, with what each has reached and what it became.
 
-    Quality is that of the trained network on test data, as the project's own full training found it; docs/models.md has every
-    artifact.
+    Params are learned numbers, MACs the multiply-adds of one answer. Quality is that of the trained network on test data, as the project's
+    own full training found it, and passed how many of its artifacts hold parity; docs/models.md has every one.
 
     \b
     toolkit models
@@ -49,7 +48,7 @@ def command(json_to: str | None) -> None:
         about = [plain(model.summary)] if wide else []
         own = [result for result in results if result.model == model.name]
         rows += [[plain(model.name), *about, *_figures(result)] for result in own] or [[plain(model.name), *about, *["-"] * 5]]
-    figures = ["parameters", "multiply-adds", "data", "quality", "passed"]
+    figures = ["params", "MACs", "data", "quality", "passed"]
     head = ["model", *(["what it is"] if wide else []), *figures]
     print_table("Reference models", head, rows, right=figures[:2], whole=["model", *figures])
 
@@ -57,7 +56,7 @@ def command(json_to: str | None) -> None:
 def _figures(result: ModelResult) -> list[str]:
     quality = "-"
     if result.quality is not None:
-        quality = f"{result.quality:.2%}" if result.metric == "accuracy" else f"{result.metric.split()[-1]} {result.quality:.4g}"
+        quality = f"{result.quality:.2%}" if result.metric == "accuracy" else f"{result.metric.split()[-1]} {result.quality:.3g}"
     return [_short(result.parameters), _short(result.multiply_adds), plain(result.data), quality, _passed(result)]
 
 
@@ -66,5 +65,4 @@ def _short(number: int) -> str:
 
 
 def _passed(result: ModelResult) -> str:
-    made: Sequence[str] = [cell.verdict for cell in result.cells if cell.verdict != "missing"]
-    return f"{made.count('passed')} of {len(made)}"
+    return f"{sum(cell.verdict == 'passed' for cell in result.cells)}/{len(result.cells)}"
