@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +79,7 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
     for name in interpreter.get_signature_list():
         details = interpreter.get_signature_runner(name).get_input_details()
         size = int(details[signature.inputs[0].name]["shape"][0])
-        feeds[name] = [
-            {key: array.astype(details[key]["dtype"], copy=False) for key, array in feed.items()}
-            for feed in batches(samples, size, exact=True)
-        ]
+        feeds[name] = list(_feeds(details, size, samples))
     calibrator = Calibrator(str(source), qsv_update_func=min_max_update)
     calibrator.calibrate(feeds, manager)
     return calibrator.get_model_qsvs()
@@ -99,11 +96,16 @@ def signal_to_noise(source: Path, other: Path, samples: Samples, signature: Sign
     size = min(int(details[signature.inputs[0].name]["shape"][0]), len(samples))
     signal: dict[str, float] = {}
     noise: dict[str, float] = {}
-    for feed in batches(samples, size, exact=True):
-        typed = {key: array.astype(details[key]["dtype"], copy=False) for key, array in feed.items()}
-        one, two = (runner(**typed) for runner in runners)
+    for feed in _feeds(details, size, samples):
+        one, two = (runner(**feed) for runner in runners)
         for key in one:
             signal[key] = signal.get(key, 0.0) + float(np.sum(one[key].astype(np.float64) ** 2))
             noise[key] = noise.get(key, 0.0) + float(np.sum((one[key].astype(np.float64) - two[key]) ** 2))
     ratios = [10 * np.log10(max(signal[key], _TINY) / max(noise[key], signal[key] * 1e-20, _TINY)) for key in signal]
     return float(min(ratios))
+
+
+def _feeds(details: Mapping[str, Any], size: int, samples: Samples) -> Iterator[dict[str, np.ndarray]]:
+    """Whole batches of `size` in the dtypes that a signature's inputs have in the file."""
+    for feed in batches(samples, size, exact=True):
+        yield {key: array.astype(details[key]["dtype"], copy=False) for key, array in feed.items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from typing import TYPE_CHECKING, ClassVar
 
 from toolkit.core import NOISE, Signature, TensorSpec, needs
@@ -158,9 +159,6 @@ def _halves(input_shape: tuple[int, int, int], preprocessing: Preprocessing, cod
         cut(size[0], size[1]),
         pixels_to_inputs(preprocessing, channels),
     )
-    module = nn.Sequential()
-    module.add_module("encoder", encoder)
-    module.add_module("decoder", decoder)
     initialise(encoder, encoder[-1])
     initialise(decoder, decoder[-4])
-    return module
+    return nn.Sequential(OrderedDict(encoder=encoder, decoder=decoder))

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from toolkit.core import NOISE, InputError, Preprocessing, Scalar, Signature, TensorSpec, needs
 
@@ -19,6 +19,8 @@ from .data.base import DataSet, ImageSet, TextSet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+Kind = TypeVar("Kind", bound=DataSet)
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,16 @@ class Model(ABC):
         """What a classic method reaches where this network, trained, must be compared with one; None elsewhere."""
         return None
 
-    def _refuse(self, data: DataSet, wanted: str) -> InputError:
-        return InputError(f"model '{self.name}' takes {wanted}", got=f"'{data.name}': {data.summary}", hint="toolkit data lists the sets")
+    def _checked(self, data: DataSet, kind: type[Kind], wanted: str) -> Kind:
+        """The data set as one of this kind; raises `InputError`."""
+        if not isinstance(data, kind):
+            raise InputError(
+                f"model '{self.name}' takes {wanted}", got=f"'{data.name}': {data.summary}", hint="toolkit data lists the sets"
+            )
+        return data
+
+    def _images(self, data: DataSet) -> ImageSet:
+        return self._checked(data, ImageSet, "images")
 
 
 class Predictor(Model):
@@ -163,9 +173,8 @@ class ImageClassifier(Classifier):
 
     def module(self, data: DataSet, folder: Path | None = None) -> nn.Module:  # noqa: ARG002 - the shape is known without the files
         """The network for the images of a set."""
-        if not isinstance(data, ImageSet):
-            raise self._refuse(data, "images")
-        return self.build(data.input_shape, len(data.labels))
+        images = self._images(data)
+        return self.build(images.input_shape, len(images.labels))
 
 
 class TextClassifier(Classifier):
@@ -181,13 +190,15 @@ class TextClassifier(Classifier):
 
     def module(self, data: DataSet, folder: Path | None = None) -> nn.Module:
         """The network for the texts of a set, whose words are counted for that."""
-        if not isinstance(data, TextSet):
-            raise self._refuse(data, "texts")
-        return self.build(data.vocabulary(folder).tokens, len(data.labels))
+        texts = self._texts(data)
+        return self.build(texts.vocabulary(folder).tokens, len(texts.labels))
 
-    def baseline(self, module: nn.Module, data: DataSet, folder: Path | None = None) -> Baseline | None:  # noqa: ARG002
+    def baseline(self, module: nn.Module, data: DataSet, folder: Path | None = None) -> Baseline:  # noqa: ARG002
         """Logistic regression on the same texts."""
-        return tf_idf(data, folder) if isinstance(data, TextSet) else None
+        return tf_idf(self._texts(data), folder)
+
+    def _texts(self, data: DataSet) -> TextSet:
+        return self._checked(data, TextSet, "texts")
 
 
 class Autoencoder(Predictor):
@@ -202,9 +213,8 @@ class Autoencoder(Predictor):
 
     def module(self, data: DataSet, folder: Path | None = None) -> nn.Module:  # noqa: ARG002 - the shape is known without the files
         """The network for the images of a set."""
-        if not isinstance(data, ImageSet):
-            raise self._refuse(data, "images")
-        return self.build(data.input_shape, data.preprocessing)
+        images = self._images(data)
+        return self.build(images.input_shape, images.preprocessing)
 
     def signature(self, data: DataSet) -> Signature:
         """``image`` ``[batch, C, H, W]`` -> ``reconstruction``, the same."""
@@ -241,9 +251,8 @@ class Generator(Model):
 
     def module(self, data: DataSet, folder: Path | None = None) -> nn.Module:  # noqa: ARG002 - the shape is known without the files
         """Both networks for the images of a set."""
-        if not isinstance(data, ImageSet):
-            raise self._refuse(data, "images")
-        return self.build(data.input_shape, data.preprocessing, len(data.labels))
+        images = self._images(data)
+        return self.build(images.input_shape, images.preprocessing, len(images.labels))
 
     def signature(self, data: DataSet) -> Signature:
         """``noise`` ``[batch, noise]``, and ``label`` ``[batch]`` int64 -> ``image``."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from toolkit.core import Preprocessing, Signature, TensorSpec, needs
 
 from ._layers import check_images, check_sizes, pixels_to_inputs
 from .base import Autoencoder, ImageClassifier, TrainingRecipe
-from .data.base import DataSet, ImageSet
+from .data.base import DataSet
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 HIDDEN = 256
 LAYERS = (500, 500)
 _THRESHOLD = 0.5
-_PRETRAINING = {"epochs": 5, "batch_size": 100, "learning_rate": 0.05}
+_PRETRAINING_EPOCHS, _PRETRAINING_BATCH, _PRETRAINING_RATE = 5, 100, 0.05
 
 
 class Rbm(Autoencoder):
@@ -37,7 +38,7 @@ class Rbm(Autoencoder):
         with needs("train"):
             import torch
         channels, height, width = input_shape
-        machine = _machine(channels * height * width, HIDDEN)
+        machine = _machine(_layer(channels * height * width, HIDDEN))
         pixels = pixels_to_inputs(preprocessing, channels)
 
         class Net(torch.nn.Module):  # type: ignore[misc]
@@ -48,8 +49,8 @@ class Rbm(Autoencoder):
                 self.machine, self.pixels = machine, pixels
 
             def visible(self, image: Tensor) -> Tensor:
-                """Black and white pixels, ``[B, C * H * W]`` of 0 and 1."""
-                return (self.pixels.back(image) > _THRESHOLD).flatten(1).float()
+                """`_black_and_white` of prepared images."""
+                return _black_and_white(self.pixels, image)
 
             def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
                 seen = self.visible(image)
@@ -89,9 +90,8 @@ class DeepBeliefNet(ImageClassifier):
 
     def module(self, data: DataSet, folder: Path | None = None) -> nn.Module:  # noqa: ARG002 - the shape is known without the files
         """The network, which must know what black is."""
-        if not isinstance(data, ImageSet):
-            raise self._refuse(data, "images")
-        return self.build(data.input_shape, len(data.labels), data.preprocessing)
+        images = self._images(data)
+        return self.build(images.input_shape, len(images.labels), images.preprocessing)
 
     def build(self, input_shape: tuple[int, int, int], classes: int, preprocessing: Preprocessing | None = None) -> nn.Module:
         """The network for images of at least 2 x 2 pixels that were prepared so; by default not at all."""
@@ -100,20 +100,21 @@ class DeepBeliefNet(ImageClassifier):
             import torch
         channels, height, width = input_shape
         sizes = (channels * height * width, *LAYERS)
-        machines = [_machine(below, above) for below, above in zip(sizes, LAYERS, strict=False)]
+        layers = [_layer(below, above) for below, above in pairwise(sizes)]
         pixels = pixels_to_inputs(preprocessing or Preprocessing(), channels)
 
         class Net(torch.nn.Module):  # type: ignore[misc]
-            """Pixels, hidden layers, logits. The machines' visible biases are for pre-training only."""
+            """Pixels, hidden layers, logits."""
 
             def __init__(self) -> None:
                 super().__init__()
                 self.pixels = pixels
-                self.layers = torch.nn.ModuleList([machine.hidden for machine in machines])
+                self.layers = torch.nn.ModuleList(layers)
                 self.head = torch.nn.Linear(LAYERS[-1], classes)
 
             def visible(self, image: Tensor) -> Tensor:
-                return (self.pixels.back(image) > _THRESHOLD).flatten(1).float()
+                """`_black_and_white` of prepared images."""
+                return _black_and_white(self.pixels, image)
 
             def forward(self, image: Tensor) -> Tensor:
                 x = self.visible(image)
@@ -139,11 +140,11 @@ class DeepBeliefNet(ImageClassifier):
         with torch.no_grad():
             x = module.visible(inputs)
         for layer in module.layers:
-            machine = _machine(layer.in_features, layer.out_features, layer).to(x.device)
+            machine = _machine(layer).to(x.device)
             _begin_at_frequencies(machine, x)
-            size = min(int(_PRETRAINING["batch_size"]), recipe.batch_size * 4, len(x))
-            optimizer = torch.optim.SGD(machine.parameters(), lr=_PRETRAINING["learning_rate"], momentum=0.5, weight_decay=2e-4)
-            for _ in range(int(_PRETRAINING["epochs"])):
+            size = min(_PRETRAINING_BATCH, recipe.batch_size * 4, len(x))
+            optimizer = torch.optim.SGD(machine.parameters(), lr=_PRETRAINING_RATE, momentum=0.5, weight_decay=2e-4)
+            for _ in range(_PRETRAINING_EPOCHS):
                 for rows in torch.randperm(len(x)).split(size):
                     optimizer.zero_grad()
                     _divergence(machine, x[rows]).backward()
@@ -152,24 +153,34 @@ class DeepBeliefNet(ImageClassifier):
                 x = machine.up(x)
 
 
-def _machine(visible: int, hidden: int, layer: nn.Module | None = None) -> nn.Module:
-    """A restricted Boltzmann machine, on a layer that is there or a new one with small weights (Hinton 2010, section 8)."""
+def _black_and_white(pixels: nn.Module, image: Tensor) -> Tensor:
+    """Prepared images as ``[B, C * H * W]`` of 0 and 1."""
+    return (pixels.back(image) > _THRESHOLD).flatten(1).float()
+
+
+def _layer(visible: int, hidden: int) -> nn.Linear:
+    """With small weights, as a machine begins (Hinton 2010, section 8)."""
+    with needs("train"):
+        from torch import nn
+    layer = nn.Linear(visible, hidden)
+    nn.init.normal_(layer.weight, std=0.01)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def _machine(layer: nn.Linear) -> nn.Module:
+    """A restricted Boltzmann machine of a layer and of biases for what it sees."""
     with needs("train"):
         import torch
         from torch.nn.functional import linear, softplus
-    shared: Any = layer
-    if shared is None:
-        shared = torch.nn.Linear(visible, hidden)
-        torch.nn.init.normal_(shared.weight, std=0.01)
-        torch.nn.init.zeros_(shared.bias)
 
     class Machine(torch.nn.Module):  # type: ignore[misc]
         """``hidden`` holds weights ``[hidden, visible]`` and the hidden biases."""
 
         def __init__(self) -> None:
             super().__init__()
-            self.hidden = shared
-            self.bias = torch.nn.Parameter(torch.zeros(visible))
+            self.hidden = layer
+            self.bias = torch.nn.Parameter(torch.zeros(layer.in_features))
 
         def up(self, seen: Tensor) -> Tensor:
             """The probability of each hidden unit, ``[B, hidden]``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from typing import TYPE_CHECKING, ClassVar
 
 from toolkit.core import needs
@@ -190,9 +191,7 @@ def _both(generator: nn.Module, discriminator: nn.Module) -> nn.Module:
     """A module of the two, with small normal weights (section 3 of Radford et al.), which every variant starts from."""
     from torch import nn
 
-    module = nn.Sequential()
-    module.add_module("generator", generator)
-    module.add_module("discriminator", discriminator)
+    module = nn.Sequential(OrderedDict(generator=generator, discriminator=discriminator))
     for layer in module.modules():
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(layer.weight, std=0.02)

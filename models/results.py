@@ -43,6 +43,11 @@ class ModelResult:
     notes: str = ""
 
 
+def figure(metric: str, value: float, form: str = ".4f") -> str:
+    """A model's quality in words: an accuracy in percent, anything else in this form."""
+    return f"{value:.2%}" if metric == "accuracy" else f"{value:{form}}"
+
+
 def known_results() -> tuple[ModelResult, ...]:
     """Every result that came with this version; none where nobody has measured."""
     file = files("toolkit.models") / FILE

@@ -16,6 +16,9 @@ from .evaluate import outputs_of
 if TYPE_CHECKING:
     from torch import nn
 
+HELD_OUT = "held_out"
+"""In a manifest's details: the label that was not learned."""
+
 
 def chosen_samples(data: DataSet, samples: Samples, recipe: TrainingRecipe) -> Samples:
     """Without the class that is held out, and only a few of each other where the recipe says so, drawn by its seed.

@@ -26,10 +26,12 @@ def frechet_distance(one: np.ndarray, other: np.ndarray) -> float:
 
     The square root of the product is that of a symmetric matrix with the same trace, which has no imaginary part.
     """
-    means, roots = zip(*((rows.mean(axis=0), np.cov(rows, rowvar=False)) for rows in (one.astype(float), other.astype(float))), strict=True)
-    root = _root(roots[0])
-    mixed = np.trace(_root(root @ roots[1] @ root))
-    return float(np.sum((means[0] - means[1]) ** 2) + np.trace(roots[0]) + np.trace(roots[1]) - 2 * mixed)
+    first, second = one.astype(float), other.astype(float)
+    shift = first.mean(axis=0) - second.mean(axis=0)
+    spread, others = np.cov(first, rowvar=False), np.cov(second, rowvar=False)
+    root = _root(spread)
+    mixed = np.trace(_root(root @ others @ root))
+    return float(np.sum(shift**2) + np.trace(spread) + np.trace(others) - 2 * mixed)
 
 
 class Observer:
@@ -53,7 +55,8 @@ class Observer:
         import torch
 
         assert samples.targets is not None, "a data set is labelled"
-        real = self._seen.setdefault(samples.sha256, self.features(samples.inputs["image"]))
+        if samples.sha256 not in self._seen:
+            self._seen[samples.sha256] = self.features(samples.inputs["image"])
         was_training = module.training
         device = next(module.parameters()).device
         module.eval()
@@ -61,7 +64,7 @@ class Observer:
             torch.manual_seed(0)
             images = [model.invent(module, labels.to(device)).cpu() for labels in torch.from_numpy(samples.targets).split(500)]
         module.train(was_training)
-        return frechet_distance(real, self.features(torch.cat(images).numpy()))
+        return frechet_distance(self._seen[samples.sha256], self.features(torch.cat(images).numpy()))
 
 
 def _root(matrix: np.ndarray) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -14,10 +13,10 @@ from toolkit.models.baselines import Baseline
 from toolkit.models.data import DataSet
 
 from .checkpoint import EpochMetrics
-from .choice import anomaly_auc, chosen_samples, without_label
+from .choice import HELD_OUT, anomaly_auc, chosen_samples, without_label
 from .evaluate import Score
 from .export import export_pt2
-from .learner import reproducible
+from .learner import let_threads_sleep, reproducible
 from .run import Progress, Run, check_recipe
 
 
@@ -70,9 +69,7 @@ def train(
     """
     started = time.perf_counter()
     check_recipe(recipe)
-    # A thread that waits must not spin: on a machine with other work, two spinning threads trained four times slower than two
-    # sleeping ones (digits cnn: 227 s against 40 s). Read when torch is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_threads_sleep()
     with needs("train"):
         import safetensors  # noqa: F401 - missing, it should be told before the first epoch and not after it
         import torch  # noqa: F401
@@ -96,7 +93,7 @@ def train(
             f"test {model.metric}": score.quality,
             **({} if anomaly is None else {"test anomaly AUC": anomaly}),
         }
-        held_out: dict[str, Scalar] = {"held_out": recipe.hold_out} if recipe.hold_out else {}
+        held_out: dict[str, Scalar] = {HELD_OUT: recipe.hold_out} if recipe.hold_out else {}
         artifacts = [
             export_pt2(
                 shipment.module,

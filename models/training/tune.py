@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -17,13 +16,12 @@ from toolkit.models.base import Model, TrainingRecipe
 from toolkit.models.data import DataSet
 
 from .choice import chosen_samples
-from .learner import reproducible
+from .learner import let_threads_sleep, reproducible
 from .run import Run, check_recipe
 
 if TYPE_CHECKING:
     import optuna
 
-SAMPLERS = ("tpe", "random", "grid")
 JOURNAL = "journal.log"
 
 
@@ -109,7 +107,7 @@ def tune(
     """
     check_recipe(recipe)
     _check(trials, folds, space)
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_threads_sleep()
     with needs("train"):
         import optuna
         from optuna.storages import JournalStorage

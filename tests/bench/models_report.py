@@ -21,7 +21,7 @@ from toolkit.core import Artifact, ParityReport, Verdict, load_average, this_mac
 from toolkit.core.measurement import BenchmarkReport
 from toolkit.models import all_models, find_model
 from toolkit.models.data import find_data
-from toolkit.models.results import FILE, Cell, ModelResult
+from toolkit.models.results import FILE, Cell, ModelResult, figure
 from toolkit.models.training.size import size_of
 from toolkit.pipeline.benchmark import BENCHMARK
 
@@ -132,7 +132,8 @@ def markdown(results: Sequence[ModelResult], before: float) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for r in results:
-        quality = "" if r.quality is None else f"{_figure(r.metric, r.quality)}, n={r.samples:,}" + (f"; {r.notes}" if r.notes else "")
+        name = "" if r.metric == "accuracy" else f"{r.metric} "
+        quality = "" if r.quality is None else f"{name}{figure(r.metric, r.quality)}, n={r.samples:,}" + (f"; {r.notes}" if r.notes else "")
         took = f"{r.seconds:.0f} s" if r.epochs else ""
         lines.append(f"| {r.model} | {r.data} | {r.parameters:,} | {r.multiply_adds:,} | {r.epochs or ''} | {took} | {quality} |")
     lines += [
@@ -155,10 +156,6 @@ def markdown(results: Sequence[ModelResult], before: float) -> str:
     lines += ["", "## What did not pass", ""]
     lines += [f"- {r.model}, {r.data}, {c.artifact}: {c.verdict}, {c.reason}" for r, c in failed] or ["Everything passed."]
     return "\n".join(lines) + "\n"
-
-
-def _figure(metric: str, value: float) -> str:
-    return f"{value:.2%}" if metric == "accuracy" else f"{metric} {value:.4f}"
 
 
 def _words(found: Cell | None) -> str:

@@ -22,10 +22,10 @@ def test_the_free_energy_is_the_sum_over_all_hidden_states() -> None:
     """``exp(-F(v)) = sum over h of exp(-E(v, h))``, for every hidden state of a machine of three units (Hinton 2010, equation 24)."""
     import torch
 
-    from toolkit.models.boltzmann import _machine
+    from toolkit.models.boltzmann import _layer, _machine
 
     torch.manual_seed(0)
-    machine = _machine(4, 3)
+    machine = _machine(_layer(4, 3))
     torch.nn.init.normal_(machine.hidden.weight)
     torch.nn.init.normal_(machine.hidden.bias)
     torch.nn.init.normal_(machine.bias)

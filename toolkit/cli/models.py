@@ -33,20 +33,17 @@ def command(json_to: str | None) -> None:
     from toolkit.models.results import known_results
 
     results = known_results()
-    told = []
-    for model in all_models():
-        own = [result for result in results if result.model == model.name]
-        told.append({"name": model.name, "summary": model.summary, "paper": model.paper, "results": [asdict(result) for result in own]})
+    models = [(model, [result for result in results if result.model == model.name]) for model in all_models()]
     if json_to:
+        told = [{"name": m.name, "summary": m.summary, "paper": m.paper, "results": [asdict(r) for r in own]} for m, own in models]
         print_json(told, json_to)
     if json_to == "-":
         return
     # Where there is no room, names and figures are worth more than what a name says already.
     wide = console().width >= _WIDE
     rows = []
-    for model in all_models():
+    for model, own in models:
         about = [plain(model.summary)] if wide else []
-        own = [result for result in results if result.model == model.name]
         rows += [[plain(model.name), *about, *_figures(result)] for result in own] or [[plain(model.name), *about, *["-"] * 5]]
     figures = ["params", "MACs", "data", "quality", "passed"]
     head = ["model", *(["what it is"] if wide else []), *figures]
@@ -54,9 +51,12 @@ def command(json_to: str | None) -> None:
 
 
 def _figures(result: ModelResult) -> list[str]:
+    from toolkit.models.results import figure
+
     quality = "-"
     if result.quality is not None:
-        quality = f"{result.quality:.2%}" if result.metric == "accuracy" else f"{result.metric.split()[-1]} {result.quality:.3g}"
+        name = "" if result.metric == "accuracy" else f"{result.metric.split()[-1]} "
+        quality = name + figure(result.metric, result.quality, ".3g")
     return [_short(result.parameters), _short(result.multiply_adds), plain(result.data), quality, _passed(result)]
 
 

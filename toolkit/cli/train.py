@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from ._common import complete, console, data_names, json_option, model_names, plain, print_json, progress
-
-if TYPE_CHECKING:
-    from toolkit.models import Model
 
 
 @click.command(short_help="Train a reference model.")
@@ -64,6 +60,7 @@ def command(
     from toolkit.core import Artifact, InputError
     from toolkit.models import find_model
     from toolkit.models.data import find_data
+    from toolkit.models.results import figure
     from toolkit.models.training import Progress, train
     from toolkit.models.training.recipes import read_recipe
 
@@ -81,7 +78,7 @@ def command(
 
         def on_progress(step: Progress) -> None:
             text = f"epoch {step.epoch}/{step.epochs} loss {step.loss:.3f}"
-            text += f" {net.metric} {_figure(net, step.quality)}" if step.quality is not None else ""
+            text += f" {net.metric} {figure(net.metric, step.quality)}" if step.quality is not None else ""
             display.update(bar, total=step.epochs * step.steps, completed=(step.epoch - 1) * step.steps + step.step, description=text)
 
         result = train(
@@ -91,7 +88,7 @@ def command(
         print_json(asdict(result), json_to)
     if json_to != "-":
         console().print(
-            f"{plain(result.artifact.path)}: {net.metric} {_figure(net, result.test.quality)} on the test samples of {dataset.name}, "
+            f"{plain(result.artifact.path)}: {net.metric} {figure(net.metric, result.test.quality)} on the test samples of {dataset.name}, "
             f"best of {len(result.metrics)} epochs: {result.best.epoch}, {result.seconds:.0f} s on {result.device}"
         )
         for part in result.parts:
@@ -99,9 +96,5 @@ def command(
         if result.anomaly_auc is not None:
             console().print(f"its error tells '{hold_out}', which it never saw, from the others: area {result.anomaly_auc:.4f}")
         if result.baseline is not None:
-            console().print(f"{result.baseline.method} on the same data: {_figure(net, result.baseline.value)}")
+            console().print(f"{result.baseline.method} on the same data: {figure(net.metric, result.baseline.value)}")
         console().print(f"next: toolkit convert {plain(result.artifact.path.parent)}")
-
-
-def _figure(model: Model, value: float) -> str:
-    return f"{value:.2%}" if model.metric == "accuracy" else f"{value:.4f}"

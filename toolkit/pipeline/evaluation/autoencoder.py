@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Artifact, Interval, Samples, mean_interval, needs
+from toolkit.models.training.choice import HELD_OUT
 
 from .base import Answers, Evaluation, Picture, Table, answers_of, labels_of, new_figure, pixels_of, png_of, tiles
 
-HELD_OUT = "held_out"
 _SHOWN = 10
 
 
@@ -46,44 +46,42 @@ def is_autoencoder(artifact: Artifact) -> bool:
 def evaluate_autoencoder(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
     """Run an autoencoder over samples; `options` are those of `answers_of`."""
     answers = answers_of(artifact, samples, **options)
-    errors = _errors(answers, artifact)
+    given, back = _images(answers, artifact)
+    errors: np.ndarray = np.square(back - given).reshape(len(given), -1).mean(axis=1)
+    targets, labels = answers.samples.targets, labels_of(artifact)
     held_out = str(artifact.manifest.details.get(HELD_OUT, ""))
-    figures = figures_of(errors, answers.samples.targets, labels_of(artifact), held_out)
+    strange = np.zeros(len(errors), bool)
+    if held_out in labels and targets is not None:
+        strange = targets == labels.index(held_out)
+    figures = Figures(
+        error=mean_interval(errors if strange.all() else errors[~strange]),
+        held_out=held_out,
+        anomaly_auc=_area(strange, errors),
+        classes=() if targets is None else _classes(errors, targets, labels),
+        worst=tuple(int(row) for row in np.argsort(-errors, kind="stable")[:_SHOWN]),
+    )
     e = figures.error
     facts = [("reconstruction error [95 %]", f"{e.value:.4f} [{e.low:.4f}, {e.high:.4f}], n={len(errors):,}")]
     if figures.anomaly_auc is not None:
         facts.append((f"area that tells '{figures.held_out}', never seen", f"{figures.anomaly_auc:.4f}"))
     rows = tuple((c.label, f"{c.samples:,}", f"{c.error:.4f}") for c in figures.classes)
     tables = (Table("Classes", ("class", "samples", "error"), rows),) if rows else ()
-    return Evaluation(answers.run, figures, tuple(facts), tables, lambda: _pictures(figures, answers, artifact))
+    return Evaluation(answers.run, figures, tuple(facts), tables, lambda: _pictures(figures, answers, artifact, errors, strange))
 
 
-def figures_of(errors: np.ndarray, targets: np.ndarray | None, labels: tuple[str, ...], held_out: str) -> Figures:
-    """From the error of each image ``[N]``, its class ``[N]`` where it is known, and the label that was not learned, or nothing."""
-    strange = np.zeros(len(errors), bool)
-    if held_out in labels and targets is not None:
-        strange = targets == labels.index(held_out)
-    auc = None
-    if 0 < strange.sum() < len(strange):
-        with needs("report"):
-            from sklearn.metrics import roc_auc_score
-        auc = float(roc_auc_score(strange, errors))
-    classes = []
-    if targets is not None:
-        for number, label in enumerate(labels):
-            own = errors[targets == number]
-            if len(own):
-                classes.append(ClassError(label, len(own), float(own.mean())))
-    known = errors[~strange] if not strange.all() else errors
-    return Figures(
-        mean_interval(known), held_out, auc, tuple(classes), tuple(int(row) for row in np.argsort(-errors, kind="stable")[:_SHOWN])
-    )
+def _area(strange: np.ndarray, errors: np.ndarray) -> float | None:
+    """Under the ROC curve; None where all images are of one kind."""
+    if not 0 < strange.sum() < len(strange):
+        return None
+    with needs("report"):
+        from sklearn.metrics import roc_auc_score
+    return float(roc_auc_score(strange, errors))
 
 
-def _errors(answers: Answers, artifact: Artifact) -> np.ndarray:
-    given, back = _images(answers, artifact)
-    errors: np.ndarray = np.square(back - given).reshape(len(given), -1).mean(axis=1)
-    return errors
+def _classes(errors: np.ndarray, targets: np.ndarray, labels: tuple[str, ...]) -> tuple[ClassError, ...]:
+    """Of every class that occurs."""
+    own = {label: errors[targets == number] for number, label in enumerate(labels)}
+    return tuple(ClassError(label, len(values), float(values.mean())) for label, values in own.items() if len(values))
 
 
 def _images(answers: Answers, artifact: Artifact) -> tuple[np.ndarray, np.ndarray]:
@@ -91,14 +89,14 @@ def _images(answers: Answers, artifact: Artifact) -> tuple[np.ndarray, np.ndarra
     return given, answers.outputs[artifact.manifest.signature.outputs[0].name]
 
 
-def _pictures(figures: Figures, answers: Answers, artifact: Artifact) -> list[Picture]:
+def _pictures(figures: Figures, answers: Answers, artifact: Artifact, errors: np.ndarray, strange: np.ndarray) -> list[Picture]:
     given, back = _images(answers, artifact)
     seen, returned = pixels_of(given, artifact), pixels_of(back, artifact)
     drawn = [
         Picture(
             "errors",
             "How many images have which error; what was never seen in its own colour.",
-            _histogram(figures, answers, artifact),
+            _histogram(figures, errors, strange),
         )
     ]
     if seen is None or returned is None:
@@ -114,14 +112,11 @@ def _pictures(figures: Figures, answers: Answers, artifact: Artifact) -> list[Pi
     return drawn
 
 
-def _histogram(figures: Figures, answers: Answers, artifact: Artifact) -> bytes:
-    errors = _errors(answers, artifact)
+def _histogram(figures: Figures, errors: np.ndarray, strange: np.ndarray) -> bytes:
     figure = new_figure(6.4, 3.8)
     axes = figure.add_subplot()
-    targets = answers.samples.targets
     parts = {"images": errors}
-    if figures.anomaly_auc is not None and targets is not None:
-        strange = targets == labels_of(artifact).index(figures.held_out)
+    if figures.anomaly_auc is not None:
         parts = {"learned": errors[~strange], f"{figures.held_out}, never seen": errors[strange]}
     edges = np.linspace(0, float(np.quantile(errors, 0.999)) or 1.0, 60)
     for name, values in parts.items():
