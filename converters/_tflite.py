@@ -13,8 +13,7 @@ import numpy as np
 from toolkit.core import Artifact, ConversionError, Samples, Signature
 
 from ._batches import batches
-
-_TINY = 1e-30
+from ._noise import worst_ratio
 
 
 def quiet() -> None:
@@ -94,15 +93,7 @@ def signal_to_noise(source: Path, other: Path, samples: Samples, signature: Sign
     runners = [file.get_signature_runner(name) for file in files]
     details = runners[0].get_input_details()
     size = min(int(details[signature.inputs[0].name]["shape"][0]), len(samples))
-    signal: dict[str, float] = {}
-    noise: dict[str, float] = {}
-    for feed in _feeds(details, size, samples):
-        one, two = (runner(**feed) for runner in runners)
-        for key in one:
-            signal[key] = signal.get(key, 0.0) + float(np.sum(one[key].astype(np.float64) ** 2))
-            noise[key] = noise.get(key, 0.0) + float(np.sum((one[key].astype(np.float64) - two[key]) ** 2))
-    ratios = [10 * np.log10(max(signal[key], _TINY) / max(noise[key], signal[key] * 1e-20, _TINY)) for key in signal]
-    return float(min(ratios))
+    return worst_ratio((runners[0](**feed), runners[1](**feed)) for feed in _feeds(details, size, samples))
 
 
 def _feeds(details: Mapping[str, Any], size: int, samples: Samples) -> Iterator[dict[str, np.ndarray]]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from toolkit.core import Artifact, Format, Precision, Samples, Signature
 
+from ._noise import keep_quieter
 from ._tflite import calibrate, quantize, signal_to_noise
 from .base import Converter, Node, Recipe
 
-_ENOUGH_DB = 25.0
 _STATE = ("ADD", "SUB", "MUL", "TANH", "LOGISTIC")
 
 
@@ -44,14 +44,11 @@ class TfliteInt8(Converter):
             # the weights: no interpreter opens such a file.
             static = [*static, _float("CONV_2D_TRANSPOSE")]
             _quantize(source, target, static, samples)
-        reached = signal_to_noise(source.model_file, target, samples, signature)
-        if reached < _ENOUGH_DB:
-            other = target.with_name(f"other-{target.name}")
-            _quantize(source, other, [*static, *map(_float, _STATE)], samples)
-            if signal_to_noise(source.model_file, other, samples, signature) > reached:
-                other.replace(target)
-            else:
-                other.unlink()
+        keep_quieter(
+            target,
+            ratio=lambda file: signal_to_noise(source.model_file, file, samples, signature),
+            again=lambda file: _quantize(source, file, [*static, *map(_float, _STATE)], samples),
+        )
         return None
 
 

@@ -27,10 +27,10 @@ Kind = TypeVar("Kind", bound=DataSet)
 class TrainingRecipe:
     """How a network is trained. ``learning_rate`` is the peak of a one-cycle schedule (Smith and Topin 2018), ``patience`` the
     epochs without a lower validation loss after which training stops (0: never), ``shift`` the pixels of random
-    translation, ``flip`` random mirroring, ``gradient_norm`` the clipping bound, ``bf16`` mixed precision, ``weight_decay`` what AdamW
-    takes from each weight beside the gradient's step (L2), ``l1`` what the sum of all weights' sizes adds to the loss. ``few`` samples
-    of each class are all that is learned from (0: all of them), ``hold_out`` is a label that is not learned at all, and ``freeze`` keeps
-    the weights that a training starts from, but for the last layer's.
+    translation, ``flip`` random mirroring, ``gradient_norm`` the clipping bound, ``bf16`` mixed precision, ``compile`` torch.compile
+    for the steps, ``weight_decay`` what AdamW takes from each weight beside the gradient's step (L2), ``l1`` what the sum of all
+    weights' sizes adds to the loss. ``few`` samples of each class are all that is learned from (0: all of them), ``hold_out`` is a
+    label that is not learned at all, and ``freeze`` keeps the weights that a training starts from, but for the last layer's.
     """
 
     epochs: int = 10
@@ -44,6 +44,7 @@ class TrainingRecipe:
     shift: int = 0
     flip: bool = False
     bf16: bool = False
+    compile: bool = False
     few: int = 0
     hold_out: str = ""
     freeze: bool = False

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import random
+import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -76,11 +78,19 @@ def has_fast_bf16(device: str) -> bool:
     return not _BF16_INSTRUCTIONS.isdisjoint(this_machine().instruction_sets)
 
 
+def can_compile(device: str) -> bool:
+    """Whether what torch.compile needs for `device` is here: a C++ compiler, or Triton for CUDA."""
+    if device == "cuda":
+        return importlib.util.find_spec("triton") is not None
+    return shutil.which(os.environ.get("CXX", "g++")) is not None
+
+
 class Learner:
     """A network of a model and its optimizers over `steps` steps: AdamW (Loshchilov and Hutter 2019) with a one-cycle schedule (Smith and
     Topin 2018), or with a falling learning rate where a player names its betas.
 
-    Biases and normalisation layers do not decay. ``bf16`` says whether the recipe's mixed precision is really used.
+    Biases and normalisation layers do not decay. ``bf16`` and ``compiled`` say whether the recipe's mixed precision and its compilation are
+    really used.
     """
 
     def __init__(self, model: Model, module: nn.Module, recipe: TrainingRecipe, *, steps: int, device: str) -> None:
@@ -88,10 +98,13 @@ class Learner:
 
         self.device = device
         self.bf16 = recipe.bf16 and has_fast_bf16(device)
+        self.compiled = recipe.compile and can_compile(device)
         self.module = module.to(device, memory_format=torch.channels_last)
+        # Only the steps: what validates and exports is the network itself.
+        stepping = torch.compile(self.module) if self.compiled else self.module
         self._recipe = recipe
         self._done = 0
-        self.turns = [Turn(player, recipe, max(steps // player.every, 2)) for player in model.players(self.module, recipe)]
+        self.turns = [Turn(player, recipe, max(steps // player.every, 2)) for player in model.players(stepping, recipe)]
 
     @property
     def learning_rate(self) -> float:

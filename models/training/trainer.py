@@ -25,7 +25,7 @@ class TrainingResult:
     """A finished training. ``parts`` are what a model ships besides, each in a bundle of its own; ``best`` is the epoch whose weights
     were exported, ``test`` how good they are on the test split; ``anomaly_auc`` how well the
     error tells the class that was held out from the others; ``baseline`` a classic method on the same data; ``resumed_epochs``
-    were done by earlier calls; ``bf16`` says whether mixed precision was really used.
+    were done by earlier calls; ``bf16`` and ``compiled`` say whether mixed precision and torch.compile were really used.
     """
 
     artifact: Artifact
@@ -38,6 +38,7 @@ class TrainingResult:
     resumed_epochs: int
     device: str
     bf16: bool
+    compiled: bool
     seconds: float
 
 
@@ -89,6 +90,7 @@ def train(
             **asdict(recipe),
             "device": run.learner.device,
             "bf16": run.learner.bf16,
+            "compile": run.learner.compiled,
             "best_epoch": run.best.epoch,
             f"test {model.metric}": score.quality,
             **({} if anomaly is None else {"test anomaly AUC": anomaly}),
@@ -119,6 +121,7 @@ def train(
         resumed_epochs=resumed,
         device=run.learner.device,
         bf16=run.learner.bf16,
+        compiled=run.learner.compiled,
         seconds=time.perf_counter() - started,
     )
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +72,17 @@ class TestResult:
         rates = [each.learning_rate for each in result.metrics]
         assert max(rates) == pytest.approx(5e-3, rel=0.05)
         assert rates[0] < max(rates) > rates[-1] * 100
+
+    @pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
+    def test_compiled_steps_learn_the_same(self, few: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        recipe = replace(RECIPE, epochs=1, bf16=False)
+        plain = train(find_model("mlp"), few, recipe=recipe, out=tmp_path / "plain")
+        compiled = train(find_model("mlp"), few, recipe=replace(recipe, compile=True), out=tmp_path / "compiled")
+        assert not plain.compiled
+        assert compiled.compiled == (shutil.which(os.environ.get("CXX", "g++")) is not None)
+        assert compiled.best.validation_loss == pytest.approx(plain.best.validation_loss, rel=0.05)  # it drops other units
+        monkeypatch.setenv("CXX", "no-such-compiler")
+        assert not train(find_model("mlp"), few, recipe=replace(recipe, compile=True), out=tmp_path / "without").compiled
 
     def test_the_file_answers_like_the_score(self, few: DataSet, tmp_path: Path) -> None:
         import torch

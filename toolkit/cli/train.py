@@ -25,6 +25,7 @@ from ._common import complete, console, data_names, json_option, model_names, pl
     "--start-from", type=click.Path(path_type=Path), help="A trained .pt2 artifact whose weights are the first, but for the last layer."
 )
 @click.option("--freeze", is_flag=True, help="With --start-from: learn the last layer only.")
+@click.option("--compile", "compiled", is_flag=True, help="Use torch.compile for the steps: docs/compiled-steps.md.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @json_option
 def command(
@@ -41,6 +42,7 @@ def command(
     hold_out: str | None,
     start_from: Path | None,
     freeze: bool,
+    compiled: bool,
     resume: bool,
     json_to: str | None,
 ) -> None:
@@ -70,7 +72,7 @@ def command(
         raise InputError("--freeze keeps weights that are learned already", hint="add --start-from ARTIFACT")
     start = None if start_from is None else Artifact.load(start_from)
     changes: dict[str, float | str | None] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-    changes |= {"few": few, "hold_out": hold_out, "freeze": freeze or None}
+    changes |= {"few": few, "hold_out": hold_out, "freeze": freeze or None, "compile": compiled or None}
     own = net.recipe(dataset.name) if recipe is None else read_recipe(recipe)
     chosen = replace(own, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
     with progress() as display:

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.converters.nets import export
+from toolkit.converters._noise import keep_quieter, worst_ratio
+from toolkit.converters.base import Node, Recipe
+from toolkit.converters.planner import plan
+from toolkit.core import Format, Precision, Samples, Signature, TensorSpec
+
+
+def test_the_worst_output_counts() -> None:
+    exact = {"good": np.full((4, 2), 10.0, np.float32), "bad": np.full(4, -1.0, np.float32)}
+    noisy = {"good": exact["good"] + 0.01, "bad": exact["bad"] + 0.1}
+    # 10 log10(10^2 / 0.01^2) = 60 dB, and 10 log10(1 / 0.1^2) = 20 dB.
+    assert worst_ratio([(exact, noisy)]) == pytest.approx(20, abs=1e-3)
+    assert worst_ratio([({"good": exact["good"]}, {"good": noisy["good"]})] * 3) == pytest.approx(60, abs=0.01)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_no_noise_is_a_number(value: float) -> None:
+    same = {"y": np.full(3, value, np.float32)}
+    assert worst_ratio([(same, same)]) >= 0
+
+
+@pytest.mark.parametrize(("first", "second", "kept", "made"), [(30, 40, 30, False), (10, 15, 15, True), (10, 5, 10, True)])
+def test_the_quieter_file_stays(first: float, second: float, kept: float, made: bool, tmp_path: Path) -> None:
+    target = tmp_path / "model.onnx"
+    target.write_text(str(first))
+    asked: list[Path] = []
+
+    def again(file: Path) -> None:
+        asked.append(file)
+        file.write_text(str(second))
+
+    keep_quieter(target, ratio=lambda file: float(file.read_text()), again=again)
+    assert float(target.read_text()) == kept
+    assert bool(asked) == made
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_mask_does_not_take_all_the_levels_of_a_sum(tmp_path: Path) -> None:
+    """Scores from -2 to 2 beside -10,000: with 256 levels for the sum every score would be the same."""
+    import onnx
+    import onnxruntime
+    import torch
+    from torch import nn
+
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.score, self.head = nn.Linear(8, 1), nn.Linear(8, 3)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            empty = (x[:, :, :1] > 0.8).to(x.dtype)
+            return self.head((torch.softmax(8 * self.score(x) - empty * 1e4, dim=1) * x).sum(dim=1))
+
+    values = np.random.default_rng(0).uniform(-1, 1, (96, 6, 8)).astype(np.float32)
+    signature = Signature((TensorSpec("x", "float32", ("batch", 6, 8)),), (TensorSpec("y", "float32", ("batch", 3)),))
+    source = export(tmp_path / "pt2-fp32", Masked(), (torch.zeros(2, 6, 8),), signature, "masked")
+    made = {Precision.FP32: source}
+    for converter in plan(Node(Format.PT2, Precision.FP32), Node(Format.ONNX, Precision.INT8)):
+        out = tmp_path / str(converter.target)
+        source = converter.convert(source, out, Recipe(calibration=Samples({"x": values[:64]}, None, "random")))
+        made[converter.target.precision] = source
+    exact, rounded = (
+        onnxruntime.InferenceSession(str(made[each].model_file), providers=["CPUExecutionProvider"]).run(None, {"x": values[64:]})[0]
+        for each in (Precision.FP32, Precision.INT8)
+    )
+    assert 10 * np.log10(np.sum(exact**2) / np.sum((exact - rounded) ** 2)) > 25
+    nodes = {node.op_type for node in onnx.load(made[Precision.INT8].model_file).graph.node}
+    assert "QuantizeLinear" in nodes
