@@ -13,21 +13,17 @@ _ENOUGH_DB = 25.0
 _TINY = 1e-30
 
 
-def keep_quieter(target: Path, *, ratio: Callable[[Path], float], again: Callable[[Path], None]) -> None:
-    """Leave at `target` the quieter of two files: the one that is there and, only if that is too noisy, the one that `again` writes.
+def quieter(first: Path, *, ratio: Callable[[Path], float], again: Callable[[], Path]) -> Path:
+    """The quieter of two files: `first`, and, only if that is too noisy, the one that `again` writes.
 
     Args:
         ratio: a file's signal-to-noise ratio in decibels.
     """
-    reached = ratio(target)
+    reached = ratio(first)
     if reached >= _ENOUGH_DB:
-        return
-    other = target.with_name(f"other-{target.name}")
-    again(other)
-    if ratio(other) > reached:
-        other.replace(target)
-    else:
-        other.unlink()
+        return first
+    second = again()
+    return second if ratio(second) > reached else first
 
 
 def worst_ratio(batches: Iterable[tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]]) -> float:

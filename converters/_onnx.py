@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from toolkit.core import ArtifactError, ConversionError, InputError, Signature
-
-from ._noise import worst_ratio
 
 
 def read_model(file: Path) -> Any:
@@ -57,17 +54,33 @@ def write_model(model: Any, target: Path) -> None:
     target.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def signal_to_noise(source: Path, other: Path, feeds: Iterable[Mapping[str, np.ndarray]]) -> float:
-    """The worst ratio in decibels over the outputs of `other`, against those of `source`, on the batches `feeds`; 200 at most."""
-    import onnxruntime
+def prepared(file: Path, work: Path) -> Path:
+    """The model with its shapes inferred and its constants folded, as the quantizers want it, in the folder `work`.
 
-    sessions = [onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"]) for file in (source, other)]
-    names = [output.name for output in sessions[0].get_outputs()]
+    Symbolic shape inference is left out: torch's exporter wrote the shapes already, and it would import torch.
+    """
+    from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    def outputs(session: Any, feed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        return dict(zip(names, session.run(names, dict(feed)), strict=True))
+    clean, target = work / "clean.onnx", work / "prepared.onnx"
+    write_model(read_model(file), clean)
+    quant_pre_process(str(clean), str(target), skip_symbolic_shape=True)
+    model = read_model(target)
+    _own_weights(model.graph)
+    write_model(model, target)
+    return target
 
-    return worst_ratio((outputs(sessions[0], feed), outputs(sessions[1], feed)) for feed in feeds)
+
+def _own_weights(graph: Any) -> None:
+    """Give each node a copy of a matrix that several use: the quantizer would give all of them the scales of one, along its axis."""
+    matrices = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) > 1}
+    seen: set[str] = set()
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name in matrices and name in seen:
+                own = graph.initializer.add()
+                own.CopyFrom(matrices[name])
+                own.name = node.input[place] = f"{name}/{node.name or node.output[0]}/{place}"
+            seen.add(name)
 
 
 def rename(program: Any, signature: Signature) -> None:

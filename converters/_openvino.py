@@ -64,11 +64,18 @@ def save_model(model: Any, target: Path, source: Artifact, *, compress_to_fp16: 
 
 
 def _number_names(model: Any) -> None:
-    """Name the nodes that OpenVINO named, after their place in the graph.
+    """Name the nodes that OpenVINO named, after their place in the graph: ``MatMul.14``.
 
-    It numbers them by a counter that runs through the whole process, so that the same model would give other bytes each time.
+    It numbers them by a counter that runs through the whole process, so that the same model would give other bytes each time. A node
+    that was named here once keeps its name, so that a layer is called the same in a quantized file.
     """
-    for place, node in enumerate(model.get_ordered_ops()):
+    nodes = model.get_ordered_ops()
+    taken = {name for node in nodes if not _NUMBERED.fullmatch(name := node.get_friendly_name())}
+    for place, node in enumerate(nodes):
         kind = node.get_type_name()
         if kind not in {"Parameter", "Result"} and _NUMBERED.fullmatch(node.get_friendly_name()):
-            node.set_friendly_name(f"{kind}_{place}")
+            name = f"{kind}.{place}"
+            while name in taken:
+                name += "+"
+            taken.add(name)
+            node.set_friendly_name(name)

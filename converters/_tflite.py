@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ import numpy as np
 from toolkit.core import Artifact, ConversionError, Samples, Signature
 
 from ._batches import batches
-from ._noise import worst_ratio
 
 
 def quiet() -> None:
@@ -59,6 +59,29 @@ def check(file: Path, signature: Signature, sizes: Sequence[int] = ()) -> None:
                 raise ConversionError(f"signature '{name}' of TF Lite differs", expected=str(wanted), got=str(got))
 
 
+def name_operators(file: Path) -> None:
+    """Name what each operator gives after the operator: ``<signature>/<kind>_<number>``, the same in every signature.
+
+    The converters' own names say neither, and one name may belong to other operators in another signature.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_quantizer.utils import tfl_flatbuffer_utils
+
+    model = tfl_flatbuffer_utils.read_model(str(file))
+    kinds = {value: name.lower() for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
+    own = {signature.subgraphIndex: signature.signatureKey.decode() for signature in model.signatureDefs or []}
+    for index, graph in enumerate(model.subgraphs):
+        seen: Counter[str] = Counter()
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex]
+            kind = kinds.get(max(code.builtinCode, code.deprecatedBuiltinCode), "custom")
+            for place, tensor in enumerate(operator.outputs):
+                name = f"{own.get(index, index)}/{kind}_{seen[kind]}" + (f".{place}" if place else "")
+                graph.tensors[tensor].name = name.encode()
+            seen[kind] += 1
+    tfl_flatbuffer_utils.write_model(model, str(file))
+
+
 def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature) -> Any:
     """The smallest and largest value of each tensor of `source` over `samples`, in every signature of the file.
 
@@ -84,16 +107,16 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
     return calibrator.get_model_qsvs()
 
 
-def signal_to_noise(source: Path, other: Path, samples: Samples, signature: Signature) -> float:
-    """The worst ratio in decibels over the outputs of `other`, against those of `source`, on whole batches of `samples`; 200 at most."""
+def outputs(file: Path, samples: Samples, signature: Signature) -> Iterator[dict[str, np.ndarray]]:
+    """What `file` gives on whole batches of `samples`, in the signature with the largest batch."""
     from ai_edge_litert.interpreter import Interpreter
 
-    files = [Interpreter(model_path=str(file)) for file in (source, other)]
-    name = max(files[0].get_signature_list(), key=lambda each: int(each.removeprefix("b")))
-    runners = [file.get_signature_runner(name) for file in files]
-    details = runners[0].get_input_details()
-    size = min(int(details[signature.inputs[0].name]["shape"][0]), len(samples))
-    return worst_ratio((runners[0](**feed), runners[1](**feed)) for feed in _feeds(details, size, samples))
+    interpreter = Interpreter(model_path=str(file))
+    name = max(interpreter.get_signature_list(), key=lambda each: int(each.removeprefix("b")))
+    runner = interpreter.get_signature_runner(name)
+    details = runner.get_input_details()
+    for feed in _feeds(details, int(details[signature.inputs[0].name]["shape"][0]), samples):
+        yield runner(**feed)
 
 
 def _feeds(details: Mapping[str, Any], size: int, samples: Samples) -> Iterator[dict[str, np.ndarray]]:

@@ -50,11 +50,13 @@ class Node:
 @dataclass(frozen=True)
 class Recipe:
     """How to convert. ``calibration`` are real samples under the signature's input names, never used for evaluation;
-    ``batch_sizes`` are the signatures of a format that cannot leave the batch free; ``options`` are a converter's own.
+    ``batch_sizes`` are the signatures of a format that cannot leave the batch free; ``keep_float`` names the layers of the float file
+    that a quantizer leaves alone; ``options`` are a converter's own.
     """
 
     calibration: Samples | None = None
     batch_sizes: tuple[int, ...] = (1, 32)
+    keep_float: tuple[str, ...] = ()
     options: Mapping[str, Scalar] = field(default_factory=dict)
 
 

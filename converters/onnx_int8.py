@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, Format, Precision, Signature, without_telemetry
+import numpy as np
+
+from toolkit.core import Artifact, Format, Precision, Samples, without_telemetry
 
 from ._batches import batches, calibration_batch
-from ._noise import keep_quieter
-from ._onnx import read_model, signal_to_noise, write_model
+from ._onnx import prepared, read_model, write_model
 from ._onnx_outputs import float_outputs
-from .base import Converter, Node, Recipe
+from .base import Node
+from .layers import onnx as onnx_layers
+from .quantizer import StaticQuantizer
 
-_ELEMENTWISE = frozenset(["Add", "Mul", "Sigmoid", "Softmax"])
 
-
-class OnnxInt8(Converter):
+class OnnxInt8(StaticQuantizer):
     """Every operator that onnxruntime can quantize, as QuantizeLinear/DequantizeLinear pairs; int8 weights per channel, uint8 activations
     per tensor with the smallest and largest value that the calibration samples reach. The outputs themselves are not rounded. Sums,
     products and squashing functions stay float32 where that gives less noise and the outputs had too much on the calibration samples:
@@ -43,84 +43,70 @@ class OnnxInt8(Converter):
         "shared_weights": "copied",
         "noisy": "float elementwise",
     }
+    fragile = frozenset({"Add", "Mul", "Sigmoid", "Softmax"})
 
-    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
+    def calibrate(self, source: Artifact, samples: Samples, work: Path) -> _Calibrated:
+        """The graph with folded constants."""
+        return _Calibrated(source, samples, work)
+
+    def in_integers(self, file: Path) -> frozenset[str]:
+        """As onnxruntime optimizes the graph."""
+        return onnx_layers.in_integers(file)
+
+
+class _Calibrated:
+    """onnxruntime's quantizer, which keeps the ranges in a file."""
+
+    file_name = Format.ONNX.file_name
+
+    def __init__(self, source: Artifact, samples: Samples, work: Path) -> None:
         without_telemetry()
-        import onnx
-        from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
         from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
-        assert recipe.calibration is not None
-        signature = source.manifest.signature
-        samples = recipe.calibration.fit(signature)
-        size = calibration_batch(signature)
+        self._signature = source.manifest.signature
+        self._samples = samples
+        self._work = work
+        self._clean = prepared(source.model_file, work)
+        self._kinds = sorted({*QDQRegistry, *QLinearOpsRegistry})
+        self.layers = onnx_layers.layers(read_model(self._clean), self._kinds)
 
-        def feeds() -> Iterator[dict[str, Any]]:
-            return batches(samples, size, exact=not signature.has_free_batch)
+    def write(self, target: Path, keep_float: Collection[str]) -> None:
+        """Quantize; the first call calibrates."""
+        import onnx
+        from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+        feeds = self._feeds()
 
         class Reader(CalibrationDataReader):  # type: ignore[misc]
-            def __init__(self) -> None:
-                self._feeds = feeds()
-
             def get_next(self) -> dict[str, Any] | None:
-                return next(self._feeds, None)
+                return next(feeds, None)
 
-        with tempfile.TemporaryDirectory(dir=target.parent) as work:
-            clean = prepared(source.model_file, Path(work))
-            quantized = Path(work) / "int8.onnx"
+        quantize_static(
+            str(self._clean),
+            str(quantized := self._work / "int8.onnx"),
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=self._kinds,
+            nodes_to_exclude=list(keep_float),
+            per_channel=True,
+            reduce_range=False,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            calibrate_method=CalibrationMethod.MinMax,
+            calibration_cache_path=str(self._work / "ranges.json"),
+        )
+        model = onnx.load(quantized)
+        float_outputs(model.graph)
+        write_model(model, target)
 
-            operators = sorted({*QDQRegistry, *QLinearOpsRegistry})
+    def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
+        """By onnxruntime."""
+        import onnxruntime
 
-            def write(file: Path, operators: Sequence[str]) -> None:
-                quantize_static(
-                    str(clean),
-                    str(quantized),
-                    Reader(),
-                    quant_format=QuantFormat.QDQ,
-                    op_types_to_quantize=list(operators),
-                    per_channel=True,
-                    reduce_range=False,
-                    activation_type=QuantType.QUInt8,
-                    weight_type=QuantType.QInt8,
-                    calibrate_method=CalibrationMethod.MinMax,
-                )
-                model = onnx.load(quantized)
-                float_outputs(model.graph)
-                write_model(model, file)
+        session = onnxruntime.InferenceSession(str(file or self._clean), providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        for feed in self._feeds():
+            yield dict(zip(names, session.run(names, feed), strict=True))
 
-            write(target, operators)
-            keep_quieter(
-                target,
-                ratio=lambda file: signal_to_noise(clean, file, feeds()),
-                again=lambda file: write(file, [each for each in operators if each not in _ELEMENTWISE]),
-            )
-        return None
-
-
-def prepared(file: Path, work: Path) -> Path:
-    """The model with its shapes inferred and its constants folded, as the quantizers want it, in the folder `work`.
-
-    Symbolic shape inference is left out: torch's exporter wrote the shapes already, and it would import torch.
-    """
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    clean, target = work / "clean.onnx", work / "prepared.onnx"
-    write_model(read_model(file), clean)
-    quant_pre_process(str(clean), str(target), skip_symbolic_shape=True)
-    model = read_model(target)
-    _own_weights(model.graph)
-    write_model(model, target)
-    return target
-
-
-def _own_weights(graph: Any) -> None:
-    """Give each node a copy of a matrix that several use: the quantizer would give all of them the scales of one, along its axis."""
-    matrices = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) > 1}
-    seen: set[str] = set()
-    for node in graph.node:
-        for place, name in enumerate(node.input):
-            if name in matrices and name in seen:
-                own = graph.initializer.add()
-                own.CopyFrom(matrices[name])
-                own.name = node.input[place] = f"{name}/{node.name or node.output[0]}/{place}"
-            seen.add(name)
+    def _feeds(self) -> Iterator[dict[str, np.ndarray]]:
+        return batches(self._samples, calibration_batch(self._signature), exact=not self._signature.has_free_batch)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from toolkit.core import Artifact, Format, Precision, Signature, without_telemetry
 
-from ._onnx import write_model
+from ._onnx import prepared, write_model
 from .base import Converter, Node, Recipe
-from .onnx_int8 import prepared
 
 
 class OnnxInt8Dynamic(Converter):

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import Any
 
-from toolkit.core import Artifact, Format, Precision, Signature
+import numpy as np
 
-from ._batches import batches
-from ._openvino import import_nncf, read_model, save_model
-from .base import Converter, Node, Recipe
+from toolkit.core import Artifact, Format, Precision, Samples
+
+from ._batches import batches, calibration_batch
+from ._openvino import import_nncf, import_openvino, read_model, save_model
+from .base import Node
+from .layers import openvino as openvino_layers
+from .quantizer import StaticQuantizer
+
+_FLOAT = "LSTMSequence"
 
 
-class OpenvinoInt8(Converter):
+class OpenvinoInt8(StaticQuantizer):
     """NNCF's post-training quantization over all calibration samples: symmetric weights per channel, activations symmetric or not as they
     are signed or not (the preset MIXED), biases corrected.
 
@@ -23,23 +31,54 @@ class OpenvinoInt8(Converter):
     target = Node(Format.OPENVINO, Precision.INT8)
     extra = "convert"
     distributions = ("openvino", "nncf")
-    settings = {"preset": "mixed", "ignored": "LSTMSequence"}  # noqa: RUF012 - read-only
+    settings = {"preset": "mixed", "ignored": _FLOAT}  # noqa: RUF012 - read-only
 
-    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
-        nncf = import_nncf()
-        assert recipe.calibration is not None
+    def calibrate(self, source: Artifact, samples: Samples, work: Path) -> _Calibrated:  # noqa: ARG002 - NNCF leaves no files
+        """The model with folded constants; NNCF calibrates in each call."""
+        return _Calibrated(source, samples)
+
+    def in_integers(self, file: Path) -> frozenset[str]:
+        """As OpenVINO compiles the model."""
+        return openvino_layers.in_integers(file)
+
+
+class _Calibrated:
+    """NNCF."""
+
+    file_name = Format.OPENVINO.file_name
+
+    def __init__(self, source: Artifact, samples: Samples) -> None:
+        self._source = source
+        self._samples = samples
         signature = source.manifest.signature
-        samples = recipe.calibration.fit(signature)
-        fixed = [size for spec in signature.inputs if isinstance(size := spec.shape[0], int)]
-        items = list(batches(samples, fixed[0] if fixed else 1, exact=bool(fixed)))
-        model = read_model(source.model_file)
-        ignored = sorted({str(self.settings["ignored"])} & {node.get_type_name() for node in model.get_ops()})
-        quantized = nncf.quantize(
-            model,
-            nncf.Dataset(items),
-            preset=nncf.QuantizationPreset.MIXED,
-            subset_size=len(items),
-            ignored_scope=nncf.IgnoredScope(types=ignored) if ignored else None,
+        self._exact = not signature.has_free_batch
+        self._batch = calibration_batch(signature)
+        self._model = read_model(source.model_file)
+        self.layers = openvino_layers.layers(self._model)
+
+    def write(self, target: Path, keep_float: Collection[str]) -> None:
+        """Quantize."""
+        nncf = import_nncf()
+        # One sample at a time where the batch is free: NNCF's statistics are means over calls.
+        items = list(batches(self._samples, self._batch if self._exact else 1, exact=self._exact))
+        types = [_FLOAT] if any(layer.kind == _FLOAT for layer in self.layers) else []
+        save_model(
+            nncf.quantize(
+                self._model,
+                nncf.Dataset(items),
+                preset=nncf.QuantizationPreset.MIXED,
+                subset_size=len(items),
+                ignored_scope=nncf.IgnoredScope(names=list(keep_float), types=types) if types or keep_float else None,
+            ),
+            target,
+            self._source,
         )
-        save_model(quantized, target, source)
-        return None
+
+    def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
+        """By OpenVINO's CPU in float32 where it is not in integers."""
+        openvino = import_openvino()
+        compiled = openvino.Core().compile_model(file or self._source.model_file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        names = [spec.name for spec in self._source.manifest.signature.outputs]
+        for feed in batches(self._samples, self._batch, exact=self._exact):
+            found: Any = compiled(feed)
+            yield {name: np.array(found[name]) for name in names}

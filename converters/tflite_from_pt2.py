@@ -9,7 +9,7 @@ from typing import Any
 from toolkit.core import Artifact, Format, InputError, Precision, Scalar, Signature
 
 from ._pt2 import load_program, plain_attention
-from ._tflite import check, quiet
+from ._tflite import check, name_operators, quiet
 from .base import Converter, Node, Recipe
 
 
@@ -47,6 +47,7 @@ class TfliteFromPt2(Converter):
             signatures = signatures.signature(f"b{size}", module, sample_kwargs=example)
         with plain_attention(), torch.no_grad():
             signatures.convert().export(str(target))
+        name_operators(target)
         check(target, signature, sizes)
         return None
 

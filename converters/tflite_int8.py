@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, Format, Precision, Samples, Signature
+import numpy as np
 
-from ._noise import keep_quieter
-from ._tflite import calibrate, quantize, signal_to_noise
-from .base import Converter, Node, Recipe
+from toolkit.core import Artifact, Format, Precision, Samples
 
-_STATE = ("ADD", "SUB", "MUL", "TANH", "LOGISTIC")
+from ._tflite import calibrate, outputs, quantize
+from .base import Node
+from .layers import tflite as tflite_layers
+from .quantizer import StaticQuantizer
+
+_TRANSPOSED = "CONV_2D_TRANSPOSE"
 
 
-class TfliteInt8(Converter):
+class TfliteInt8(StaticQuantizer):
     """Every operator that AI Edge Quantizer can, with symmetric int8 weights per channel and asymmetric int8 activations per tensor;
     inputs and outputs stay float32 outside, quantized at the border. Transposed convolutions stay float32 where the quantizer would break
     the file with them; sums, products and squashing functions do where that gives less noise and the outputs had too much on the
@@ -27,36 +32,48 @@ class TfliteInt8(Converter):
     extra = "convert"
     distributions = ("ai-edge-quantizer", "ai-edge-litert")
     settings = {"recipe": "static_wi8_ai8", "border": "float32", "ranges": "minmax", "broken": "float", "noisy": "float state"}  # noqa: RUF012 - read-only
+    fragile = frozenset({"ADD", "SUB", "MUL", "TANH", "LOGISTIC"})
 
-    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
+    def calibrate(self, source: Artifact, samples: Samples, work: Path) -> _Calibrated:  # noqa: ARG002 - the ranges stay in memory
+        """The file with the ranges of all its tensors."""
+        return _Calibrated(source, samples)
+
+    def in_integers(self, file: Path) -> frozenset[str]:
+        """As the file says: an interpreter has no choice."""
+        return tflite_layers.in_integers(file)
+
+
+class _Calibrated:
+    """AI Edge Quantizer."""
+
+    file_name = Format.TFLITE.file_name
+
+    def __init__(self, source: Artifact, samples: Samples) -> None:
         from ai_edge_quantizer import recipe as recipes
 
-        assert recipe.calibration is not None
-        signature = source.manifest.signature
+        self._source = source
+        self._samples = samples
         # Without these two the files' own inputs and outputs become int8, and the signature would no longer be the model's.
-        border = [_float(operation) for operation in ("INPUT", "OUTPUT")]
-        static = [*recipes.static_wi8_ai8(), *border]
-        samples = recipe.calibration.fit(signature)
+        self._recipe = [*recipes.static_wi8_ai8(), *(_float(operation) for operation in ("INPUT", "OUTPUT"))]
+        self._ranges = calibrate(source.model_file, self._recipe, samples, source.manifest.signature)
+        self.layers = tflite_layers.layers(source.model_file)
+
+    def write(self, target: Path, keep_float: Collection[str]) -> None:
+        """Quantize."""
+        # The quantizer knows an operator by its outputs' names, each followed by a semicolon.
+        kept = [_float("*", rf"(^|;)[^;]*/{re.escape(name)}(;|$)") for name in keep_float]
         try:
-            _quantize(source, target, static, samples)
+            quantize(self._source, target, [*self._recipe, *kept], self._ranges)
         except ValueError:
-            # The quantizer takes what is added behind a transposed convolution for its bias, and gives it one scale for each channel of
-            # the weights: no interpreter opens such a file.
-            static = [*static, _float("CONV_2D_TRANSPOSE")]
-            _quantize(source, target, static, samples)
-        keep_quieter(
-            target,
-            ratio=lambda file: signal_to_noise(source.model_file, file, samples, signature),
-            again=lambda file: _quantize(source, file, [*static, *map(_float, _STATE)], samples),
-        )
-        return None
+            # It takes what is added behind a transposed convolution for its bias, and gives it one scale for each channel of the
+            # weights: no interpreter opens such a file.
+            quantize(self._source, target, [*self._recipe, *kept, _float(_TRANSPOSED)], self._ranges)
+
+    def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
+        """By LiteRT."""
+        return outputs(file or self._source.model_file, self._samples, self._source.manifest.signature)
 
 
-def _quantize(source: Artifact, target: Path, recipe: list[dict[str, Any]], samples: Samples) -> None:
-    ranges = calibrate(source.model_file, recipe, samples, source.manifest.signature)
-    quantize(source, target, recipe, ranges)
-
-
-def _float(operation: str) -> dict[str, Any]:
+def _float(operation: str, scope: str = ".*") -> dict[str, Any]:
     """The rule by which an operation stays as it is."""
-    return {"regex": ".*", "operation": operation, "algorithm_key": "no_quantize", "op_config": {}}
+    return {"regex": scope, "operation": operation, "algorithm_key": "no_quantize", "op_config": {}}

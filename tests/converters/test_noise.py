@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.converters.nets import export
-from toolkit.converters._noise import keep_quieter, worst_ratio
+from toolkit.converters._noise import quieter, worst_ratio
 from toolkit.converters.base import Node, Recipe
 from toolkit.converters.planner import plan
 from toolkit.core import Format, Precision, Samples, Signature, TensorSpec
@@ -28,18 +28,16 @@ def test_no_noise_is_a_number(value: float) -> None:
 
 @pytest.mark.parametrize(("first", "second", "kept", "made"), [(30, 40, 30, False), (10, 15, 15, True), (10, 5, 10, True)])
 def test_the_quieter_file_stays(first: float, second: float, kept: float, made: bool, tmp_path: Path) -> None:
-    target = tmp_path / "model.onnx"
-    target.write_text(str(first))
     asked: list[Path] = []
 
-    def again(file: Path) -> None:
-        asked.append(file)
-        file.write_text(str(second))
+    def write(value: float) -> Path:
+        asked.append(tmp_path / str(value))
+        asked[-1].write_text(str(value))
+        return asked[-1]
 
-    keep_quieter(target, ratio=lambda file: float(file.read_text()), again=again)
-    assert float(target.read_text()) == kept
-    assert bool(asked) == made
-    assert list(tmp_path.iterdir()) == [target]
+    found = quieter(write(first), ratio=lambda file: float(file.read_text()), again=lambda: write(second))
+    assert float(found.read_text()) == kept
+    assert len(asked) == 1 + made
 
 
 def test_a_mask_does_not_take_all_the_levels_of_a_sum(tmp_path: Path) -> None:

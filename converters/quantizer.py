@@ -1,0 +1,91 @@
+"""What the static quantizers share: a float model whose ranges are calibrated once, and layers that can be left in float."""
+
+from __future__ import annotations
+
+import tempfile
+from abc import abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import numpy as np
+
+from toolkit.core import Artifact, Samples, Scalar, Signature, UnknownNameError
+
+from ._noise import quieter, worst_ratio
+from .base import Converter, Recipe
+from .layers import Layer
+
+SEPARATOR = "; "
+
+
+class Calibrated(Protocol):
+    """A float model and what its quantizer must know of its values."""
+
+    file_name: str
+    layers: tuple[Layer, ...]
+
+    def write(self, target: Path, keep_float: Collection[str]) -> None:
+        """Write the model to `target` with every layer in integers but those."""
+
+    def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
+        """What a quantized file, or the float model for None, gives on the calibration samples, batch by batch."""
+
+
+class StaticQuantizer(Converter):
+    """An edge to int8 with ranges from calibration samples. ``fragile`` are kinds of layers that stay float where that gives less noise
+    and the outputs had too much; a recipe that names layers itself is followed to the letter.
+    """
+
+    fragile: ClassVar[frozenset[str]] = frozenset()
+
+    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
+        """The settings, and the layers that stay float."""
+        return {**self.settings, **({"keep_float": SEPARATOR.join(recipe.keep_float)} if recipe.keep_float else {})}
+
+    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
+        assert recipe.calibration is not None
+        with tempfile.TemporaryDirectory(dir=target.parent) as work:
+            calibrated = self.calibrate(source, recipe.calibration.fit(source.manifest.signature), Path(work))
+            known = [layer.name for layer in calibrated.layers]
+            for name in recipe.keep_float:
+                if name not in known:
+                    raise UnknownNameError("layer", name, known)
+
+            def write(folder: str, keep_float: Collection[str]) -> Path:
+                (Path(work) / folder).mkdir()
+                calibrated.write(file := Path(work) / folder / target.name, keep_float)
+                return file
+
+            made = write("first", recipe.keep_float)
+            if self.fragile and not recipe.keep_float:
+                fragile = [layer.name for layer in calibrated.layers if layer.kind in self.fragile]
+                made = quieter(made, ratio=lambda file: signal_to_noise(calibrated, file), again=lambda: write("second", fragile))
+            for file in made.parent.iterdir():
+                file.rename(target.parent / file.name)
+        return None
+
+    @abstractmethod
+    def calibrate(self, source: Artifact, samples: Samples, work: Path) -> Calibrated:
+        """The float model of `source` with the ranges that `samples` reach; files may be left in the folder `work`."""
+
+    @abstractmethod
+    def in_integers(self, file: Path) -> frozenset[str]:
+        """The layers of a quantized file that the engine computes in integers on this machine, by name."""
+
+
+def signal_to_noise(calibrated: Calibrated, file: Path) -> float:
+    """The worst ratio in decibels over the outputs of a quantized file on the calibration samples; 200 at most."""
+    return worst_ratio(zip(calibrated.outputs(None), calibrated.outputs(file), strict=True))
+
+
+def sensitivity(calibrated: Calibrated, names: Sequence[str], work: Path) -> dict[str, float]:
+    """The signal-to-noise ratio in decibels with each of the named layers alone in integers; 200 where that changes nothing."""
+    every = [layer.name for layer in calibrated.layers]
+    exact = list(calibrated.outputs(None))
+    found: dict[str, float] = {}
+    for name in names:
+        with tempfile.TemporaryDirectory(dir=work) as folder:
+            calibrated.write(file := Path(folder) / calibrated.file_name, [other for other in every if other != name])
+            found[name] = worst_ratio(zip(exact, calibrated.outputs(file), strict=True))
+    return found
