@@ -49,10 +49,6 @@ class OnnxInt8(StaticQuantizer):
         """The graph with folded constants."""
         return _Calibrated(source, samples, work)
 
-    def in_integers(self, file: Path) -> frozenset[str]:
-        """As onnxruntime optimizes the graph."""
-        return onnx_layers.in_integers(file)
-
 
 class _Calibrated:
     """onnxruntime's quantizer, which keeps the ranges in a file."""

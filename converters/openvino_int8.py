@@ -37,10 +37,6 @@ class OpenvinoInt8(StaticQuantizer):
         """The model with folded constants; NNCF calibrates in each call."""
         return _Calibrated(source, samples)
 
-    def in_integers(self, file: Path) -> frozenset[str]:
-        """As OpenVINO compiles the model."""
-        return openvino_layers.in_integers(file)
-
 
 class _Calibrated:
     """NNCF."""

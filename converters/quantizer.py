@@ -69,23 +69,19 @@ class StaticQuantizer(Converter):
     def calibrate(self, source: Artifact, samples: Samples, work: Path) -> Calibrated:
         """The float model of `source` with the ranges that `samples` reach; files may be left in the folder `work`."""
 
-    @abstractmethod
-    def in_integers(self, file: Path) -> frozenset[str]:
-        """The layers of a quantized file that the engine computes in integers on this machine, by name."""
-
 
 def signal_to_noise(calibrated: Calibrated, file: Path) -> float:
     """The worst ratio in decibels over the outputs of a quantized file on the calibration samples; 200 at most."""
     return worst_ratio(zip(calibrated.outputs(None), calibrated.outputs(file), strict=True))
 
 
-def sensitivity(calibrated: Calibrated, names: Sequence[str], work: Path) -> dict[str, float]:
-    """The signal-to-noise ratio in decibels with each of the named layers alone in integers; 200 where that changes nothing."""
+def sensitivity(calibrated: Calibrated, groups: Sequence[Collection[str]], work: Path) -> list[float]:
+    """The signal-to-noise ratio in decibels with the layers of each group alone in integers; 200 where that changes nothing."""
     every = [layer.name for layer in calibrated.layers]
     exact = list(calibrated.outputs(None))
-    found: dict[str, float] = {}
-    for name in names:
+    found: list[float] = []
+    for group in groups:
         with tempfile.TemporaryDirectory(dir=work) as folder:
-            calibrated.write(file := Path(folder) / calibrated.file_name, [other for other in every if other != name])
-            found[name] = worst_ratio(zip(exact, calibrated.outputs(file), strict=True))
+            calibrated.write(file := Path(folder) / calibrated.file_name, [name for name in every if name not in group])
+            found.append(worst_ratio(zip(exact, calibrated.outputs(file), strict=True)))
     return found

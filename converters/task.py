@@ -16,7 +16,7 @@ from .cache import copy, key_of, lookup, store
 from .planner import all_converters
 
 # Libraries' own reports; warnings and errors still reach the log.
-_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "1", "PYTHONWARNINGS": "ignore"}
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "1", "PYTHONWARNINGS": "ignore"}
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,10 @@ def convert_isolated(
             "calibration": str(Path(scratch) / "calibration.npz") if samples is not None else None,
             "origin": samples.origin if samples is not None else "",
             "batch_sizes": list(recipe.batch_sizes),
+            "keep_float": list(recipe.keep_float),
             "options": dict(recipe.options),
         }
-        run_isolated("toolkit.converters.task:convert_task", payload, timeout_s=timeout_s, log=log, environment=_QUIET)
+        run_isolated("toolkit.converters.task:convert_task", payload, timeout_s=timeout_s, log=log, environment=QUIET)
         made = work / "made"
         for file in made.iterdir():
             file.rename(work / file.name)
@@ -107,6 +108,7 @@ def convert_task(payload: dict[str, Any]) -> dict[str, Any]:
     recipe = Recipe(
         calibration=replace(calibration, origin=payload["origin"]) if calibration else None,
         batch_sizes=tuple(payload["batch_sizes"]),
+        keep_float=tuple(payload["keep_float"]),
         options=payload["options"],
     )
     artifact = converters[payload["converter"]].convert(Artifact.load(Path(payload["source"])), Path(payload["out"]), recipe)

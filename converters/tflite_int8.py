@@ -38,10 +38,6 @@ class TfliteInt8(StaticQuantizer):
         """The file with the ranges of all its tensors."""
         return _Calibrated(source, samples)
 
-    def in_integers(self, file: Path) -> frozenset[str]:
-        """As the file says: an interpreter has no choice."""
-        return tflite_layers.in_integers(file)
-
 
 class _Calibrated:
     """AI Edge Quantizer."""

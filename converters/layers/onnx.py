@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import Layer, size_of
+from . import Execution, Layer, size_of
 
 # What only moves or compares values is done in integers where its neighbours are; onnxruntime's quantizer takes it along.
 _MOVES = frozenset(
@@ -32,6 +32,11 @@ _MOVES = frozenset(
 )
 _INTEGER = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantize", "QAttention")
 _RECURRENT = ("LSTM", "GRU", "RNN")
+FLOAT_KINDS = {
+    **dict.fromkeys(_RECURRENT, "onnxruntime's quantizer leaves recurrent layers alone"),
+    "ConvTranspose": "onnxruntime has no integer kernel for it on the CPU",
+}
+UNFUSED = "onnxruntime did not fuse it with the conversions around it, so it computes in float on rounded values"
 _Shapes = dict[str, list[int]]
 
 
@@ -98,8 +103,8 @@ _COUNTS: dict[str, Callable[[Any, list[list[int]], list[int]], int]] = {
 }
 
 
-def in_integers(file: Path) -> frozenset[str]:
-    """The names of the nodes that onnxruntime computes in integers on this machine, read from the graph that it optimized."""
+def execution(file: Path) -> Execution:
+    """As onnxruntime optimizes the graph for this machine."""
     import onnx
     import onnxruntime
 
@@ -110,5 +115,8 @@ def in_integers(file: Path) -> frozenset[str]:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
         options.log_severity_level = 3
         onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-        graph = onnx.load(options.optimized_model_filepath).graph
-    return frozenset(node.name for node in graph.node if node.op_type.startswith(_INTEGER))
+        nodes = onnx.load(options.optimized_model_filepath).graph.node
+    return Execution(
+        frozenset(node.name for node in nodes if node.op_type.startswith(_INTEGER)),
+        sum(node.op_type in {"QuantizeLinear", "DequantizeLinear"} for node in nodes),
+    )

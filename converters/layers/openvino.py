@@ -6,12 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import Layer, size_of
+from . import Execution, Layer, size_of
 
 _ELEMENTWISE = frozenset(
     ["Add", "Subtract", "Multiply", "SoftMax", "Softmax", "Sigmoid", "Tanh", "MVN", "AvgPool", "ReduceMean", "Interpolate"]
 )
 _INTEGERS = frozenset(["i8", "u8", "i4", "u4"])
+_RECURRENT = ("LSTMSequence", "GRUSequence", "RNNSequence")
+_TOLD = frozenset(["layerType", "runtimePrecision", "originalLayersNames"])
+FLOAT_KINDS = {
+    **dict.fromkeys(_RECURRENT, "recurrent layers stay float: in integers they cost several points"),
+    "MatMul": "NNCF leaves products of two activations in float",
+}
+UNFUSED = "OpenVINO's CPU chose a float kernel"
 
 
 def layers(model: Any) -> tuple[Layer, ...]:
@@ -62,19 +69,21 @@ _COUNTS: dict[str, Callable[[Any], int]] = {
     "GroupConvolution": _grouped,
     "ConvolutionBackpropData": _transposed,
     "MatMul": _product,
-    **dict.fromkeys(("LSTMSequence", "GRUSequence", "RNNSequence"), _recurrent),
+    **dict.fromkeys(_RECURRENT, _recurrent),
 }
 
 
-def in_integers(file: Path) -> frozenset[str]:
-    """The names of the operations that OpenVINO's CPU computes in integers on this machine, read from the model that it compiled."""
+def execution(file: Path) -> Execution:
+    """As OpenVINO's CPU compiles the model for this machine."""
     import openvino
 
     compiled = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found: set[str] = set()
+    conversions = 0
     for node in compiled.get_runtime_model().get_ordered_ops():
-        told = node.get_rt_info()
-        if {"runtimePrecision", "originalLayersNames"} <= set(told) and told["runtimePrecision"].astype(str) in _INTEGERS:
+        told = {key: value.astype(str) for key, value in node.get_rt_info().items() if key in _TOLD}
+        conversions += told.get("layerType") in {"FakeQuantize", "Convert", "Reorder"}
+        if told.get("runtimePrecision") in _INTEGERS:
             # A product of matrices is known by the scaling behind it alone.
-            found.update(name.partition("/Dequantization")[0] for name in told["originalLayersNames"].astype(str).split(","))
-    return frozenset(found)
+            found.update(name.partition("/Dequantization")[0] for name in told.get("originalLayersNames", "").split(","))
+    return Execution(frozenset(found), conversions)

@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from . import Layer, size_of
+from . import Execution, Layer, size_of
 
 _CONVERSIONS = frozenset(["QUANTIZE", "DEQUANTIZE"])
+FLOAT_KINDS = {"TRANSPOSE_CONV": "AI Edge Quantizer breaks the file with the addition behind it"}
+UNFUSED = "AI Edge Quantizer has no rule for it"
 
 
 def layers(file: Path) -> tuple[Layer, ...]:
@@ -21,8 +23,8 @@ def layers(file: Path) -> tuple[Layer, ...]:
     )
 
 
-def in_integers(file: Path) -> frozenset[str]:
-    """The names of the operators that multiply or add integers: that is fixed in the file."""
+def execution(file: Path) -> Execution:
+    """As the file says: an interpreter has no choice."""
     from ai_edge_litert import schema_py_generated as schema
 
     model, graph, names = _opened(file)
@@ -31,10 +33,14 @@ def in_integers(file: Path) -> frozenset[str]:
     def is_integer(tensor: int) -> bool:
         return graph.Tensors(tensor).Type() in integer
 
-    return frozenset(
-        name
-        for operator, kind, name in _operators(model, graph, names)
-        if kind not in _CONVERSIONS and is_integer(operator.Inputs(0)) and is_integer(operator.Outputs(0))
+    operators = list(_operators(model, graph, names))
+    return Execution(
+        frozenset(
+            name
+            for operator, kind, name in operators
+            if kind not in _CONVERSIONS and is_integer(operator.Inputs(0)) and is_integer(operator.Outputs(0))
+        ),
+        sum(kind in _CONVERSIONS for _, kind, _ in operators),
     )
 
 

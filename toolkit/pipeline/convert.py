@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from toolkit.converters.base import Converter, Node, Recipe
 from toolkit.converters.cache import copy
@@ -86,6 +87,13 @@ def succeeded(rows: Sequence[Row]) -> bool:
     return all(row.passed if row.available else row.target.partition("-")[2] in made for row in rows)
 
 
+def stop_all(steps: Collection[Future[Any]]) -> None:
+    """Stop the processes of all steps, again and again: a step that had not started its process yet starts it now."""
+    while any(step.running() for step in steps):
+        stop_isolated()
+        time.sleep(0.02)
+
+
 class _Scheduler:
     """Runs each edge once, a child after its parent. Futures are submitted parents first, so a waiting child never blocks one."""
 
@@ -112,10 +120,7 @@ class _Scheduler:
             return [self._row(target, paths[target]) for target in self._request.targets]
         except BaseException:
             self._pool.shutdown(wait=False, cancel_futures=True)
-            # Again and again: a step that had not started its process yet starts it now.
-            while any(step.running() for step in self._steps.values()):
-                stop_isolated()
-                time.sleep(0.02)
+            stop_all(self._steps.values())
             raise
 
     def known(self) -> dict[str, Artifact]:

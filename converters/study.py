@@ -1,0 +1,129 @@
+"""What can be asked of a static quantizer besides a file, each answer from a process of its own."""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from toolkit.core import Artifact, Format, Samples, needs, run_isolated
+
+from .layers import Execution, Layer
+from .planner import all_converters
+from .quantizer import StaticQuantizer, sensitivity
+from .task import QUIET
+
+_CHUNK = 16
+_MANY = 150
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """Layers that are decided together, mostly one, and the worst signal-to-noise ratio in decibels of the outputs when they alone are
+    in integers; 200 where that changes nothing.
+    """
+
+    layers: tuple[Layer, ...]
+    alone_db: float
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of all its layers, for one sample."""
+        return sum(layer.multiply_adds for layer in self.layers)
+
+
+def static_quantizer(format: Format) -> StaticQuantizer:
+    """The quantizer of a format whose layers can be chosen; formats without one are no target of `toolkit quantize`."""
+    return next(each for each in all_converters() if isinstance(each, StaticQuantizer) and each.target.format is format)
+
+
+def sensitivities(
+    quantizer: StaticQuantizer,
+    source: Artifact,
+    samples: Samples,
+    *,
+    log: Path | None = None,
+    timeout_s: float = 600.0,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[Sensitivity]:
+    """Every layer of the float artifact `source`, measured on `samples` which also fix the ranges, the most sensitive first.
+
+    In a model of very many layers, such as an unrolled recurrence, those of the same kind and size are decided together.
+
+    Args:
+        on_progress: called with how many layers are done, and of how many.
+
+    Raises:
+        ToolkitError: the quantizer or its process failed.
+    """
+    found: list[Sensitivity] = []
+    groups = _groups(layers_of(quantizer, source, samples, log=log, timeout_s=timeout_s))
+    for start in range(0, len(groups), _CHUNK):
+        chunk = groups[start : start + _CHUNK]
+        names = [[layer.name for layer in group] for group in chunk]
+        ratios = _ask(quantizer, source, samples, names, log=log, timeout_s=timeout_s)["alone_db"]
+        found += [Sensitivity(group, ratio) for group, ratio in zip(chunk, ratios, strict=True)]
+        if on_progress:
+            on_progress(len(found), len(groups))
+    return sorted(found, key=lambda each: each.alone_db)
+
+
+def _groups(layers: Sequence[Layer]) -> list[tuple[Layer, ...]]:
+    if len(layers) <= _MANY:
+        return [(layer,) for layer in layers]
+    alike: dict[tuple[str, int], list[Layer]] = {}
+    for layer in layers:
+        alike.setdefault((layer.kind, layer.multiply_adds), []).append(layer)
+    return [tuple(group) for group in alike.values()]
+
+
+def layers_of(
+    quantizer: StaticQuantizer, source: Artifact, samples: Samples, *, log: Path | None = None, timeout_s: float = 600.0
+) -> list[Layer]:
+    """The layers of the float artifact `source` that the quantizer knows, in order of computation; errors as `sensitivities`."""
+    return msgspec.convert(_ask(quantizer, source, samples, [], log=log, timeout_s=timeout_s)["layers"], list[Layer])
+
+
+def _ask(
+    quantizer: StaticQuantizer, source: Artifact, samples: Samples, names: Sequence[Sequence[str]], *, log: Path | None, timeout_s: float
+) -> Any:
+    with tempfile.TemporaryDirectory(prefix="toolkit-") as scratch:
+        samples.save(Path(scratch) / "calibration.npz")
+        payload = {"quantizer": quantizer.name, "source": str(source.path.absolute()), "scratch": scratch, "names": list(names)}
+        return run_isolated(f"{__name__}:study_task", payload, timeout_s=timeout_s, log=log, environment=QUIET)
+
+
+def study_task(payload: dict[str, Any]) -> dict[str, Any]:
+    """What the child runs: the layers, and the ratios of those that are named."""
+    quantizer = next(each for each in all_converters() if each.name == payload["quantizer"])
+    assert isinstance(quantizer, StaticQuantizer)
+    source, scratch = Artifact.load(Path(payload["source"])), Path(payload["scratch"])
+    with needs(quantizer.extra):
+        samples = Samples.load(scratch / "calibration.npz").fit(source.manifest.signature)
+        calibrated = quantizer.calibrate(source, samples, scratch)
+        ratios = sensitivity(calibrated, payload["names"], scratch) if payload["names"] else []
+    return {"layers": msgspec.to_builtins(calibrated.layers), "alone_db": ratios}
+
+
+def execution_of(artifact: Artifact, *, log: Path | None = None) -> Execution:
+    """How the engine of an artifact's format runs it on this machine; raises `ToolkitError` where the engine fails."""
+    payload = {"file": str(artifact.model_file.absolute()), "format": artifact.manifest.format.value}
+    return msgspec.convert(run_isolated(f"{__name__}:execution_task", payload, log=log, environment=QUIET), Execution)
+
+
+def execution_task(payload: dict[str, str]) -> Any:
+    """What the child runs."""
+    with needs("convert"):
+        found = importlib.import_module(f"{__package__}.layers.{payload['format']}").execution(Path(payload["file"]))
+    return {"integers": sorted(found.integers), "conversions": found.conversions}
+
+
+def why_float(layer: Layer, format: Format) -> str:
+    """Why a layer that was to be in integers is not."""
+    told = importlib.import_module(f"{__package__}.layers.{format.value}")
+    return str(told.FLOAT_KINDS.get(layer.kind, told.UNFUSED))

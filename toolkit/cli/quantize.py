@@ -1,0 +1,144 @@
+"""``toolkit quantize``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ._common import (
+    Numbers,
+    Words,
+    complete,
+    console,
+    data_options,
+    evidence_line,
+    format_names,
+    json_option,
+    model_names,
+    plain,
+    print_json,
+    print_table,
+    progress,
+    size,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from toolkit.core.measurement import Comparison
+    from toolkit.pipeline.quantize import Quantized
+
+
+@click.command(short_help="int8 that holds its accuracy, layer by layer.")
+@click.argument("source", shell_complete=complete(model_names, files=True))
+@click.option("--to", "formats", type=Words(format_names), default="onnx,tflite,openvino", show_default=True, help="Target formats.")
+@click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that int8 may lose.")
+@data_options
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of bundles. Default: where the source's bundle is, else artifacts.")
+@click.option("--calibration", type=click.IntRange(min=1), default=512, show_default=True, help="Samples that fix the ranges.")
+@click.option("--choice", type=click.IntRange(min=1), default=2000, show_default=True, help="Samples that choose the layers.")
+@click.option("--evaluation", type=click.IntRange(min=1), help="Samples that judge the result, at most. Default: all.")
+@click.option("--batch-sizes", type=Numbers(), default="1,32", show_default=True, help="Batch signatures of TF Lite files.")
+@click.option("--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds for each step.")
+@json_option
+def command(
+    source: str,
+    formats: tuple[str, ...],
+    max_drop: float,
+    data: str | None,
+    data_dir: Path | None,
+    out: Path | None,
+    calibration: int,
+    choice: int,
+    evaluation: int | None,
+    batch_sizes: tuple[int, ...],
+    timeout: float,
+    json_to: str | None,
+) -> None:
+    """Quantize SOURCE to int8 so that the task metric's interval stays inside --max-drop.
+
+    Where int8 in every layer loses more, each layer's sensitivity is measured, and as few of the most sensitive ones as are
+    needed stay in float. Ranges, choice and judgement use different samples. The artifact is OUT/<model>/<format>-int8.
+
+    \b
+    toolkit quantize artifacts/cnn
+    toolkit quantize net.onnx --data samples.npz --max-drop 0.5
+    """
+    from toolkit.pipeline.convert import Request, nodes
+    from toolkit.pipeline.quantize import divide, quantize
+    from toolkit.pipeline.sources import resolve_source, split_samples
+    from toolkit.runtimes.parity import Limits
+
+    targets = nodes(formats, ["int8"])
+    found = resolve_source(source, out=out or Path("artifacts"), data=data)
+    split = split_samples(found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation)
+    split, choosing = divide(split, choice)
+    artifact = found.place()
+    in_bundle = out is None and artifact.path.name == artifact.name
+    folder = artifact.path.parent if in_bundle else (out or Path("artifacts")) / artifact.manifest.model
+    request = Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout)
+    with progress() as display:
+        bars = {target.format.value: display.add_task(f"{target.format}", total=None) for target in targets}
+
+        def on_progress(name: str, event: str) -> None:
+            display.update(bars[name.partition("-")[0]], description=f"{name}: {event}")
+
+        results = quantize(request, choice=choosing, on_progress=on_progress)
+    if json_to:
+        print_json(results, json_to)
+    if json_to != "-":
+        show(results, folder)
+    if not all(result.passed for result in results):
+        raise click.exceptions.Exit(1)
+
+
+def show(results: list[Quantized], folder: Path) -> None:
+    """Print a table of what was made, and for each target what stays in float, why, and what that costs."""
+    cells = []
+    for result in results:
+        made, cost = result.artifact, result.cost
+        verdict = styled(made.verdict if made and made.verdict else "failed")
+        share = f"{cost.share:.0%}" if cost else "-"
+        reason = result.reason or (evidence_line(made) if made else "")
+        cells.append([result.target, size(made.size_bytes) if made else "-", share, verdict, plain(reason)])
+    columns = ["artifact", "size", "in int8", "parity", "evidence"]
+    print_table(f"{folder}", columns, cells, right=["size", "in int8"], whole=columns[:-1])
+    console().print("in int8: the share of the multiply-adds that the engine computes in integers on this machine; choices were")
+    console().print("judged on other samples than the table's evidence")
+    for result in results:
+        for line in details(result):
+            console().print(line)
+
+
+def details(result: Quantized) -> list[str]:
+    """What there is to say of one target besides its row."""
+    found, cost = result.found, result.cost
+    if found is None or cost is None:
+        return []
+    lines = [f"[bold]{result.target}[/bold]"]
+    if found.excluded:
+        count = sum(len(each.layers) for each in found.excluded)
+        lines.append(f"  every layer in int8: {plain(found.plain.report.reason)}, {cost.plain_share:.0%} in int8")
+        lines.append(f"  {count} layers kept in float, {found.trials} trials: {plain(found.chosen.report.reason)}")
+        more = cost.size_bytes - cost.plain_size_bytes
+        lines.append(f"  against every layer in int8: {more / 1000:+.0f} kB{_speed(cost.against_plain)}")
+    lines.append(f"  against float: {cost.size_bytes / cost.float_size_bytes:.0%} of the size{_speed(cost.against_float)}")
+    lines += [f"  slower than float: {reason}" for reason in cost.slower_because]
+    alike = Counter((layer.kind, why) for layer, why in cost.in_float)
+    first = {(layer.kind, why): layer.name for layer, why in reversed(cost.in_float)}
+    for (kind, why), times in alike.items():
+        lines.append(f"  in float: {plain(first[kind, why])}{f' and {times - 1} more' if times > 1 else ''} ({kind}): {plain(why)}")
+    without = [layer for each in found.excluded for layer in each.layers if not layer.multiply_adds]
+    if without:
+        kinds = Counter(layer.kind for layer in without)
+        lines.append(f"  in float, without multiply-adds: {', '.join(f'{times} {kind}' for kind, times in kinds.items())}")
+    return lines
+
+
+def _speed(comparison: Comparison | None) -> str:
+    if comparison is None:
+        return ""
+    ratio = comparison.ratio
+    return f", {comparison.verdict}: {ratio.value:.2f} times as fast [{ratio.low:.2f}, {ratio.high:.2f}]"

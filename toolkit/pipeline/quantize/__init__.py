@@ -1,0 +1,110 @@
+"""Quantization that holds its accuracy: plain int8 where that is enough, else with the most sensitive layers in float."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from toolkit.converters.base import Node
+from toolkit.converters.cache import copy
+from toolkit.core import Artifact, ConversionError, DataError, Precision, Samples, ToolkitError, Verdict, available_threads
+from toolkit.core.measurement import Protocol
+from toolkit.runtimes.parity import observe
+
+from ..convert import Request, Row, convert, stop_all
+from ..sources import Split
+from ..verify import Verifier, default_engine
+from .cost import Cost, cost_of
+from .search import Found, search
+
+__all__ = ["Cost", "Found", "Quantized", "divide", "quantize"]
+
+Progress = Callable[[str, str], None]
+"""Called with a target's name and what is being done for it."""
+
+PROTOCOL = Protocol(rounds=7, min_seconds=0.15)
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What became of one target: the artifact with its evidence, how it was found and what it costs, or the reason why there is none."""
+
+    target: str
+    artifact: Artifact | None = None
+    found: Found | None = None
+    cost: Cost | None = None
+    reason: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the artifact was made and its parity on the evaluation samples passed."""
+        return self.artifact is not None and self.artifact.verdict is Verdict.PASSED
+
+
+def divide(split: Split, choice: int) -> tuple[Split, Samples]:
+    """`choice` of a split's evaluation samples, at most half of them, for choosing layers, and the split with the others.
+
+    Not of the calibration samples: the network has learned from them, and loses less on what it has learned.
+    """
+    order = np.random.default_rng(0).permutation(len(split.evaluation))
+    count = min(choice, len(order) // 2)
+    if count == 0:
+        raise DataError("too few samples", expected="at least 2 to evaluate on", got=str(len(order)))
+    first, rest = (split.evaluation.rows(np.sort(rows)) for rows in (order[:count], order[count:]))
+    return replace(split, evaluation=rest), first
+
+
+def quantize(request: Request, *, choice: Samples, protocol: Protocol = PROTOCOL, on_progress: Progress | None = None) -> list[Quantized]:
+    """Quantize into int8 in the format of each target of `request`; one that fails does not stop the others.
+
+    The request's calibration samples fix the ranges, `choice` decides which layers stay in float, its evaluation samples only judge the
+    result. The float artifacts in between stay in the bundle.
+
+    Raises:
+        ToolkitError: the source itself cannot be run.
+    """
+    report = on_progress or (lambda _target, _text: None)
+    floats = tuple(Node(target.format, Precision.FP32) for target in request.targets)
+    rows = convert(replace(request, targets=floats), on_progress=report)
+    root = Artifact.load(request.out / request.source.name)
+    reference = observe(root, default_engine(root), choice)
+    with tempfile.TemporaryDirectory(prefix="toolkit-quantize-") as work, ThreadPoolExecutor(available_threads()) as pool:
+
+        def one(row: Row) -> Found:
+            if row.artifact is None:
+                raise ConversionError(row.reason)
+            return search(row.artifact, reference, choice, request=request, work=Path(work) / row.target, report=report)
+
+        steps = [pool.submit(one, row) for row in rows]
+        try:
+            wait(steps)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            stop_all(steps)
+            raise
+        # One after the other: now times are taken.
+        return [
+            _finished(step, row, root=root, request=request, protocol=protocol, report=report)
+            for step, row in zip(steps, rows, strict=True)
+        ]
+
+
+def _finished(step: Future[Found], row: Row, *, root: Artifact, request: Request, protocol: Protocol, report: Progress) -> Quantized:
+    target = f"{row.target.partition('-')[0]}-{Precision.INT8}"
+    try:
+        found = step.result()
+        assert row.artifact is not None
+        made = copy(found.chosen.artifact, request.out / target)
+        report(target, "verifying")
+        known = {each.manifest.content_sha256: each for each in (row.artifact, made)}
+        made = Verifier(root, request.split.evaluation, request.limits, known=known).verify(made)
+        report(target, "measuring")
+        cost = cost_of(found, row.artifact, request.split.evaluation, protocol)
+    except ToolkitError as error:
+        return Quantized(target, reason=str(error))
+    return Quantized(target, made, found, cost)

@@ -1,0 +1,115 @@
+"""Which layers must stay in float: the most sensitive ones, as few as hold the limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.converters.base import Recipe
+from toolkit.converters.study import Sensitivity, sensitivities, static_quantizer
+from toolkit.converters.task import obtain
+from toolkit.core import Artifact, ConversionError, ParityReport, Samples, Verdict
+from toolkit.runtimes.parity import Observation, judge, observe
+
+from ..convert import Request
+from ..verify import default_engine
+
+_SAMPLES = 64
+_NO_NOISE_DB = 199.0
+_GIVEN_BACK = 8
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A quantized file with some layers in float, and its verdict on the samples for choosing."""
+
+    keep_float: tuple[str, ...]
+    artifact: Artifact
+    report: ParityReport
+
+    @property
+    def holds(self) -> bool:
+        """Whether the whole interval is inside the limit."""
+        return self.report.verdict is Verdict.PASSED
+
+
+@dataclass(frozen=True)
+class Found:
+    """The result of a search: int8 in every layer, what was chosen, the layers that stay in float, the most sensitive first, and how
+    many files were made and judged.
+    """
+
+    plain: Trial
+    chosen: Trial
+    excluded: tuple[Sensitivity, ...]
+    trials: int
+
+
+def search(
+    source: Artifact, reference: Observation, choice: Samples, *, request: Request, work: Path, report: Callable[[str, str], None]
+) -> Found:
+    """The int8 artifact of the float artifact `source` that holds the request's limit on the samples `choice` with the fewest layers in
+    float that were found.
+
+    Every layer is put into integers alone, which gives their order (as in Zhang et al. 2023, and OpenVINO's accuracy-aware
+    quantization); then as many of the most sensitive stay in float as are needed, by doubling and bisecting; then those with most
+    multiply-adds are tried in integers again.
+
+    Raises:
+        ToolkitError: nothing holds the limit, or a process failed.
+    """
+    quantizer = static_quantizer(source.manifest.format)
+    target = str(quantizer.target)
+    log = request.out / "logs" / f"{target}.log"
+    done: dict[tuple[str, ...], Trial] = {}
+
+    def attempt(keep: Sequence[Sensitivity]) -> Trial:
+        names = tuple(layer.name for each in keep for layer in each.layers)
+        if names not in done:
+            report(target, f"trying {len(names)} layers in float" if names else "trying all layers in integers")
+            recipe = Recipe(request.split.calibration, request.batch_sizes, names)
+            made = obtain(quantizer, source, work / str(len(done)), recipe, timeout_s=request.timeout_s, log=log).artifact
+            seen = observe(made, default_engine(made), choice, log=log)
+            done[names] = Trial(names, made, judge(made, seen, reference, choice, limits=request.limits))
+        return done[names]
+
+    plain = attempt(())
+    if plain.holds:
+        return Found(plain, plain, (), len(done))
+
+    def on_progress(count: int, total: int) -> None:
+        report(target, f"sensitivity of {count} of {total} layers")
+
+    samples = request.split.calibration.rows(slice(_SAMPLES))
+    ranking = sensitivities(quantizer, source, samples, log=log, timeout_s=request.timeout_s, on_progress=on_progress)
+    ranking = [each for each in ranking if each.alone_db < _NO_NOISE_DB]
+    chosen = _fewest(ranking, attempt)
+    if chosen is None:
+        best = min(done.values(), key=lambda trial: trial.report.task.drop_high if trial.report.task else 0.0)
+        raise ConversionError(
+            f"{target}: no choice of layers holds the limit", expected=best.report.rule, got=best.report.reason, hint="raise --max-drop"
+        )
+    for each in sorted(chosen, key=lambda each: -each.multiply_adds)[:_GIVEN_BACK]:
+        fewer = [other for other in chosen if other != each]
+        if each.multiply_adds and fewer and attempt(fewer).holds:
+            chosen = fewer
+    return Found(plain, attempt(chosen), tuple(chosen), len(done))
+
+
+def _fewest(ranking: Sequence[Sensitivity], attempt: Callable[[Sequence[Sensitivity]], Trial]) -> list[Sensitivity] | None:
+    """The smallest number of first entries with which a trial holds: doubled until one does, then bisected; None if none does."""
+    low, high = 0, 1
+    most = len(ranking) - 1  # With every layer in float nothing would be quantized.
+    while high < most and not attempt(ranking[:high]).holds:
+        low, high = high, 2 * high
+    high = min(high, most)
+    if high < 1 or not attempt(ranking[:high]).holds:
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        if attempt(ranking[:middle]).holds:
+            high = middle
+        else:
+            low = middle
+    return list(ranking[:high])
