@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from abc import abstractmethod
 from collections.abc import Collection, Iterator, Sequence
@@ -71,17 +72,24 @@ class StaticQuantizer(Converter):
 
 
 def signal_to_noise(calibrated: Calibrated, file: Path) -> float:
-    """The worst ratio in decibels over the outputs of a quantized file on the calibration samples; 200 at most."""
-    return worst_ratio(zip(calibrated.outputs(None), calibrated.outputs(file), strict=True))
+    """The worst ratio in decibels over the outputs of a quantized file on the calibration samples; 200 at most, and minus infinity where
+    the engine refuses the file.
+    """
+    exact = calibrated.outputs(None)
+    try:
+        return worst_ratio(zip(exact, calibrated.outputs(file), strict=True))
+    except RuntimeError:
+        return -math.inf
 
 
 def sensitivity(calibrated: Calibrated, groups: Sequence[Collection[str]], work: Path) -> list[float]:
-    """The signal-to-noise ratio in decibels with the layers of each group alone in integers; 200 where that changes nothing."""
+    """The signal-to-noise ratio in decibels with the layers of each group alone in integers; 200 where that changes nothing, minus
+    infinity where the engine refuses that file.
+    """
     every = [layer.name for layer in calibrated.layers]
-    exact = list(calibrated.outputs(None))
     found: list[float] = []
     for group in groups:
         with tempfile.TemporaryDirectory(dir=work) as folder:
             calibrated.write(file := Path(folder) / calibrated.file_name, [name for name in every if name not in group])
-            found.append(worst_ratio(zip(exact, calibrated.outputs(file), strict=True)))
+            found.append(signal_to_noise(calibrated, file))
     return found

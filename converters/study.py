@@ -20,6 +20,7 @@ from .task import QUIET
 
 _CHUNK = 16
 _MANY = 150
+REFUSED_DB = -200.0
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ def study_task(payload: dict[str, Any]) -> dict[str, Any]:
         samples = Samples.load(scratch / "calibration.npz").fit(source.manifest.signature)
         calibrated = quantizer.calibrate(source, samples, scratch)
         ratios = sensitivity(calibrated, payload["names"], scratch) if payload["names"] else []
-    return {"layers": msgspec.to_builtins(calibrated.layers), "alone_db": ratios}
+    # JSON has no infinity.
+    return {"layers": msgspec.to_builtins(calibrated.layers), "alone_db": [max(ratio, REFUSED_DB) for ratio in ratios]}
 
 
 def execution_of(artifact: Artifact, *, log: Path | None = None) -> Execution:

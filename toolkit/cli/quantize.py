@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--evaluation", type=click.IntRange(min=1), help="Samples that judge the result, at most. Default: all.")
 @click.option("--batch-sizes", type=Numbers(), default="1,32", show_default=True, help="Batch signatures of TF Lite files.")
 @click.option("--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds for each step.")
+@click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Rounds of the speed comparison.")
 @json_option
 def command(
     source: str,
@@ -55,6 +56,7 @@ def command(
     evaluation: int | None,
     batch_sizes: tuple[int, ...],
     timeout: float,
+    rounds: int,
     json_to: str | None,
 ) -> None:
     """Quantize SOURCE to int8 so that the task metric's interval stays inside --max-drop.
@@ -66,8 +68,10 @@ def command(
     toolkit quantize artifacts/cnn
     toolkit quantize net.onnx --data samples.npz --max-drop 0.5
     """
+    from dataclasses import replace
+
     from toolkit.pipeline.convert import Request, nodes
-    from toolkit.pipeline.quantize import divide, quantize
+    from toolkit.pipeline.quantize import PROTOCOL, divide, quantize
     from toolkit.pipeline.sources import resolve_source, split_samples
     from toolkit.runtimes.parity import Limits
 
@@ -85,7 +89,7 @@ def command(
         def on_progress(name: str, event: str) -> None:
             display.update(bars[name.partition("-")[0]], description=f"{name}: {event}")
 
-        results = quantize(request, choice=choosing, on_progress=on_progress)
+        results = quantize(request, choice=choosing, protocol=replace(PROTOCOL, rounds=rounds), on_progress=on_progress)
     if json_to:
         print_json(results, json_to)
     if json_to != "-":
@@ -120,8 +124,8 @@ def details(result: Quantized) -> list[str]:
     lines = [f"[bold]{result.target}[/bold]"]
     if found.excluded:
         count = sum(len(each.layers) for each in found.excluded)
-        lines.append(f"  every layer in int8: {plain(found.plain.report.reason)}, {cost.plain_share:.0%} in int8")
-        lines.append(f"  {count} layers kept in float, {found.trials} trials: {plain(found.chosen.report.reason)}")
+        lines.append(f"  every layer in int8: {plain(found.plain.reason)}, {cost.plain_share:.0%} in int8")
+        lines.append(f"  {count} layers kept in float, {found.trials} trials: {plain(found.chosen.reason)}")
         more = cost.size_bytes - cost.plain_size_bytes
         lines.append(f"  against every layer in int8: {more / 1000:+.0f} kB{_speed(cost.against_plain)}")
     lines.append(f"  against float: {cost.size_bytes / cost.float_size_bytes:.0%} of the size{_speed(cost.against_float)}")

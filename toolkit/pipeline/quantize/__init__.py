@@ -22,7 +22,7 @@ from ..verify import Verifier, default_engine
 from .cost import Cost, cost_of
 from .search import Found, search
 
-__all__ = ["Cost", "Found", "Quantized", "divide", "quantize"]
+__all__ = ["PROTOCOL", "Cost", "Found", "Quantized", "divide", "quantize"]
 
 Progress = Callable[[str, str], None]
 """Called with a target's name and what is being done for it."""

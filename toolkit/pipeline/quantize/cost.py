@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.converters.layers import Execution, Layer
-from toolkit.converters.study import execution_of, layers_of, static_quantizer, why_float
+from toolkit.converters.study import REFUSED_DB, Sensitivity, execution_of, layers_of, static_quantizer, why_float
 from toolkit.core import Artifact, Samples, available_threads, this_machine
 from toolkit.core.measurement import Comparison, Protocol, Setting, Speed, compare
 from toolkit.runtimes.benchmark import run_benchmark
@@ -45,7 +45,7 @@ def cost_of(found: Found, source: Artifact, samples: Samples, protocol: Protocol
     format = source.manifest.format
     layers = layers_of(static_quantizer(format), source, samples.rows(slice(1)))
     runs = {artifact.path: execution_of(artifact) for artifact in (chosen, plain)}
-    told = {layer.name: f"kept: alone in integers {each.alone_db:.0f} dB" for each in found.excluded for layer in each.layers}
+    told = {layer.name: _sensitive(each) for each in found.excluded for layer in each.layers}
     in_float = tuple(
         (layer, told.get(layer.name) or why_float(layer, format))
         for layer in layers
@@ -73,6 +73,12 @@ def cost_of(found: Found, source: Artifact, samples: Samples, protocol: Protocol
         against_float=against_float,
         slower_because=_reasons(runs[chosen.path], in_float) if slow else (),
     )
+
+
+def _sensitive(each: Sensitivity) -> str:
+    if each.alone_db <= REFUSED_DB:
+        return "kept: in integers the engine refuses the file"
+    return f"kept: alone in integers {each.alone_db:.0f} dB"
 
 
 def _reasons(run: Execution, in_float: tuple[tuple[Layer, str], ...]) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from toolkit.converters.base import Recipe
 from toolkit.converters.study import Sensitivity, sensitivities, static_quantizer
 from toolkit.converters.task import obtain
-from toolkit.core import Artifact, ConversionError, ParityReport, Samples, Verdict
+from toolkit.core import Artifact, ConversionError, ParityReport, Samples, ToolkitError, Verdict
 from toolkit.runtimes.parity import Observation, judge, observe
 
 from ..convert import Request
@@ -22,16 +23,24 @@ _GIVEN_BACK = 8
 
 @dataclass(frozen=True)
 class Trial:
-    """A quantized file with some layers in float, and its verdict on the samples for choosing."""
+    """A quantized file with some layers in float, and its verdict on the samples for choosing; no report where an engine refused it, then
+    ``reason`` says why.
+    """
 
     keep_float: tuple[str, ...]
     artifact: Artifact
-    report: ParityReport
+    report: ParityReport | None
+    reason: str
 
     @property
     def holds(self) -> bool:
         """Whether the whole interval is inside the limit."""
-        return self.report.verdict is Verdict.PASSED
+        return self.report is not None and self.report.verdict is Verdict.PASSED
+
+    @property
+    def drop(self) -> float:
+        """The upper end of the drop's interval in points; infinite where it is not known."""
+        return self.report.task.drop_high if self.report is not None and self.report.task is not None else math.inf
 
 
 @dataclass(frozen=True)
@@ -70,9 +79,16 @@ def search(
             report(target, f"trying {len(names)} layers in float" if names else "trying all layers in integers")
             recipe = Recipe(request.split.calibration, request.batch_sizes, names)
             made = obtain(quantizer, source, work / str(len(done)), recipe, timeout_s=request.timeout_s, log=log).artifact
-            seen = observe(made, default_engine(made), choice, log=log)
-            done[names] = Trial(names, made, judge(made, seen, reference, choice, limits=request.limits))
+            done[names] = _judged(names, made)
         return done[names]
+
+    def _judged(names: tuple[str, ...], made: Artifact) -> Trial:
+        try:
+            seen = observe(made, default_engine(made), choice, log=log)
+        except ToolkitError as error:
+            return Trial(names, made, None, str(error))
+        verdict = judge(made, seen, reference, choice, limits=request.limits)
+        return Trial(names, made, verdict, verdict.reason)
 
     plain = attempt(())
     if plain.holds:
@@ -86,10 +102,9 @@ def search(
     ranking = [each for each in ranking if each.alone_db < _NO_NOISE_DB]
     chosen = _fewest(ranking, attempt)
     if chosen is None:
-        best = min(done.values(), key=lambda trial: trial.report.task.drop_high if trial.report.task else 0.0)
-        raise ConversionError(
-            f"{target}: no choice of layers holds the limit", expected=best.report.rule, got=best.report.reason, hint="raise --max-drop"
-        )
+        best = min(done.values(), key=lambda trial: trial.drop)
+        limit = f"at most {request.limits.max_drop:g} points"
+        raise ConversionError(f"{target}: no choice of layers holds the limit", expected=limit, got=best.reason, hint="raise --max-drop")
     for each in sorted(chosen, key=lambda each: -each.multiply_adds)[:_GIVEN_BACK]:
         fewer = [other for other in chosen if other != each]
         if each.multiply_adds and fewer and attempt(fewer).holds:
