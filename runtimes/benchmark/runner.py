@@ -50,7 +50,12 @@ class _Row:
 
 
 def run_benchmark(
-    settings: Sequence[Setting], *, inputs: Path, protocol: Protocol, on_progress: Callable[[Progress], None] | None = None
+    settings: Sequence[Setting],
+    *,
+    inputs: Path,
+    protocol: Protocol,
+    first_round: int = 0,
+    on_progress: Callable[[Progress], None] | None = None,
 ) -> tuple[Measurement, ...]:
     """Measure each setting in ``protocol.rounds`` processes of its own, one running at a time.
 
@@ -60,6 +65,7 @@ def run_benchmark(
         settings: what to measure.
         inputs: a ``.npz`` of samples under the models' input names.
         protocol: how long, how often, in which order.
+        first_round: the index of the first round, where others were measured before.
         on_progress: called after each round.
 
     Returns:
@@ -69,11 +75,11 @@ def run_benchmark(
         BenchmarkInterrupted: Ctrl-C; holds what was measured until then.
     """
     rows = [_Row(setting) for setting in settings]
-    random = np.random.default_rng(protocol.seed)
+    random = np.random.default_rng([protocol.seed, first_round] if first_round else protocol.seed)
     total = len(rows) * protocol.rounds
-    order = done = 0
+    order, done = first_round * len(rows), 0
     try:
-        for index in range(protocol.rounds):
+        for index in range(first_round, first_round + protocol.rounds):
             for number in random.permutation(len(rows)):
                 row = rows[number]
                 if row.reason:
@@ -83,7 +89,7 @@ def run_benchmark(
                     answer = msgspec.convert(run_isolated(_TASK, task, timeout_s=protocol.timeout_s), Answer)
                 except ToolkitError as error:
                     row.reason = f"round {index + 1}: {error}" if index else str(error)
-                    done += protocol.rounds - index
+                    done += first_round + protocol.rounds - index
                 else:
                     row.rounds.append(answer.round)
                     row.size_bytes, row.actual = answer.size_bytes, answer.actual

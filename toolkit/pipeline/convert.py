@@ -63,8 +63,8 @@ def nodes(formats: Iterable[str], precisions: Iterable[str]) -> tuple[Node, ...]
     return tuple(Node(Format.parse(name), kind) for name in formats for kind in kinds)
 
 
-def convert(request: Request, *, on_progress: Progress | None = None) -> list[Row]:
-    """Convert and verify; one target that fails does not stop the others.
+def convert(request: Request, *, verify: bool = True, on_progress: Progress | None = None) -> list[Row]:
+    """Convert and verify, or convert only; one target that fails does not stop the others.
 
     Edges that several targets share run once; independent edges run side by side on the threads this process may use.
     """
@@ -75,6 +75,8 @@ def convert(request: Request, *, on_progress: Progress | None = None) -> list[Ro
     with tempfile.TemporaryDirectory(prefix="toolkit-convert-") as work, ThreadPoolExecutor(available_threads()) as pool:
         scheduler = _Scheduler(request, root, Path(work), log, pool)
         rows = scheduler.run(report)
+        if not verify:
+            return rows
         made = [row.artifact for row in rows if row.artifact is not None]
         verifier = Verifier(root, request.split.evaluation, request.limits, known=scheduler.known())
         results = verify_all(verifier, made, on_done=lambda name: report(name, "verified"))

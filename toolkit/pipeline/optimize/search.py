@@ -1,0 +1,242 @@
+"""One search: race, proof, and the state that survives a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from toolkit.converters.cache import copy
+from toolkit.core import (
+    Artifact,
+    ConversionError,
+    Format,
+    ParityReport,
+    Precision,
+    Samples,
+    ToolkitError,
+    Verdict,
+    available_threads,
+    load_average,
+    this_machine,
+    write_file,
+)
+from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol, Setting
+from toolkit.runtimes.parity import observe
+
+from ..benchmark import join_parity, plan_settings
+from ..convert import Request
+from ..quantize.search import search as hold_limit
+from ..report.recommend import recommend
+from ..verify import Verifier, default_engine
+from .budget import Budget, Choice
+from .race import Race
+
+STATE = "optimize.json"
+_ENOUGH_ROUNDS = 3
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is (0: not known)."""
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a run that was killed leaves: what it had measured, on which machine and how."""
+
+    machine: str
+    protocol: Protocol
+    budget: Budget
+    measurements: tuple[Measurement, ...]
+
+
+class Search:
+    """The candidates of one model and what is known of them."""
+
+    def __init__(
+        self,
+        request: Request,
+        root: Artifact,
+        artifacts: Iterable[Artifact],
+        *,
+        choice: Samples,
+        budget: Budget,
+        protocol: Protocol,
+        work: Path,
+        report: Progress,
+    ) -> None:
+        self._request, self._root, self._choice, self._budget, self._protocol = request, root, choice, budget, protocol
+        self._work, self._report = work, report
+        self._started, self._load = datetime.now(UTC).isoformat(timespec="seconds"), load_average()
+        self._artifacts = {artifact.name: artifact for artifact in artifacts}
+        known = {each.manifest.content_sha256: each for each in (root, *self._artifacts.values())}
+        self._verifier = Verifier(root, request.split.evaluation, request.limits, known=known)
+        self._failed: dict[tuple[str, str], str] = {}
+        self._held: set[str] = set()
+        samples = request.split.evaluation.rows(slice(32 * protocol.inputs))
+        samples.save(inputs := work / "inputs.npz")
+        self._race = Race(protocol, inputs, budget.cost, self._keep)
+        self._race.enter(self._settings(self._artifacts.values()), self._known())
+
+    @property
+    def processes(self) -> int:
+        """How many measuring processes there were, in this run and in those that it went on from."""
+        return sum(len(each.rounds) for each in self._race.measured.values())
+
+    def run(self) -> None:
+        """Race until one candidate is left, or every round was run; raises `ConversionError` when none passes."""
+        for index in range(1 if self._budget is Budget.SIZE else self._protocol.rounds):
+            self._measure(index)
+            while self._race.active() and not self._passes(self._race.active()[0].setting):
+                self._fail(self._race.active()[0].setting, index)
+            if not self._race.active():
+                reasons = "; ".join(f"{name} in {engine}: {why}" for (name, engine), why in self._failed.items())
+                raise ConversionError("nothing that could be measured passed", got=reasons or "; ".join(self.dropped().values()))
+            self._race.drop_slow(index)
+            if len(self._race.active()) == 1 and index + 1 >= _ENOUGH_ROUNDS:
+                break
+
+    def best(self) -> tuple[Choice, str]:
+        """What to ship, and why."""
+        (self._request.out / STATE).unlink(missing_ok=True)
+        first = self._race.active()[0]
+        others = len(self._race.measured) - 1
+        reason = f"Ship {first.setting.artifact}: the smallest {self._budget} of what passed, {others} others tried."
+        if self._budget is Budget.LATENCY:
+            told = recommend(self._as_report(self._rows()))
+            assert told.measurement is not None, "a candidate passed"
+            first, reason = self._race.measured[told.measurement.setting], told.reason
+        return self._choice_of(first), reason
+
+    def front(self) -> tuple[Choice, ...]:
+        """Those that passed and that no other beats in both the budget and the size, the best by the budget first."""
+        front: list[Choice] = []
+        tried = [m for s, m in self._race.measured.items() if m.ok and (s.artifact, s.engine) not in self._failed]
+        ranked = sorted(tried, key=self._budget.cost)
+        for each in ranked:
+            if (not front or each.size_bytes < front[-1].size_bytes) and self._passes(each.setting):
+                front.append(self._choice_of(each))
+        return tuple(front)
+
+    def dropped(self) -> dict[str, str]:
+        """Why candidates are out."""
+        return {f"{s.artifact}, {s.engine}, {s.threads} threads": why for s, why in self._race.dropped.items()}
+
+    def report_of(self, names: set[str]) -> BenchmarkReport:
+        """What was measured, of the named artifacts or of all; what was dropped is a row with its reason."""
+        rows = [row for row in self._rows() if not names or row.setting.artifact in names]
+        return self._as_report([replace(row, setting=replace(row.setting, folder=row.setting.artifact)) for row in rows])
+
+    def _rows(self) -> list[Measurement]:
+        return [replace(m, reason=self._race.dropped.get(s, m.reason)) for s, m in self._race.measured.items()]
+
+    def _as_report(self, rows: list[Measurement]) -> BenchmarkReport:
+        samples = self._request.split.evaluation
+        return BenchmarkReport(
+            model=self._root.manifest.model,
+            machine=this_machine(),
+            started=self._started,
+            load_before=self._load,
+            load_after=load_average(),
+            protocol=self._protocol,
+            measurements=tuple(rows),
+            parity=join_parity([Artifact.load(self._request.out / name) for name in self._artifacts], rows),
+            samples=samples.origin,
+            samples_sha256=samples.sha256,
+            complete=True,
+        )
+
+    def _settings(self, artifacts: Iterable[Artifact]) -> list[Setting]:
+        every = available_threads()
+        streams = (1, every) if self._budget is Budget.THROUGHPUT else ()
+        plan = plan_settings(artifacts, engines=("all",), threads=tuple(dict.fromkeys((1, every))), streams=streams)
+        return [setting for setting in plan.settings if setting.scenario is self._budget.scenario]
+
+    def _measure(self, index: int) -> None:
+        self._race.run(index, on_progress=lambda done, total: self._report(f"round {index + 1} of {self._protocol.rounds}", done, total))
+
+    def _reports(self, setting: Setting) -> list[ParityReport]:
+        artifact = self._artifacts[setting.artifact]
+        own = [r for r in artifact.manifest.evidence if r.candidate == setting.content_sha256]
+        if not any(report.engine == setting.engine for report in own):
+            self._report(f"verifying {setting.artifact} in {setting.engine}", 0, 0)
+            engines = [*dict.fromkeys(report.engine for report in own), setting.engine]
+            artifact = self._artifacts[setting.artifact] = self._verifier.verify(artifact, engines=engines)
+        return [r for r in artifact.manifest.evidence if (r.candidate, r.engine) == (setting.content_sha256, setting.engine)]
+
+    def _passes(self, setting: Setting) -> bool:
+        key = (setting.artifact, setting.engine)
+        if key not in self._failed:
+            try:
+                bad = [report.reason for report in self._reports(setting) if report.verdict is not Verdict.PASSED]
+            except ToolkitError as error:
+                bad = [str(error)]
+            if not bad:
+                return True
+            self._failed[key] = bad[0]
+        return False
+
+    def _fail(self, setting: Setting, index: int) -> None:
+        """Drop what failed in this engine, whatever its threads; static int8 may come back with layers in float."""
+        key = (setting.artifact, setting.engine)
+        for other in [s for s in self._race.measured if (s.artifact, s.engine) == key and s not in self._race.dropped]:
+            self._race.drop(other, f"parity: {self._failed[key]}")
+        artifact = self._artifacts[setting.artifact]
+        if artifact.manifest.precision is Precision.INT8 and artifact.name not in self._held:
+            self._held.add(artifact.name)
+            held = self._hold(artifact.manifest.format)
+            if held is not None:
+                self._failed = {key: why for key, why in self._failed.items() if key[0] != held.name}
+                self._artifacts[held.name] = held
+                self._race.enter(self._settings([held]))
+                self._measure(index)
+
+    def _hold(self, format: Format) -> Artifact | None:
+        """Static int8 with layers in float, where some choice of them holds the limit."""
+        exact = self._artifacts.get(f"{format}-{Precision.FP32}")
+        if exact is None:
+            return None
+        try:
+            reference = observe(self._root, default_engine(self._root), self._choice)
+            found = hold_limit(
+                exact,
+                reference,
+                self._choice,
+                request=self._request,
+                work=self._work / format,
+                report=lambda name, what: self._report(f"{name}: {what}", 0, 0),
+            )
+        except ToolkitError:
+            return None
+        made = copy(found.chosen.artifact, self._request.out / f"{format}-{Precision.INT8}")
+        self._verifier.known[made.manifest.content_sha256] = made
+        return made
+
+    def _choice_of(self, measurement: Measurement) -> Choice:
+        reports = self._reports(measurement.setting)
+        task = next((report.task for report in reports if report.task is not None), None)
+        return Choice(
+            measurement.setting.artifact,
+            measurement.setting.engine,
+            measurement.setting.threads,
+            measurement.latency_ns.value,
+            measurement.samples_per_s.value,
+            measurement.size_bytes,
+            len(measurement.rounds),
+            task.drop if task is not None else None,
+            reports[0].reason if reports else "",
+        )
+
+    def _known(self) -> tuple[Measurement, ...]:
+        try:
+            state = msgspec.json.decode((self._request.out / STATE).read_bytes(), type=_State)
+        except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+            return ()
+        same = (state.machine, state.protocol, state.budget) == (this_machine().fingerprint, self._protocol, self._budget)
+        return state.measurements if same else ()
+
+    def _keep(self, measured: Iterable[Measurement]) -> None:
+        state = _State(this_machine().fingerprint, self._protocol, self._budget, tuple(m for m in measured if m.rounds))
+        write_file(self._request.out / STATE, msgspec.json.encode(state))
