@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from toolkit.core import Artifact, EngineError, Samples, run_isolated
+from toolkit.core import Artifact, EngineError, Samples, run_isolated, write_arrays
 
 from .. import find_runtime
 from ..base import Actual, Session, SessionOptions
@@ -82,7 +82,7 @@ def observe_task(payload: dict[str, Any]) -> dict[str, Any]:
             problem = str(error)
         actual = session.actual
     if not problem:
-        np.savez(folder / "outputs.npz", allow_pickle=False, **arrays)
+        write_arrays(folder / "outputs.npz", arrays)
     return {"actual": msgspec.to_builtins(actual), "problem": problem}
 
 

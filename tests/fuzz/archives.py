@@ -33,11 +33,15 @@ def pt2_mutant(data: bytes, random: Random, spring: Path) -> bytes:
     what = random.randrange(9)
     name = random.choice([*members])
     if what == 0:
-        members[random.choice((f"{root}/../../canary/x", "../x", "/etc/x", f"{root}/data/../../x", f"{root}/extra/../../../x", f"{root}/\n"))] = b"x"
+        members[
+            random.choice((f"{root}/../../canary/x", "../x", "/etc/x", f"{root}/data/../../x", f"{root}/extra/../../../x", f"{root}/\n"))
+        ] = b"x"
     elif what == 1:
-        members[random.choice((name, f"{root}/data/sample_inputs/model.pt", f"{root}/data/weights/weight_0", f"{root}/data/constants/custom_obj_0"))] = (
-            pickle.dumps(Trap(spring), protocol=random.choice((0, 2, 4)))
-        )
+        members[
+            random.choice(
+                (name, f"{root}/data/sample_inputs/model.pt", f"{root}/data/weights/weight_0", f"{root}/data/constants/custom_obj_0")
+            )
+        ] = pickle.dumps(Trap(spring), protocol=random.choice((0, 2, 4)))
     elif what == 2:
         del members[name]
     elif what == 3:

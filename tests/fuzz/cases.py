@@ -19,7 +19,12 @@ from .mutations import mutate_bytes, mutate_json
 from .seeds import Seeds
 
 Words = tuple[str, ...]
-ARTIFACTS = {Format.ONNX: "net/onnx-fp32", Format.TFLITE: "net/tflite-fp32", Format.OPENVINO: "net/openvino-fp32", Format.PT2: "pt2/pt2-fp32"}
+ARTIFACTS = {
+    Format.ONNX: "net/onnx-fp32",
+    Format.TFLITE: "net/tflite-fp32",
+    Format.OPENVINO: "net/openvino-fp32",
+    Format.PT2: "pt2/pt2-fp32",
+}
 _SHORT = ("--data", "samples.npz")
 _CONVERT: Words = (*_SHORT, "--to", "onnx", "--precision", "fp32,int8-weights", "--out", "out", "--timeout", "60")
 _BENCHMARK: Words = (*_SHORT, "--rounds", "1", "--seconds", "0.01")
@@ -122,7 +127,12 @@ def _stale(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
         left = owner / f".{name}-{random.choice(('0' * 8, 'f' * 8))}-{random.choice((1, 2**22, 2**80))}-abcdefgh"
         left.symlink_to(random.choice((work.parent / "canary", work.parent / "canary" / "secret.txt", Path("nowhere"))))
         os.utime(left, (0, 0), follow_symlinks=False)
-    return random.choice(((("convert", "net", *_SHORT, "--to", "onnx", "--precision", "fp32"), ("work/net",)), (("benchmark", "net", *_BENCHMARK), ("work/net",))))
+    return random.choice(
+        (
+            (("convert", "net", *_SHORT, "--to", "onnx", "--precision", "fp32"), ("work/net",)),
+            (("benchmark", "net", *_BENCHMARK), ("work/net",)),
+        )
+    )
 
 
 def _report(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
@@ -210,7 +220,20 @@ def _checkpoint(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]
 
 def _weights(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
     (work / "w.safetensors").write_bytes(archives.safetensors_mutant((seeds / "weights.safetensors").read_bytes(), random))
-    words = ("convert", "perceptron", "--weights", "w.safetensors", "--data", "digits", "--to", "pt2", "--precision", "fp32", "--out", "out")
+    words = (
+        "convert",
+        "perceptron",
+        "--weights",
+        "w.safetensors",
+        "--data",
+        "digits",
+        "--to",
+        "pt2",
+        "--precision",
+        "fp32",
+        "--out",
+        "out",
+    )
     return words, ("work/out",)
 
 

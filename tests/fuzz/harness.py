@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from toolkit.core import printable
+
 from .cases import Case
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,8 @@ MAX_LINES, MAX_TEXT = 4, 3000
 MAX_BYTES = 3 * 2**30
 # A line that click writes around an error of its own.
 _USAGE = re.compile(r"Usage: |Try 'toolkit |\s*$")
+# What torch keeps in the folder for temporary files as a cache.
+_LIBRARIES = re.compile(r"torchinductor_")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")
 
 
@@ -71,13 +75,13 @@ class Harness:
         if answer["peak_bytes"] > MAX_BYTES:
             problems.append(f"memory: {answer['peak_bytes'] / 2**30:.1f} GiB in the main process")
         problems += [f"changed: {name}" for name in _changed(before, snapshot(home)) if not _allowed(name, case)]
-        left = [entry.name for entry in (self.folder / "tmp").iterdir()]
+        left = [entry.name for entry in (self.folder / "tmp").iterdir() if not _LIBRARIES.match(entry.name)]
         problems += [f"left behind: {name}" for name in left]
         for name in left:
             shutil.rmtree(self.folder / "tmp" / name, ignore_errors=True)
             (self.folder / "tmp" / name).unlink(missing_ok=True)
         problems += [f"home: {entry.name}" for entry in (self.folder / "home").iterdir()]
-        return Outcome(case, answer["code"], seconds, told.strip()[-400:], tuple(problems))
+        return Outcome(case, answer["code"], seconds, printable(told.strip()[-400:]), tuple(problems))
 
     def _started(self) -> subprocess.Popen[str]:
         if self._process is None:

@@ -1,7 +1,7 @@
 """``make fuzz``: many mutants, a summary, and the inputs of those that found something.
 
-    python tests/fuzz/run.py --mutants 1000 --seed 7
-    python tests/fuzz/run.py --seed 7 --only 123        # one again, its files kept
+python tests/fuzz/run.py --mutants 1000 --seed 7
+python tests/fuzz/run.py --seed 7 --only 123        # one again, its files kept
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ def fuzz(numbers: range, *, seed: int, seeds: Seeds, folder: Path, kinds: tuple[
             if not outcome.problems and not keep:
                 shutil.rmtree(home)
             if outcome.problems:
-                print(f"{outcome.case.name}: {'; '.join(outcome.problems)}\n    {' '.join(outcome.case.words)}\n    {outcome.message[:300]}", flush=True)
+                print(
+                    f"{outcome.case.name}: {'; '.join(outcome.problems)}\n    {' '.join(outcome.case.words)}\n    {outcome.message[:300]}",
+                    flush=True,
+                )
     finally:
         harness.close()
     return outcomes

@@ -36,6 +36,7 @@ def make_seeds(folder: Path) -> Seeds:
         x = random.standard_normal((40, FEATURES)).astype(np.float32)
         np.save(work / "x.npy", x[:1])
         np.savez(work / "samples.npz", x=x, targets=random.integers(0, CLASSES, 40))
+        _report(work)
         _training(work)
     return Seeds(folder)
 
@@ -51,6 +52,16 @@ def _bundle(bundle: Path) -> None:
     to_openvino.convert(Artifact.load(bundle / "onnx-fp32"), bundle / "openvino-fp32", Recipe())
     signature = Signature((TensorSpec("x", "float32", (1, FEATURES)),), (TensorSpec("logits", "float32", (1, CLASSES)),))
     _artifact(bundle / "tflite-fp32", Format.TFLITE, signature, tflite_net(), root=first.manifest.content_sha256)
+
+
+def _report(folder: Path) -> None:
+    from toolkit.core import Bundle, Samples
+    from toolkit.core.measurement import Protocol
+    from toolkit.pipeline.benchmark import BENCHMARK, benchmark_bundle
+
+    protocol = Protocol(rounds=1, min_seconds=0.001, min_calls=2, warmup_seconds=0.0, warmup_calls=1)
+    found = benchmark_bundle(Bundle.load(folder / "net"), Samples.load(folder / "samples.npz"), protocol=protocol)
+    (folder / BENCHMARK).write_bytes(found.to_json())
 
 
 def _artifact(folder: Path, format: Format, signature: Signature, content: bytes, *, root: str = "") -> None:
@@ -128,5 +139,7 @@ def _training(folder: Path) -> None:
     from toolkit.models.training.checkpoint import CHECKPOINT, Checkpoint
 
     (checkpoint,) = (folder / "perceptron").rglob(CHECKPOINT)
-    save_file({name: value.contiguous() for name, value in Checkpoint.load(checkpoint).group("model").items()}, folder / "weights.safetensors")
+    save_file(
+        {name: value.contiguous() for name, value in Checkpoint.load(checkpoint).group("model").items()}, folder / "weights.safetensors"
+    )
     shutil.copyfile(checkpoint, folder / CHECKPOINT)

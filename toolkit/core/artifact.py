@@ -9,10 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from .errors import ArtifactError, UnknownNameError
+from .errors import ArtifactError, SignatureError, UnknownNameError
 from .evidence import ParityReport, Verdict
 from .files import sha256_of, write_file
 from .formats import Format, Precision
+from .reading import decode_json, read_file
 from .signature import Signature
 from .vocabulary import Vocabulary
 
@@ -115,8 +116,9 @@ class Artifact:
                 got="a folder without" if path.is_dir() else "no such folder",
             )
         try:
-            manifest = msgspec.json.decode(source.read_bytes(), type=Manifest)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            manifest = decode_json(read_file(source), Manifest)
+            manifest.signature.check_itself()
+        except (msgspec.DecodeError, SignatureError, OSError) as error:
             raise ArtifactError(f"'{source}' cannot be read: {error}", hint="convert the model again") from error
         if manifest.schema != SCHEMA:
             raise ArtifactError(
@@ -188,7 +190,13 @@ class Bundle:
         """The artifacts, sorted by name; their files are not hashed here."""
         for folder in sorted(self.path.iterdir()):
             if not folder.name.startswith(".") and (folder / MANIFEST).is_file():
+                self._check_own(folder)
                 yield Artifact.load(folder, verify=False)
+
+    def _check_own(self, folder: Path) -> None:
+        """Evidence and conversions are written into a bundle's folders: through a link they would land elsewhere."""
+        if folder.is_symlink():
+            raise ArtifactError(f"'{folder}' is a link", expected="a folder of the bundle's own", hint="put a copy there")
 
     def artifact(self, name: str) -> Artifact:
         """The artifact called `name`, such as ``onnx-int8``; raises `UnknownNameError`."""

@@ -103,7 +103,8 @@ def _take_name(work: Path, target: Path, old: Path, *, replace: bool) -> None:
 def _discard(home: Path, target: Path) -> None:
     """Remove a working folder or file; what it took away from `target` goes back if nothing is there."""
     with contextlib.suppress(OSError):
-        if not target.exists():
+        # Not through a link, which no run of ours leaves: that would move something from elsewhere.
+        if not target.exists() and not home.is_symlink():
             (home / _OLD).rename(target)
     shutil.rmtree(home, ignore_errors=True)
     with contextlib.suppress(OSError):

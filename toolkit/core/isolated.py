@@ -21,7 +21,8 @@ from typing import Any
 import msgspec
 
 from . import errors
-from .errors import ProcessError, ToolkitError
+from .errors import ProcessError, StorageError, ToolkitError
+from .files import storage_errors
 
 _running: set[subprocess.Popen[bytes]] = set()
 
@@ -73,8 +74,7 @@ def run_isolated(
                 if child.stdin is not None:
                     _close(child.stdin)
                 if log is not None:
-                    with log.open("ab") as stream:
-                        stream.write(output.read_bytes())
+                    _append(log, output.read_bytes())
         if not result.exists():
             raise ProcessError(f"{_short(task)} {_ending(code)}", got=_last_line(output))
         answer = msgspec.json.decode(result.read_bytes())
@@ -90,6 +90,14 @@ def stop_isolated() -> None:
     """
     for child in tuple(_running):
         child.kill()
+
+
+def _append(log: Path, text: bytes) -> None:
+    """Not through a link: a bundle that came from elsewhere may hold one to any file of its reader."""
+    if log.is_symlink() or (log.exists() and not log.is_file()):
+        raise StorageError(f"cannot write '{log}': it is no regular file", hint="remove it")
+    with storage_errors(log), log.open("ab") as stream:
+        stream.write(text)
 
 
 def _send(stream: Any, request: bytes) -> None:

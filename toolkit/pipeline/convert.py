@@ -13,7 +13,7 @@ from toolkit.converters.base import Converter, Node, Recipe
 from toolkit.converters.cache import copy
 from toolkit.converters.planner import plan
 from toolkit.converters.task import Obtained, obtain
-from toolkit.core import Artifact, Format, Precision, ToolkitError, Verdict, available_threads, make_folder, stop_isolated
+from toolkit.core import Artifact, Format, Precision, StorageError, ToolkitError, Verdict, available_threads, make_folder, stop_isolated
 from toolkit.runtimes.parity import Limits
 
 from .sources import Split
@@ -69,6 +69,8 @@ def convert(request: Request, *, on_progress: Progress | None = None) -> list[Ro
     """
     report = on_progress or (lambda _target, _event: None)
     log = request.out / "logs"
+    if log.is_symlink():
+        raise StorageError(f"'{log}' is a link", expected="a folder of the bundle's own", hint="remove it")
     make_folder(log)
     root = _in_bundle(request.source, request.out)
     with tempfile.TemporaryDirectory(prefix="toolkit-convert-") as work, ThreadPoolExecutor(available_threads()) as pool:

@@ -225,7 +225,9 @@ def split_samples(
     name = data or artifact.manifest.data
     details = artifact.manifest.details
     if data is None and details.get("samples") == NOISE:
-        classes = int(details.get("classes", 1))
+        classes = details.get("classes", 1)
+        if not isinstance(classes, int) or classes < 1:
+            raise ArtifactError(f"'{artifact.path}' says nonsense of its classes", expected="a number from 1 on", got=repr(classes))
         first = noise(artifact.manifest.signature, calibration, classes=classes, seed=0)
         rest = noise(artifact.manifest.signature, evaluation or NOISE_SAMPLES, classes=classes, seed=1)
         return Split(first, rest)
