@@ -80,6 +80,24 @@ def _zip(members: dict[str, bytes], *, compressed: bool) -> bytes:
     return sink.getvalue()
 
 
+def pt_mutant(data: bytes, random: Random, spring: Path) -> bytes:
+    """A ``.pt`` of weights whose pickle holds more, or whose bytes are damaged."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = random.choice([*members])
+    what = random.randrange(4)
+    if what == 0:
+        return mutate_bytes(data, random)
+    if what == 1:
+        return pickle.dumps(Trap(spring), protocol=random.choice((0, 2, 4)))
+    if what == 2:
+        name = next(each for each in members if each.endswith("data.pkl"))
+        members[name] = pickle.dumps({"weight": Trap(spring)}, protocol=2)
+    else:
+        members[name] = mutate_bytes(members[name], random)
+    return _zip(members, compressed=False)
+
+
 def npz_mutant(data: bytes, random: Random, spring: Path) -> bytes:
     """A ``.npz`` of samples with pickled objects, lies in its headers, other names, or damaged bytes."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:

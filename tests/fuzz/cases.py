@@ -104,10 +104,9 @@ def _link(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
         shutil.rmtree(place)
     place.unlink(missing_ok=True)
     place.parent.mkdir(exist_ok=True)
-    target = random.choice((
-        work.parent / "canary", work.parent / "canary" / "onnx-fp32", work.parent / "canary" / "secret.txt", Path("../../../canary/onnx-fp32"),
-        Path("/dev/zero"), Path("/etc"), place, Path("nowhere"), Path("/proc/self/mem"),
-    ))  # fmt: skip
+    canary = work.parent / "canary"
+    targets = (canary, canary / "onnx-fp32", canary / "secret.txt", Path("../../../canary/onnx-fp32"), Path("/dev/zero"), place)
+    target = random.choice((*targets, Path("/etc"), Path("nowhere")))
     kind = random.randrange(6)
     if kind == 0:
         os.mkfifo(place)
@@ -218,22 +217,26 @@ def _checkpoint(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]
     return ("train", "perceptron", "--data", "digits", "--epochs", "1", "--out", "out", "--resume"), ("work/out",)
 
 
+def _start(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
+    """A trained net whose weights a training starts from."""
+    folder = work / "pt2-fp32"
+    shutil.copytree(seeds / "perceptron" / "pt2-fp32", folder)
+    file = folder / Format.PT2.file_name
+    before = sha256_of(file)
+    file.write_bytes(archives.pt2_mutant(file.read_bytes(), random, work.parent / "spring"))
+    (folder / MANIFEST).write_text((folder / MANIFEST).read_text().replace(before, sha256_of(file)))
+    return ("train", "perceptron", "--data", "digits", "--epochs", "1", "--out", "out", "--start-from", "pt2-fp32"), ("work/out",)
+
+
 def _weights(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
-    (work / "w.safetensors").write_bytes(archives.safetensors_mutant((seeds / "weights.safetensors").read_bytes(), random))
-    words = (
-        "convert",
-        "perceptron",
-        "--weights",
-        "w.safetensors",
-        "--data",
-        "digits",
-        "--to",
-        "pt2",
-        "--precision",
-        "fp32",
-        "--out",
-        "out",
-    )
+    file = work / random.choice(("w.safetensors", "w.pt", "w.pth"))
+    content = (seeds / f"weights{file.suffix.removesuffix('h')}").read_bytes()
+    if file.suffix == ".safetensors":
+        file.write_bytes(archives.safetensors_mutant(content, random))
+    else:
+        file.write_bytes(archives.pt_mutant(content, random, work.parent / "spring"))
+    to: Words = ("--to", "pt2", "--precision", "fp32", "--out", "out")
+    words = ("convert", "perceptron", "--weights", file.name, "--data", "digits", *to)
     return words, ("work/out",)
 
 
@@ -250,6 +253,7 @@ KINDS: dict[str, tuple[Callable[[Random, Seeds, Path], tuple[Words, Words]], int
     "recipe": (_recipe, 10),
     "checkpoint": (_checkpoint, 3),
     "weights": (_weights, 3),
+    "start": (_start, 2),
 }
 """What is damaged, and how often of a hundred or so."""
 HEAVY = frozenset({"stale", "pt2", "checkpoint", "weights"})

@@ -149,7 +149,7 @@ def snapshot(home: Path) -> dict[str, tuple[int, int, int, str]]:
             if relative not in {"stdout", "stderr"}:
                 # A folder's own time and size change with what is in it.
                 is_folder = path.is_dir() and not path.is_symlink()
-                target = os.readlink(path) if path.is_symlink() else ""
+                target = str(path.readlink()) if path.is_symlink() else ""
                 found[relative] = (about.st_mode, 0 if is_folder else about.st_size, 0 if is_folder else about.st_mtime_ns, target)
     return found
 

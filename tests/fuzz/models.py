@@ -184,6 +184,7 @@ def tflite_mutant(data: bytes, random: Random) -> bytes:
     return changed[:4] + b"TFL3" + changed[8:] if random.random() < 0.8 else changed
 
 
+KINDS = ("If", "Loop", "TensorIterator", "X", "")
 _BOMB = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
 
 
@@ -198,7 +199,7 @@ def openvino_mutant(data: bytes, random: Random) -> bytes:
         lambda: _doctype(text, '<!ENTITY % p SYSTEM "../canary/secret.txt"> %p;', ""),
         lambda: _numbers(text, random),
         lambda: _numbers(text, random),
-        lambda: re.sub(r'type="\w+"', lambda m: m[0] if random.random() < 0.7 else random.choice(('type="If"', 'type="Loop"', 'type="TensorIterator"', 'type="X"')), text).encode(),
+        lambda: re.sub(r'type="\w+"', lambda m: m[0] if random.random() < 0.7 else f'type="{random.choice(KINDS)}"', text).encode(),
         lambda: re.sub(r"<dim>\d+</dim>", lambda m: m[0] if random.random() < 0.6 else f"<dim>{random.choice(SIZES)}</dim>", text).encode(),
         lambda: re.sub(r'name="[^"]*"', lambda m: m[0] if random.random() < 0.6 else 'name="../x&#10;&#27;[31m"', text).encode(),
         lambda: text.replace("<layers>", "<layers>" + "<layer>" * 100_000, 1).encode(),

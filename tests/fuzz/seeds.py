@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tests.tiny import CLASSES, FEATURES, tiny_artifact, with_parity
-from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Signature, TensorSpec, new_folder, sha256_of
+from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Preprocessing, Signature, TensorSpec, new_folder, sha256_of
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,8 @@ def _bundle(bundle: Path) -> None:
     from toolkit.converters.planner import all_converters
 
     first = tiny_artifact(bundle)
-    trained = replace(first, manifest=replace(first.manifest, root="", edge="import"))
+    about = {"labels": tuple("abcdefghij"), "preprocessing": Preprocessing(1 / 255, (0.5,), (0.5,), "NCHW"), "details": {"komi": 7.0}}
+    trained = replace(first, manifest=replace(first.manifest, root="", edge="import", **about))  # type: ignore[arg-type]
     with_parity(trained.with_evidence(()), reference=first.manifest.content_sha256)
     (to_openvino,) = (c for c in all_converters() if c.name == "openvino_from_onnx")
     to_openvino.convert(Artifact.load(bundle / "onnx-fp32"), bundle / "openvino-fp32", Recipe())
@@ -125,6 +125,7 @@ def _exported(bundle: Path) -> None:
 
 def _training(folder: Path) -> None:
     """One epoch of the smallest model on the built-in data, for its checkpoint and its weights."""
+    import torch
     from safetensors.torch import save_file
 
     from toolkit.models import find_model
@@ -142,4 +143,4 @@ def _training(folder: Path) -> None:
     save_file(
         {name: value.contiguous() for name, value in Checkpoint.load(checkpoint).group("model").items()}, folder / "weights.safetensors"
     )
-    shutil.copyfile(checkpoint, folder / CHECKPOINT)
+    torch.save(Checkpoint.load(checkpoint).group("model"), folder / "weights.pt")

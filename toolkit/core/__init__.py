@@ -22,7 +22,7 @@ from .errors import (
 from .evidence import ParityReport, TaskMetric, TensorError, Verdict
 from .files import cache_home, make_folder, new_folder, remove_folder, sha256_of, storage_errors, write_file
 from .formats import Format, Precision
-from .isolated import run_isolated, stop_isolated
+from .isolated import memory_limit, run_isolated, stop_isolated
 from .machine import Machine, available_memory, available_threads, load_average, this_machine
 from .needs import has_module, install_command, needs, version_of, without_telemetry
 from .reading import decode_json, read_file, write_arrays
@@ -80,6 +80,7 @@ __all__ = [
     "load_average",
     "make_folder",
     "mean_interval",
+    "memory_limit",
     "needs",
     "new_folder",
     "noise",

@@ -45,7 +45,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Request:
-    """What to make: ``targets`` in order, into the bundle folder ``out``."""
+    """What to make: ``targets`` in order, into the bundle folder ``out``; each step within the time and the memory that it is given."""
 
     source: Artifact
     targets: tuple[Node, ...]
@@ -54,6 +54,7 @@ class Request:
     limits: Limits = field(default_factory=Limits)
     batch_sizes: tuple[int, ...] = (1, 32)
     timeout_s: float = 600.0
+    memory_bytes: int | None = None
 
 
 def nodes(formats: Iterable[str], precisions: Iterable[str]) -> tuple[Node, ...]:
@@ -132,7 +133,8 @@ class _Scheduler:
         folder = (self._request.out if wanted else self._work) / name
         log = self._log / f"{name}.log"
         try:
-            made = obtain(converter, source, folder, self._recipe, timeout_s=self._request.timeout_s, log=log)
+            timeout_s, memory_bytes = self._request.timeout_s, self._request.memory_bytes
+            made = obtain(converter, source, folder, self._recipe, timeout_s=timeout_s, memory_bytes=memory_bytes, log=log)
         except ToolkitError:
             report(name, "failed")
             raise

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from toolkit.converters.operators import operators_in
-from toolkit.core import Format, Manifest, Precision, run_isolated, sha256_of
+from toolkit.core import Format, Manifest, Precision, memory_limit, run_isolated, sha256_of
 from toolkit.runtimes import open_session
 
 
@@ -17,7 +17,7 @@ def describe_file(file: Path) -> Manifest:
 
     The precision is int8 when any operator is quantized, else fp32: a file does not say more.
     """
-    return msgspec.convert(run_isolated(f"{__name__}:describe_task", str(file)), Manifest)
+    return msgspec.convert(run_isolated(f"{__name__}:describe_task", str(file), memory_bytes=memory_limit()), Manifest)
 
 
 def describe_task(name: str) -> Any:

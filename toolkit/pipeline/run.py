@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from toolkit.core import run_isolated, write_arrays
+from toolkit.core import memory_limit, run_isolated, write_arrays
 from toolkit.runtimes.base import Actual
 
 from .load import load
@@ -38,7 +38,7 @@ def run_once(
 
     Raises:
         ToolkitError: as `toolkit.load` and `Session.run`.
-        ProcessError: the engine crashed, or took longer than `timeout_s` seconds.
+        ProcessError: the engine crashed, took longer than `timeout_s` seconds, or more memory than the machine has.
     """
     with tempfile.TemporaryDirectory(prefix="toolkit-") as name:
         folder = Path(name)
@@ -52,7 +52,7 @@ def run_once(
             "threads": threads,
             "folder": name,
         }
-        answer = run_isolated(f"{__name__}:run_task", payload, timeout_s=timeout_s)
+        answer = run_isolated(f"{__name__}:run_task", payload, timeout_s=timeout_s, memory_bytes=memory_limit())
         with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
             outputs = {name: arrays[str(index)] for index, name in enumerate(answer["names"])}
     return Answer(outputs, msgspec.convert(answer["actual"], Actual))
