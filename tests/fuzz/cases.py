@@ -32,15 +32,13 @@ _BENCHMARK: Words = (*_SHORT, "--rounds", "1", "--seconds", "0.01")
 
 @dataclass(frozen=True)
 class Case:
-    """A command, run in a folder ``work`` beside a ``canary``; it may change what lies below ``writable`` only.
-
-    ``spring`` is a file that appears if a planted pickle or Python text was executed.
+    """A command, run in a folder ``work`` beside a ``canary``; it may change what lies below ``writable`` only. A file ``spring`` beside
+    them appears when a planted pickle or Python text is executed.
     """
 
     name: str
     words: Words
     writable: Words
-    heavy: bool
 
 
 def make_case(number: int, seed: int, seeds: Seeds, home: Path, *, kinds: Sequence[str] = ()) -> Case:
@@ -57,7 +55,7 @@ def make_case(number: int, seed: int, seeds: Seeds, home: Path, *, kinds: Sequen
     for name in ("x.npy", "samples.npz"):
         shutil.copyfile(seeds / name, work / name)
     words, writable = KINDS[kind][0](random, seeds, work)
-    return Case(f"{number:05d}-{kind}", words, writable, kind in HEAVY)
+    return Case(f"{number:05d}-{kind}", words, writable)
 
 
 def _bundle(seeds: Seeds, work: Path, *, only: Format | None = None) -> Path:
@@ -256,4 +254,3 @@ KINDS: dict[str, tuple[Callable[[Random, Seeds, Path], tuple[Words, Words]], int
     "start": (_start, 2),
 }
 """What is damaged, and how often of a hundred or so."""
-HEAVY = frozenset({"stale", "pt2", "checkpoint", "weights"})
