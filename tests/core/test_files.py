@@ -172,3 +172,16 @@ def test_other_os_errors_are_not_hidden(tmp_path: Path) -> None:
 def test_sha256_known_answer(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
     assert sha256_of(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_link_named_like_a_leftover_moves_nothing_from_elsewhere(tmp_path: Path) -> None:
+    precious = tmp_path / "home" / "old"
+    precious.mkdir(parents=True)
+    left = tmp_path / "net" / f".a-{'0' * 8}-1-abcdefgh"
+    left.parent.mkdir()
+    left.symlink_to(tmp_path / "home")
+    os.utime(tmp_path / "home", (0, 0))
+    with new_folder(tmp_path / "net" / "a"):
+        assert precious.is_dir()
+    assert precious.is_dir()
+    assert os.listdir(tmp_path / "net") == ["a"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -89,6 +90,19 @@ class Manifest:
         lines = "".join(f"{name} {digest}\n" for name, digest in sorted(self.files.items()))
         return hashlib.sha256(lines.encode()).hexdigest()
 
+    def check_itself(self) -> None:
+        """Raise `SignatureError` unless the signature, and what is known of preparing its inputs, can be a network's."""
+        self.signature.check_itself()
+        about = self.preprocessing
+        if about is None:
+            return
+        images = [spec.shape[1] for spec in (*self.signature.inputs, *self.signature.outputs) if len(spec.shape) == 4]
+        numbers = (about.scale, *about.mean, *about.std)
+        channels = {len(about.mean), len(about.std)}
+        if not all(map(math.isfinite, numbers)) or min(about.std, default=0) <= 0 or not (channels <= {1, *images} or not images):
+            got = f"mean {about.mean[:4]}, std {about.std[:4]}"
+            raise SignatureError("the preprocessing fits no image of the model", expected="one number, or one a channel", got=got)
+
     def to_json(self) -> bytes:
         """The manifest as indented JSON."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
@@ -117,7 +131,7 @@ class Artifact:
             )
         try:
             manifest = decode_json(read_file(source), Manifest)
-            manifest.signature.check_itself()
+            manifest.check_itself()
         except (msgspec.DecodeError, SignatureError, OSError) as error:
             raise ArtifactError(f"'{source}' cannot be read: {error}", hint="convert the model again") from error
         if manifest.schema != SCHEMA:

@@ -97,6 +97,8 @@ class Signature:
     def check_itself(self) -> None:
         """Raise `SignatureError` unless this can be a network's: known dtypes, sizes that a machine can hold, names that differ."""
         for kind, specs in (("input", self.inputs), ("output", self.outputs)):
+            if not specs:
+                raise SignatureError(f"no {kind}s", expected="at least one", got="none")
             for spec in specs:
                 spec.check_itself(what=kind)
             names = [spec.name for spec in specs]
