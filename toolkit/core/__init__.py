@@ -20,7 +20,19 @@ from .errors import (
     printable,
 )
 from .evidence import ParityReport, TaskMetric, TensorError, Verdict
-from .files import cache_home, make_folder, new_folder, remove_folder, sha256_of, storage_errors, write_file
+from .files import (
+    cache_home,
+    leftovers,
+    make_folder,
+    mark_used,
+    new_folder,
+    remove_folder,
+    remove_leftover,
+    sha256_of,
+    size_of,
+    storage_errors,
+    write_file,
+)
 from .formats import Format, Precision
 from .isolated import memory_limit, run_isolated, stop_isolated
 from .machine import Machine, available_memory, available_threads, load_average, this_machine
@@ -77,8 +89,10 @@ __all__ = [
     "discover",
     "has_module",
     "install_command",
+    "leftovers",
     "load_average",
     "make_folder",
+    "mark_used",
     "mean_interval",
     "memory_limit",
     "needs",
@@ -88,8 +102,10 @@ __all__ = [
     "printable",
     "read_file",
     "remove_folder",
+    "remove_leftover",
     "run_isolated",
     "sha256_of",
+    "size_of",
     "stop_isolated",
     "storage_errors",
     "this_machine",
