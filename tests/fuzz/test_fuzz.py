@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
 from random import Random
 
@@ -12,25 +11,18 @@ from tests.fuzz.archives import npy_mutant
 from tests.fuzz.cases import KINDS, Case, make_case
 from tests.fuzz.harness import Harness, judge
 from tests.fuzz.run import fuzz
-from tests.fuzz.seeds import Seeds, make_seeds
+from tests.fuzz.seeds import Seeds
 
 SEED = 20
 # So many mutants of each: those of the last line need torch in a process of its own, which takes seconds.
 CHUNKS = {
-    "manifest,report": 100,
-    "recipe,samples": 60,
-    "link,stale": 20,
-    "onnx": 30,
-    "tflite,openvino": 30,
+    "manifest,report": 80,
+    "recipe,samples": 50,
+    "link,stale": 16,
+    "onnx": 24,
+    "tflite,openvino": 24,
     "pt2,weights,start,checkpoint": 8,
 }
-
-
-@pytest.fixture(scope="session")
-def seeds(common_folder: Path) -> Seeds:
-    with (common_folder / "fuzz.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        return make_seeds(common_folder / "fuzz-seeds")
 
 
 def test_every_kind_is_tried() -> None:
@@ -41,7 +33,9 @@ def test_every_kind_is_tried() -> None:
 def test_no_file_crashes_hangs_or_escapes(seeds: Seeds, tmp_path: Path, kinds: str) -> None:
     outcomes = fuzz(range(CHUNKS[kinds]), seed=SEED, seeds=seeds, folder=tmp_path, kinds=tuple(kinds.split(",")))
     assert [(outcome.case.name, *outcome.problems) for outcome in outcomes if outcome.problems] == []
-    assert {outcome.code for outcome in outcomes} >= {0, 2}, "some damage is harmless, some is refused: else nothing was tried"
+    codes = {outcome.code for outcome in outcomes}
+    assert 2 in codes
+    assert 0 in codes or "pt2" in kinds, "some damage is harmless, but in archives, which are read strictly: else nothing was tried"
 
 
 def test_the_same_seed_makes_the_same_files(seeds: Seeds, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 
 from toolkit.core import memory_limit, run_isolated, write_arrays
-from toolkit.runtimes.base import Actual
+from toolkit.runtimes import find_runtime
+from toolkit.runtimes.base import Actual, check_device
 
 from .load import load
 
@@ -40,6 +41,9 @@ def run_once(
         ToolkitError: as `toolkit.load` and `Session.run`.
         ProcessError: the engine crashed, took longer than `timeout_s` seconds, or more memory than the machine has.
     """
+    check_device(device)
+    if engine is not None:
+        find_runtime(engine)
     with tempfile.TemporaryDirectory(prefix="toolkit-") as name:
         folder = Path(name)
         # By number: a name may be one that no archive takes.
