@@ -20,6 +20,7 @@ from tests.fuzz.seeds import Seeds
 from toolkit.core import MANIFEST
 
 DATA = ("--data", "samples.npz")
+DIARY = ("dear diary, " * 400)[:4096]
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def work(seeds: Seeds, tmp_path: Path) -> Path:
     for name in ("x.npy", "samples.npz"):
         shutil.copyfile(seeds / name, tmp_path / "work" / name)
     (tmp_path / "canary").mkdir()
-    (tmp_path / "canary" / "diary").write_text("dear diary\n")
+    (tmp_path / "canary" / "diary").write_text(DIARY)
     return tmp_path / "work"
 
 
@@ -46,7 +47,7 @@ def assert_refused(work: Path, *words: str, told: str) -> None:
     assert line.startswith("error: ")
     assert told in line
     assert line.isprintable()
-    assert (work.parent / "canary" / "diary").read_text() == "dear diary\n"
+    assert (work.parent / "canary" / "diary").read_text() == DIARY
     assert os.listdir(work.parent / "canary") == ["diary"]
 
 
@@ -72,19 +73,34 @@ def test_an_engines_message_with_escape_sequences_is_printable(work: Path) -> No
     assert_refused(work, "run", "bad.onnx", "--input", "x.npy", told="\\x1b[31m")
 
 
-@pytest.mark.parametrize(
-    ("command", "place"), [("run", "../canary/diary"), ("run", "/etc/passwd"), ("run", "link"), ("inspect", "link"), ("convert", "link")]
-)
-def test_weights_outside_of_the_models_folder_are_not_read(work: Path, place: str, command: str) -> None:
+def with_weights_at(work: Path, place: str) -> None:
+    """``bad.onnx``, whose first weights are in the file `place`: as large as they, so that only the place can be a reason to refuse it."""
     model = onnx.load(work / "net" / "onnx-fp32" / "model.onnx")
     tensor = model.graph.initializer[0]
+    assert len(tensor.raw_data) == len(DIARY)
     tensor.ClearField("raw_data")
     tensor.data_location = onnx.TensorProto.EXTERNAL
-    tensor.external_data.add(key="location", value=place)
+    tensor.external_data.add(key="location", value=place.replace("ROOT", str(work.parent)))
     (work / "bad.onnx").write_bytes(model.SerializeToString())
+    (work / "own").write_text(DIARY)
     (work / "link").symlink_to("../canary/diary")
-    words = {"run": ("--input", "x.npy"), "inspect": (), "convert": (*DATA, "--to", "onnx", "--precision", "fp32", "--out", "out")}
-    assert_refused(work, command, "bad.onnx", *words[command], told="bad.onnx")
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("place", ["../canary/diary", "ROOT/canary/diary", "link", "own"])
+def test_weights_outside_of_the_models_folder_are_not_read(work: Path, place: str, engine: str) -> None:
+    with_weights_at(work, place)
+    words = ("run", "bad.onnx", "--input", "x.npy", "--engine", engine)
+    if place == "own":
+        assert run(work, *words).returncode == 0
+    else:
+        assert_refused(work, *words, told=f"{engine} cannot open 'bad.onnx'")
+
+
+@pytest.mark.parametrize("words", [("inspect",), ("convert", *DATA, "--to", "onnx", "--precision", "fp32", "--out", "out")])
+def test_such_weights_are_neither_described_nor_converted(work: Path, words: tuple[str, ...]) -> None:
+    with_weights_at(work, "link")
+    assert_refused(work, words[0], "bad.onnx", *words[1:], told="bad.onnx")
     assert not (work / "out").exists()
 
 
@@ -122,7 +138,7 @@ def test_no_log_is_written_through_a_link(work: Path, name: str) -> None:
     result = run(work, "convert", "net", *DATA, "--to", "onnx", "--precision", "int8-weights")
     assert result.returncode in {1, 2}
     assert "Traceback" not in result.stderr
-    assert (work.parent / "canary" / "diary").read_text() == "dear diary\n"
+    assert (work.parent / "canary" / "diary").read_text() == DIARY
     assert os.listdir(work.parent / "canary") == ["diary"]
 
 
