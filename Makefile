@@ -5,7 +5,10 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 SOURCES := toolkit models converters runtimes tests
 
-.PHONY: demo setup check test bench bench-go train-all matrix clean format
+MUTANTS ?= 1000
+SEED ?= 0
+
+.PHONY: demo setup check test fuzz bench bench-go train-all matrix clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -31,6 +34,9 @@ format: $(STAMP)
 
 test: $(STAMP) ## the tests, in parallel and in random order, with coverage
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=90
+
+fuzz: $(STAMP) ## a thousand damaged files over the real commands: make fuzz MUTANTS=5000 SEED=7
+	$(BIN)/python tests/fuzz/run.py --mutants $(MUTANTS) --seed $(SEED)
 
 bench: $(STAMP) ## the budgets, measured: docs/benchmarks.md
 	$(BIN)/python tests/bench/report.py --out docs/benchmarks.md

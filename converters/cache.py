@@ -15,6 +15,7 @@ from toolkit.core import (
     ArtifactError,
     Manifest,
     cache_home,
+    mark_used,
     new_folder,
     remove_folder,
     sha256_of,
@@ -60,10 +61,12 @@ def lookup(key: str) -> Artifact | None:
     if not folder.exists():
         return None
     try:
-        return Artifact.load(folder)
+        found = Artifact.load(folder)
     except (ArtifactError, FileNotFoundError):
         remove_folder(folder)
         return None
+    mark_used(folder)
+    return found
 
 
 def store(key: str, artifact: Artifact) -> None:

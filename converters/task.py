@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, ArtifactError, Samples, StorageError, UnknownNameError, new_folder, run_isolated
+from toolkit.core import Artifact, ArtifactError, Samples, StorageError, UnknownNameError, memory_limit, new_folder, run_isolated
 
 from .base import Converter, Recipe
 from .cache import copy, key_of, lookup, store
@@ -29,15 +29,23 @@ class Obtained:
 
 
 def obtain(
-    converter: Converter, source: Artifact, out: Path, recipe: Recipe, *, timeout_s: float = 600.0, log: Path | None = None
+    converter: Converter,
+    source: Artifact,
+    out: Path,
+    recipe: Recipe,
+    *,
+    timeout_s: float = 600.0,
+    memory_bytes: int | None = None,
+    log: Path | None = None,
 ) -> Obtained:
     """The artifact that `converter` makes of `source`, in the folder `out`: out of the cache, else made in a process of its own.
 
-    A crash or a time limit ends that process only and leaves nothing behind. ``log`` receives what the libraries print.
+    A crash, a time limit or a memory limit (by default most of what is free) ends that process only and leaves nothing behind. ``log``
+    receives what the libraries print.
 
     Raises:
         ToolkitError: as `Converter.convert`.
-        ProcessError: the process crashed or ran longer than `timeout_s` seconds.
+        ProcessError: the process crashed, ran longer than `timeout_s` seconds, or needed more than `memory_bytes`.
     """
     start = time.perf_counter()
     key = key_of(converter, source, recipe)
@@ -48,7 +56,7 @@ def obtain(
         except (ArtifactError, FileNotFoundError):
             # Another process removed or replaced the entry while it was copied: as if it had not been there.
             pass
-    artifact = convert_isolated(converter, source, out, recipe, timeout_s=timeout_s, log=log)
+    artifact = convert_isolated(converter, source, out, recipe, timeout_s=timeout_s, memory_bytes=memory_bytes, log=log)
     # A cache that cannot be written must not undo a conversion that succeeded.
     with contextlib.suppress(StorageError):
         store(key, artifact)
@@ -73,7 +81,14 @@ def _adopted(kept: Artifact, source: Artifact, converter: Converter, recipe: Rec
 
 
 def convert_isolated(
-    converter: Converter, source: Artifact, out: Path, recipe: Recipe, *, timeout_s: float = 600.0, log: Path | None = None
+    converter: Converter,
+    source: Artifact,
+    out: Path,
+    recipe: Recipe,
+    *,
+    timeout_s: float = 600.0,
+    memory_bytes: int | None = None,
+    log: Path | None = None,
 ) -> Artifact:
     """`converter.convert` in a fresh process, without the cache; arguments and errors as `obtain`."""
     with new_folder(out) as work, tempfile.TemporaryDirectory(prefix="toolkit-") as scratch:
@@ -91,7 +106,8 @@ def convert_isolated(
             "keep_float": list(recipe.keep_float),
             "options": dict(recipe.options),
         }
-        run_isolated("toolkit.converters.task:convert_task", payload, timeout_s=timeout_s, log=log, environment=QUIET)
+        most = memory_bytes or memory_limit()
+        run_isolated("toolkit.converters.task:convert_task", payload, timeout_s=timeout_s, memory_bytes=most, log=log, environment=QUIET)
         made = work / "made"
         for file in made.iterdir():
             file.rename(work / file.name)

@@ -29,6 +29,7 @@ from toolkit.core import (
     Outputs,
     Precision,
     Signature,
+    SignatureError,
     ToolkitError,
     UnknownNameError,
     available_threads,
@@ -239,6 +240,11 @@ class Runtime(ABC):
                 f"{self.name} cannot open '{request.file}': {_first_line(error)}", hint="is the file complete? convert it again"
             ) from error
         actual = session.actual
+        try:
+            session.signature.check_itself()
+        except SignatureError as error:
+            session.close()
+            raise EngineError(f"{self.name} cannot run '{request.file}': {error}") from error
         if actual.device != request.device:
             session.close()
             raise DeviceError(f"{self.name} did not use the device asked for", expected=request.device, got=actual.device)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from toolkit.core import InputError
+from toolkit.core import InputError, decode_json, read_file
 from toolkit.models.base import TrainingRecipe
 
 
@@ -18,7 +18,7 @@ def encode_recipe(recipe: TrainingRecipe) -> bytes:
 def read_recipe(file: Path) -> TrainingRecipe:
     """The recipe in a file, with defaults for what it does not name; raises `InputError`."""
     try:
-        content = msgspec.json.decode(file.read_bytes(), type=dict[str, object])
+        content = decode_json(read_file(file), dict[str, object])
         known = set(TrainingRecipe.__dataclass_fields__)
         unknown = sorted(set(content) - known)
         if unknown:
@@ -26,5 +26,5 @@ def read_recipe(file: Path) -> TrainingRecipe:
         return msgspec.convert(content, TrainingRecipe)
     except OSError as error:
         raise InputError(f"no recipe '{file}'", expected="a JSON file, such as toolkit tune writes", got=error.strerror or "") from error
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except msgspec.DecodeError as error:
         raise InputError(f"'{file}' is no recipe: {error}", expected="JSON as toolkit tune writes it") from error

@@ -215,6 +215,12 @@ def check_recipe(recipe: TrainingRecipe) -> None:
     for key, value in least.items():
         if getattr(recipe, key) < value:
             raise InputError(f"recipe's {key.replace('_', ' ')}", expected=f"at least {value}", got=str(getattr(recipe, key)))
+    # Beyond these torch's own numbers overflow, or a shifted image no longer fits into memory.
+    most: dict[str, float] = {"epochs": 10**6, "batch_size": 10**6, "patience": 10**6, "shift": 64, "seed": 2**63 - 1}
+    most |= dict.fromkeys(("learning_rate", "weight_decay", "l1", "gradient_norm"), 3e38)
+    for name, bound in most.items():
+        if getattr(recipe, name) > bound:
+            raise InputError(f"recipe's {name.replace('_', ' ')}", expected=f"at most {bound}", got=str(getattr(recipe, name)))
     for key in ("learning_rate", "gradient_norm"):
         if not getattr(recipe, key) > 0:
             raise InputError(f"recipe's {key.replace('_', ' ')}", expected="more than 0", got=str(getattr(recipe, key)))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pickle
+import tempfile
 import warnings
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.core import Artifact, ArtifactError, Format, InputError, needs
+from toolkit.core import Artifact, ArtifactError, Format, InputError, memory_limit, needs, run_isolated
 from toolkit.core.pt2 import check_pt2
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def load_weights(module: nn.Module, file: Path) -> None:
     if not file.is_file():
         raise ArtifactError(f"no weights '{file}'", expected="a .safetensors, .pt or .pth file")
     with needs("train"):
-        weights = _from_safetensors(file) if file.suffix == ".safetensors" else _from_pickle(file)
+        weights = _from_safetensors(file) if file.suffix == ".safetensors" else _isolated(file)
     own = module.state_dict()
     missing, unexpected = [name for name in own if name not in weights], [name for name in weights if name not in own]
     if missing or unexpected:
@@ -70,8 +70,7 @@ def start_from(module: nn.Module, artifact: Artifact, *, freeze: bool = False) -
         raise InputError(f"cannot start from '{artifact.name}'", expected="a trained .pt2 artifact", got=artifact.manifest.format)
     with needs("train"):
         import torch
-    check_pt2(artifact.model_file)
-    known: dict[str, Tensor] = torch.export.load(artifact.model_file).state_dict
+    known = _isolated(artifact.model_file)
     layers = [name for name, layer in module.named_modules() if isinstance(layer, torch.nn.Linear)]
     head = f"{layers[-1]}." if layers else ""
     own = module.state_dict()
@@ -89,6 +88,35 @@ def start_from(module: nn.Module, artifact: Artifact, *, freeze: bool = False) -
         for name, parameter in module.named_parameters():
             parameter.requires_grad_(name not in taken)
     return tuple(taken)
+
+
+def _isolated(file: Path) -> dict[str, Tensor]:
+    """The tensors of a file that torch reads, in a process of its own: its reader is native, and the file may be anyone's."""
+    with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
+        copy = Path(folder) / "weights.safetensors"
+        run_isolated(f"{__name__}:weights_task", {"file": str(file), "copy": str(copy)}, memory_bytes=memory_limit())
+        return _from_safetensors(copy)
+
+
+def weights_task(payload: dict[str, Any]) -> None:
+    """The child's half of `_isolated`: write the tensors of ``file`` to ``copy``."""
+    from safetensors.torch import save_file
+
+    file = Path(payload["file"])
+    weights = _from_pt2(file) if file.suffix == Format.PT2.suffix else _from_pickle(file)
+    # A copy of each: safetensors refuses tensors that share memory or are not contiguous.
+    save_file({name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}, payload["copy"])
+
+
+def _from_pt2(file: Path) -> dict[str, Tensor]:
+    import torch
+
+    check_pt2(file)
+    try:
+        weights: dict[str, Tensor] = torch.export.load(file).state_dict
+    except Exception as error:
+        raise ArtifactError(f"'{file}' cannot be read: {_first_line(error)}", expected="a file written by torch.export.save") from error
+    return weights
 
 
 def _from_safetensors(file: Path) -> dict[str, Tensor]:
@@ -118,12 +146,15 @@ def _from_pickle(file: Path) -> dict[str, Tensor]:
             expected="a state_dict",
             hint="save it again with safetensors, or with torch.save(module.state_dict(), file)",
         ) from error
-    except (RuntimeError, EOFError, OSError, zipfile.BadZipFile, ValueError, KeyError) as error:
-        text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise ArtifactError(f"'{file}' cannot be read: {text}", expected="a complete file written by torch.save") from error
+    except Exception as error:  # A damaged file can raise anything.
+        raise ArtifactError(f"'{file}' cannot be read: {_first_line(error)}", expected="a complete file written by torch.save") from error
     for key in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not all(isinstance(name, str) and torch.is_tensor(value) for name, value in content.items()):
         raise ArtifactError(f"'{file}' holds no weights", expected="tensors by name, a state_dict", got=type(content).__name__)
     return dict(content)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from toolkit.core import Artifact, EngineError, Samples, run_isolated
+from toolkit.core import Artifact, EngineError, Samples, memory_limit, run_isolated, write_arrays
 
 from .. import find_runtime
 from ..base import Actual, Session, SessionOptions
@@ -48,6 +48,7 @@ def observe(
             f"{__name__}:observe_task",
             {"artifact": str(artifact.path.resolve()), "engine": engine, "device": device, "folder": name},
             timeout_s=timeout_s,
+            memory_bytes=memory_limit(),
             log=log,
         )
         actual = msgspec.convert(answer["actual"], Actual)
@@ -82,7 +83,7 @@ def observe_task(payload: dict[str, Any]) -> dict[str, Any]:
             problem = str(error)
         actual = session.actual
     if not problem:
-        np.savez(folder / "outputs.npz", allow_pickle=False, **arrays)
+        write_arrays(folder / "outputs.npz", arrays)
     return {"actual": msgspec.to_builtins(actual), "problem": problem}
 
 

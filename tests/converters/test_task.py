@@ -51,6 +51,12 @@ def test_the_same_bytes_as_in_this_process(artifact: Artifact, tmp_path: Path) -
         assert here.manifest == there.manifest
 
 
+def test_a_conversion_that_needs_too_much_memory_leaves_nothing_but_its_log(artifact: Artifact, tmp_path: Path) -> None:
+    with pytest.raises(ProcessError, match=r"used more than 0\.0 GB of memory and was stopped; .*--memory"):
+        convert_isolated(converter("onnx_int8_dynamic"), artifact, tmp_path / "made", Recipe(), memory_bytes=2**20, log=tmp_path / "log")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["log", "tiny"]
+
+
 def test_an_edge_imports_only_what_it_needs(artifact: Artifact, tmp_path: Path) -> None:
     code = f"""
 import sys

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.tiny import tiny_artifact
 from toolkit.core import (
     MANIFEST,
     Artifact,
@@ -128,3 +131,68 @@ def test_an_empty_bundle_is_refused(tmp_path: Path) -> None:
         Bundle.load(tmp_path)
     with pytest.raises(ArtifactError, match="no such folder"):
         Bundle.load(tmp_path / "nothing")
+
+
+def changed(folder: Path, change: Callable[[dict[str, Any]], object]) -> Path:
+    """The artifact in `folder` with another manifest."""
+    manifest = json.loads((folder / MANIFEST).read_text())
+    change(manifest)
+    (folder / MANIFEST).write_text(json.dumps(manifest))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value", "problem"),
+    [
+        ("inputs", "dtype", "O", "unknown dtype"),
+        ("inputs", "dtype", "float33", "unknown dtype"),
+        ("outputs", "shape", [-1, 10], "impossible shape"),
+        ("outputs", "shape", [0], "impossible shape"),
+        ("inputs", "shape", [2**62, 2**62], "impossible shape"),
+        ("inputs", "shape", [1] * 40, "impossible shape"),
+        ("inputs", "name", "a\nb\x1b[2J", "no usable name"),
+        ("outputs", "name", "", "no usable name"),
+    ],
+)
+def test_a_signature_that_no_network_has_is_refused_in_one_plain_line(
+    tmp_path: Path, place: str, key: str, value: object, problem: str
+) -> None:
+    folder = tiny_artifact(tmp_path).path
+    changed(folder, lambda manifest: manifest["signature"][place][0].update({key: value}))
+    with pytest.raises(ArtifactError, match=problem) as caught:
+        Artifact.load(folder)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("place", ["inputs", "outputs"])
+@pytest.mark.parametrize("count", [0, 2])
+def test_no_tensors_or_two_of_one_name_are_refused(tmp_path: Path, place: str, count: int) -> None:
+    folder = tiny_artifact(tmp_path).path
+    changed(folder, lambda manifest: manifest["signature"].update({place: manifest["signature"][place] * count}))
+    with pytest.raises(ArtifactError, match=r"have one name|at least one"):
+        Artifact.load(folder)
+
+
+@pytest.mark.parametrize("about", [{"std": [0.0]}, {"mean": [1e308, -1e308], "std": [1.0]}, {"std": []}])
+def test_a_preprocessing_that_fits_no_image_is_refused(tmp_path: Path, about: dict[str, list[float]]) -> None:
+    folder = tiny_artifact(tmp_path).path
+    shape = {"shape": ["batch", 3, 8, 8]}
+    changed(folder, lambda manifest: (manifest.update(preprocessing=about), manifest["signature"]["inputs"][0].update(shape)))
+    with pytest.raises(ArtifactError, match="preprocessing fits no image"):
+        Artifact.load(folder)
+
+
+def test_brackets_nested_too_deeply_are_refused(tmp_path: Path) -> None:
+    folder = tiny_artifact(tmp_path).path
+    text = (folder / MANIFEST).read_text()
+    (folder / MANIFEST).write_text(text.replace('"evidence": []', f'"other": {"[" * 100_000}{"]" * 100_000}'))
+    with pytest.raises(ArtifactError, match="nested too deeply"):
+        Artifact.load(folder)
+
+
+def test_a_link_in_a_bundle_is_refused(tmp_path: Path) -> None:
+    elsewhere = tiny_artifact(tmp_path / "elsewhere").path
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "onnx-fp32").symlink_to(elsewhere)
+    with pytest.raises(ArtifactError, match="is a link"):
+        Bundle.load(tmp_path / "net")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.core import StorageError, new_folder, sha256_of, storage_errors, write_file
+from toolkit.core import StorageError, leftovers, new_folder, remove_leftover, sha256_of, size_of, storage_errors, write_file
 
 
 def test_a_new_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -172,3 +172,40 @@ def test_other_os_errors_are_not_hidden(tmp_path: Path) -> None:
 def test_sha256_known_answer(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"abc")  # FIPS 180-2, appendix B.1
     assert sha256_of(tmp_path / "f") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_link_named_like_a_leftover_moves_nothing_from_elsewhere(tmp_path: Path) -> None:
+    precious = tmp_path / "home" / "old"
+    precious.mkdir(parents=True)
+    left = tmp_path / "net" / f".a-{'0' * 8}-1-abcdefgh"
+    left.parent.mkdir()
+    left.symlink_to(tmp_path / "home")
+    os.utime(tmp_path / "home", (0, 0))
+    with new_folder(tmp_path / "net" / "a"):
+        assert precious.is_dir()
+    assert precious.is_dir()
+    assert os.listdir(tmp_path / "net") == ["a"]
+
+
+def test_what_killed_processes_left_is_listed_and_removed_and_nothing_else(tmp_path: Path) -> None:
+    killed_inside("with new_folder(Path('a')) as work:\n    (work / 'x').write_text('half')", tmp_path)
+    killed_inside("with new_folder(Path('b')) as work:\n    Path('b').mkdir()\n    Path('b').rename(work.parent / 'old')", tmp_path)
+    (tmp_path / ".a-notes").mkdir()
+    (tmp_path / f".a-{'0' * 8}-1-abcdefgh").mkdir()
+    (tmp_path / f".a-{'0' * 8}-1-abcdefgh" / "thesis").write_text("mine")
+    os.utime(tmp_path / f".a-{'0' * 8}-1-abcdefgh", (0, 0))
+    with new_folder(tmp_path / "c"):
+        found = leftovers(tmp_path)
+    assert sorted(path.name.partition("-")[0] for path in found) == [".a", ".b"]
+    for path in found:
+        remove_leftover(path)
+    assert {path.name for path in tmp_path.iterdir()} == {".a-notes", f".a-{'0' * 8}-1-abcdefgh", "b", "c"}
+
+
+def test_a_size_counts_files_and_not_what_links_lead_to(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "x").write_bytes(bytes(1000))
+    (tmp_path / "a" / "y").write_bytes(bytes(10))
+    (tmp_path / "a" / "z").symlink_to("y")
+    assert size_of(tmp_path / "a") == 1010
+    assert size_of(tmp_path / "a" / "y") == 10

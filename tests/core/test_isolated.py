@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from toolkit.core import ArtifactError, InputError, ProcessError, UnknownNameError, run_isolated, stop_isolated
+from toolkit.core import ArtifactError, InputError, ProcessError, StorageError, UnknownNameError, run_isolated, stop_isolated
 
 HERE = {"PYTHONPATH": str(Path(__file__).parent)}
 
@@ -52,6 +52,36 @@ def bug(_: object) -> None:
 def chatter(_: object) -> str:
     os.write(1, b"native noise\n")
     return "quiet"
+
+
+def abort(_: object) -> None:
+    os.abort()
+
+
+def swell(mebibytes: int) -> int:
+    held = [bytes([1]) * 2**20 for _ in range(mebibytes)]
+    time.sleep(1.0)
+    return len(held)
+
+
+def swell_in_children(mebibytes: int) -> None:
+    code = f"import time; held = bytes([1]) * {mebibytes} * 2**20; time.sleep(60)"
+    for child in [subprocess.Popen([sys.executable, "-c", code]) for _ in range(3)]:
+        child.wait()
+
+
+def share_with_children(mebibytes: int) -> str:
+    held = bytes([1]) * mebibytes * 2**20
+    for _ in range(4):
+        if os.fork() == 0:
+            time.sleep(1.5)
+            os._exit(0)
+    time.sleep(1.5)
+    return f"{len(held) >> 20} MiB, five times"
+
+
+def leave_running(folder: str) -> int:
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]).pid
 
 
 def wait_in_child(folder: str) -> None:
@@ -125,6 +155,45 @@ def test_the_child_ends_with_its_parent(tmp_path: Path) -> None:
             return
         time.sleep(0.05)
     pytest.fail("the child outlived its parent by ten seconds")
+
+
+def test_an_abort_is_an_error_that_names_the_signal() -> None:
+    with pytest.raises(ProcessError, match=r"abort crashed with signal 6 \(SIGABRT\)"):
+        call("abort")
+
+
+def test_a_task_that_needs_too_much_memory_is_stopped_and_the_next_one_runs() -> None:
+    with pytest.raises(ProcessError, match=r"swell used more than 0\.2 GB of memory and was stopped; .*--memory"):
+        call("swell", 600, memory_bytes=200 * 2**20)
+    assert call("swell", 10, memory_bytes=200 * 2**20) == 10
+
+
+def test_the_memory_of_its_children_counts() -> None:
+    with pytest.raises(ProcessError, match="swell in children used more than"):
+        call("swell_in_children", 150, memory_bytes=300 * 2**20, timeout_s=50)
+
+
+def test_memory_that_children_share_counts_once() -> None:
+    assert call("share_with_children", 150, memory_bytes=400 * 2**20) == "150 MiB, five times"
+
+
+def test_what_a_task_leaves_running_ends_with_it() -> None:
+    started = call("leave_running", "")
+    for _ in range(200):
+        if not _alive(started):
+            return
+        time.sleep(0.05)
+    pytest.fail("what the task had started outlived it by ten seconds")
+
+
+@pytest.mark.parametrize("kind", ["link", "folder"])
+def test_a_log_is_a_file_of_its_own(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "diary").write_text("dear diary\n")
+    log = tmp_path / "log"
+    log.symlink_to("diary") if kind == "link" else log.mkdir()
+    with pytest.raises(StorageError, match="expected a regular file or none"):
+        call("chatter", log=log)
+    assert (tmp_path / "diary").read_text() == "dear diary\n"
 
 
 def _alive(pid: int) -> bool:

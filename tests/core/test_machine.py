@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.core import available_threads, discover, this_machine
+from toolkit.core import available_memory, available_threads, discover, machine, this_machine
 
 
 def test_threads_come_from_the_affinity_mask() -> None:
@@ -21,11 +21,23 @@ def test_threads_come_from_the_affinity_mask() -> None:
 
 
 def test_the_machine_is_described() -> None:
-    machine = this_machine()
-    assert machine.cpu
-    assert machine.threads == available_threads()
-    assert "numpy" in machine.versions
-    assert machine.fingerprint == this_machine().fingerprint
+    here = this_machine()
+    assert here.cpu
+    assert here.threads == available_threads()
+    assert "numpy" in here.versions
+    assert here.fingerprint == this_machine().fingerprint
+
+
+def test_the_memory_is_what_is_free_and_what_the_cgroup_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = available_memory()
+    assert 0 < free <= this_machine().memory_gib * 2**30 * 1.01
+    (tmp_path / "most").write_text(str(300 * 2**20))
+    (tmp_path / "used").write_text(str(250 * 2**20))
+    (tmp_path / "stat").write_text(f"anon 1\ninactive_file {40 * 2**20}\n")
+    monkeypatch.setattr(machine, "_CGROUP_MEMORY", ((str(tmp_path / "most"), str(tmp_path / "used"), str(tmp_path / "stat")),))
+    assert available_memory() == 90 * 2**20
+    (tmp_path / "most").write_text("max")
+    assert available_memory() > 90 * 2**20
 
 
 class Plugin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from toolkit.core import DataError, Samples, Signature, TensorSpec
+from toolkit.core import DataError, Samples, Signature, TensorSpec, noise, samples
 
 SIGNATURE = Signature((TensorSpec("image", "float32", ("batch", 2)),), ())
 
@@ -91,3 +92,32 @@ def test_wrong_names_and_lengths() -> None:
         some().fit(two)
     with pytest.raises(DataError, match="as many rows in every input"):
         Samples({"a": np.zeros(2, np.float32), "b": np.zeros(3, np.float32)}).fit(two)
+
+
+def test_a_member_that_is_no_array_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("x", b"text")
+    with pytest.raises(DataError, match="its member 'x' is no array"):
+        Samples.load(tmp_path / "x.npz")
+
+
+def test_little_in_the_file_and_much_in_memory_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (4194304,)}"
+    with zipfile.ZipFile(tmp_path / "x.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + bytes(2**24))
+    assert len(Samples.load(tmp_path / "x.npz")) == 2**22
+    monkeypatch.setattr(samples, "available_memory", lambda: 2**20)
+    with pytest.raises(DataError, match=r"it unpacks to 0\.0 GiB, and 0\.0 GiB of memory are free"):
+        Samples.load(tmp_path / "x.npz")
+
+
+def test_drawn_inputs_that_would_not_fit_into_memory_are_refused() -> None:
+    wide = Signature((TensorSpec("z", "float32", ("batch", 2**39)),), (TensorSpec("y", "float32", ("batch", 1)),))
+    with pytest.raises(DataError, match="do not fit into memory"):
+        noise(wide, 2000, classes=1, seed=0)
+
+
+@pytest.mark.parametrize("name", ["file", "allow_pickle", "a/b"])
+def test_an_input_may_have_any_name(tmp_path: Path, name: str) -> None:
+    Samples({name: np.ones((2, 3), np.float32)}).save(tmp_path / "x.npz")
+    assert list(Samples.load(tmp_path / "x.npz").inputs) == [name]

@@ -47,3 +47,8 @@ def test_every_token_is_one(texts: list[str]) -> None:
     assert ((rows >= 0) & (rows < vocabulary.tokens)).all()
     for row, text in zip(rows, texts, strict=True):
         assert (row != 0).sum() == min(6, len(words_of(text)))
+
+
+def test_a_number_that_no_word_has_is_an_unknown_word() -> None:
+    vocabulary = Vocabulary(("good", "bad"), 4)
+    assert vocabulary.decode(np.array([2, 3, 4, -7])) == "good bad … …"

@@ -204,6 +204,9 @@ class TestBadInput:
             ({"learning_rate": float("nan")}, "recipe's learning rate: expected more than 0, got nan"),
             ({"label_smoothing": 1.0}, "recipe's label smoothing: expected at least 0 and below 1"),
             ({"shift": -1}, "recipe's shift: expected at least 0"),
+            ({"shift": 2 * 10**9}, "recipe's shift: expected at most 64"),
+            ({"learning_rate": 1e308}, "recipe's learning rate: expected at most 3e\\+38"),
+            ({"seed": 2**64}, "recipe's seed: expected at most 9223372036854775807"),
         ],
     )
     def test_recipe(self, few: DataSet, tmp_path: Path, change: dict[str, Any], message: str) -> None:

@@ -213,10 +213,12 @@ def styled(verdict: object) -> str:
 
 
 def plain(text: object) -> str:
-    """Text from outside, safe inside rich markup."""
+    """Text from outside, safe inside rich markup and on a terminal, in one line."""
     from rich.markup import escape
 
-    return escape(str(text))
+    from toolkit.core import printable
+
+    return escape(printable(str(text)))
 
 
 def size(count: int) -> str:

@@ -44,6 +44,12 @@ if TYPE_CHECKING:
 @click.option("--evaluation", type=click.IntRange(min=1), help="Evaluation samples at most. Default: all.")
 @click.option("--batch-sizes", type=Numbers(), default="1,32", show_default=True, help="Batch signatures of TF Lite files.")
 @click.option("--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds for each conversion step.")
+@click.option(
+    "--memory",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="GB",
+    help="Memory for each conversion step. Default: nine tenths of what is free.",
+)
 @json_option
 def command(
     source: str,
@@ -58,6 +64,7 @@ def command(
     evaluation: int | None,
     batch_sizes: tuple[int, ...],
     timeout: float,
+    memory: float | None,
     json_to: str | None,
 ) -> None:
     """Convert SOURCE and prove what arrived.
@@ -82,7 +89,8 @@ def command(
     artifact = found.place()
     in_bundle = out is None and artifact.path.name == artifact.name
     folder = artifact.path.parent if in_bundle else (out or Path("artifacts")) / artifact.manifest.model
-    request = Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout)
+    memory_bytes = None if memory is None else int(memory * 2**30)
+    request = Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout, memory_bytes)
     with progress() as display:
         bar = display.add_task("converting", total=2 * len(targets))
 

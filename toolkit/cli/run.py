@@ -34,17 +34,15 @@ def command(
 
     import numpy as np
 
-    from toolkit.core import write_file
-    from toolkit.pipeline.load import load
+    from toolkit.core import write_arrays, write_file
+    from toolkit.pipeline.run import run_once
     from toolkit.pipeline.sources import read_inputs
 
-    arrays = read_inputs(inputs)
-    with load(model, engine=engine, device=device, threads=threads) as session:
-        outputs = session.run(next(iter(arrays.values())) if list(arrays) == [""] else arrays).as_dict()
-        actual = session.actual
+    answer = run_once(model, read_inputs(inputs), engine=engine, device=device, threads=threads)
+    outputs, actual = answer.outputs, answer.actual
     if output:
         buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **outputs)
+        write_arrays(buffer, outputs)
         write_file(output, buffer.getvalue())
     if json_to:
         print_json({name: array.tolist() for name, array in outputs.items()}, json_to)

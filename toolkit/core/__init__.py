@@ -17,13 +17,27 @@ from .errors import (
     StorageError,
     ToolkitError,
     UnknownNameError,
+    printable,
 )
 from .evidence import ParityReport, TaskMetric, TensorError, Verdict
-from .files import cache_home, make_folder, new_folder, remove_folder, sha256_of, storage_errors, write_file
+from .files import (
+    cache_home,
+    leftovers,
+    make_folder,
+    mark_used,
+    new_folder,
+    remove_folder,
+    remove_leftover,
+    sha256_of,
+    size_of,
+    storage_errors,
+    write_file,
+)
 from .formats import Format, Precision
-from .isolated import run_isolated, stop_isolated
-from .machine import Machine, available_threads, load_average, this_machine
+from .isolated import memory_limit, run_isolated, stop_isolated
+from .machine import Machine, available_memory, available_threads, load_average, this_machine
 from .needs import has_module, install_command, needs, version_of, without_telemetry
+from .reading import decode_json, read_file, write_arrays
 from .samples import NOISE, Samples, noise
 from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec
 from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interval, paired_difference, wilson
@@ -66,28 +80,38 @@ __all__ = [
     "UnknownNameError",
     "Verdict",
     "Vocabulary",
+    "available_memory",
     "available_threads",
     "bootstrap_median",
     "bootstrap_ratio",
     "cache_home",
+    "decode_json",
     "discover",
     "has_module",
     "install_command",
+    "leftovers",
     "load_average",
     "make_folder",
+    "mark_used",
     "mean_interval",
+    "memory_limit",
     "needs",
     "new_folder",
     "noise",
     "paired_difference",
+    "printable",
+    "read_file",
     "remove_folder",
+    "remove_leftover",
     "run_isolated",
     "sha256_of",
+    "size_of",
     "stop_isolated",
     "storage_errors",
     "this_machine",
     "version_of",
     "wilson",
     "without_telemetry",
+    "write_arrays",
     "write_file",
 ]

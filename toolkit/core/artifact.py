@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
-from .errors import ArtifactError, UnknownNameError
+from .errors import ArtifactError, SignatureError, UnknownNameError
 from .evidence import ParityReport, Verdict
 from .files import sha256_of, write_file
 from .formats import Format, Precision
+from .reading import decode_json, read_file
 from .signature import Signature
 from .vocabulary import Vocabulary
 
@@ -88,6 +90,19 @@ class Manifest:
         lines = "".join(f"{name} {digest}\n" for name, digest in sorted(self.files.items()))
         return hashlib.sha256(lines.encode()).hexdigest()
 
+    def check_itself(self) -> None:
+        """Raise `SignatureError` unless the signature, and what is known of preparing its inputs, can be a network's."""
+        self.signature.check_itself()
+        about = self.preprocessing
+        if about is None:
+            return
+        images = [spec.shape[1] for spec in (*self.signature.inputs, *self.signature.outputs) if len(spec.shape) == 4]
+        numbers = (about.scale, *about.mean, *about.std)
+        channels = {len(about.mean), len(about.std)}
+        if not all(map(math.isfinite, numbers)) or min(about.std, default=0) <= 0 or not (channels <= {1, *images} or not images):
+            got = f"mean {about.mean[:4]}, std {about.std[:4]}"
+            raise SignatureError("the preprocessing fits no image of the model", expected="one number, or one a channel", got=got)
+
     def to_json(self) -> bytes:
         """The manifest as indented JSON."""
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
@@ -115,8 +130,9 @@ class Artifact:
                 got="a folder without" if path.is_dir() else "no such folder",
             )
         try:
-            manifest = msgspec.json.decode(source.read_bytes(), type=Manifest)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            manifest = decode_json(read_file(source), Manifest)
+            manifest.check_itself()
+        except (msgspec.DecodeError, SignatureError, OSError) as error:
             raise ArtifactError(f"'{source}' cannot be read: {error}", hint="convert the model again") from error
         if manifest.schema != SCHEMA:
             raise ArtifactError(
@@ -188,7 +204,13 @@ class Bundle:
         """The artifacts, sorted by name; their files are not hashed here."""
         for folder in sorted(self.path.iterdir()):
             if not folder.name.startswith(".") and (folder / MANIFEST).is_file():
+                self._check_own(folder)
                 yield Artifact.load(folder, verify=False)
+
+    def _check_own(self, folder: Path) -> None:
+        """Evidence and conversions are written into a bundle's folders: through a link they would land elsewhere."""
+        if folder.is_symlink():
+            raise ArtifactError(f"'{folder}' is a link", expected="a folder of the bundle's own", hint="put a copy there")
 
     def artifact(self, name: str) -> Artifact:
         """The artifact called `name`, such as ``onnx-int8``; raises `UnknownNameError`."""

@@ -23,6 +23,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 2000
+
 
 class ToolkitError(Exception):
     """Base of all errors of the toolkit.
@@ -37,7 +39,14 @@ class ToolkitError(Exception):
     def __init__(self, problem: str, *, expected: str = "", got: str = "", hint: str = "") -> None:
         self.problem, self.expected, self.got, self.hint = problem, expected, got, hint
         detail = ", ".join(part for part in (f"expected {expected}" if expected else "", f"got {got}" if got else "") if part)
-        super().__init__("; ".join(part for part in (": ".join(p for p in (problem, detail) if p), hint) if part))
+        super().__init__(printable("; ".join(part for part in (": ".join(p for p in (problem, detail) if p), hint) if part)))
+
+
+def printable(text: str) -> str:
+    """`text` in one line, safe on a terminal and not endless: a name in a stranger's file may hold escape sequences, or a megabyte."""
+    start = text[: _LONGEST + 1]
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in start)
+    return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
 
 class InputError(ToolkitError):

@@ -22,8 +22,9 @@ from .errors import StorageError
 _CANNOT_WRITE = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EFBIG}
 # What a rename onto a folder with content, or onto a file, answers.
 _OCCUPIED = {errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR}
-_NEW, _OLD = "new", "old"
+_NEW, _OLD, _REMOVED = "new", "old", "removed"
 _OWNER = re.compile(r"([0-9a-f]{8})-(\d+)-\w{8}")
+_LEFTOVER = re.compile(rf"\.(.+)-{_OWNER.pattern}")
 _DAY_S = 86400.0
 
 
@@ -103,7 +104,8 @@ def _take_name(work: Path, target: Path, old: Path, *, replace: bool) -> None:
 def _discard(home: Path, target: Path) -> None:
     """Remove a working folder or file; what it took away from `target` goes back if nothing is there."""
     with contextlib.suppress(OSError):
-        if not target.exists():
+        # Not through a link, which no run of ours leaves: that would move something from elsewhere.
+        if not target.exists() and not home.is_symlink():
             (home / _OLD).rename(target)
     shutil.rmtree(home, ignore_errors=True)
     with contextlib.suppress(OSError):
@@ -115,7 +117,7 @@ def remove_folder(folder: Path) -> None:
     with contextlib.suppress(OSError):
         home = Path(tempfile.mkdtemp(prefix=_working_name(folder), dir=folder.parent))
         try:
-            folder.rename(home / "removed")
+            folder.rename(home / _REMOVED)
         finally:
             shutil.rmtree(home, ignore_errors=True)
 
@@ -145,6 +147,43 @@ def _remove_stale(target: Path) -> None:
             match = _OWNER.fullmatch(name.removeprefix(start))
             if match and not _is_in_use(target.parent / name, host=match[1], process=int(match[2])):
                 _discard(target.parent / name, target)
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """The working files and folders directly in `folder` that killed processes left, by name; not those of a process that lives."""
+    found = []
+    for path in sorted(folder.iterdir()):
+        match = _LEFTOVER.fullmatch(path.name)
+        if match and not path.is_symlink() and not _is_in_use(path, host=match[2], process=int(match[3])) and _is_ours(path):
+            found.append(path)
+    return found
+
+
+def remove_leftover(path: Path) -> None:
+    """Remove one of `leftovers`; what it had taken away from its target comes back if nothing is there."""
+    match = _LEFTOVER.fullmatch(path.name)
+    if match:
+        _discard(path, path.with_name(match[1]))
+
+
+def _is_ours(path: Path) -> bool:
+    return path.is_file() or (path.is_dir() and {entry.name for entry in path.iterdir()} <= {_NEW, _OLD, _REMOVED})
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file, or of all files below a folder; links count as nothing."""
+    files = [path] if not path.is_dir() else [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
+    total = 0
+    for file in files:
+        with contextlib.suppress(FileNotFoundError):  # Another process removed it meanwhile.
+            total += 0 if file.is_symlink() else file.stat().st_size
+    return total
+
+
+def mark_used(path: Path) -> None:
+    """Set a file's or folder's time to now, by which a cache knows what was used last; nothing happens where that is not allowed."""
+    with contextlib.suppress(OSError):
+        os.utime(path)
 
 
 def _is_in_use(path: Path, *, host: str, process: int) -> bool:

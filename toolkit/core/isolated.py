@@ -6,6 +6,7 @@ The child reads its request from standard input and watches it: when the parent 
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -21,27 +22,43 @@ from typing import Any
 import msgspec
 
 from . import errors
-from .errors import ProcessError, ToolkitError
+from .errors import ProcessError, StorageError, ToolkitError
+from .machine import available_memory
+from .memory import tree_bytes
 
+_GROUPS = os.name == "posix"
+_LOOK_S = 0.2
 _running: set[subprocess.Popen[bytes]] = set()
 
 
 def run_isolated(
-    task: str, payload: object, *, timeout_s: float = 600.0, log: Path | None = None, environment: Mapping[str, str] | None = None
+    task: str,
+    payload: object,
+    *,
+    timeout_s: float = 600.0,
+    memory_bytes: int | None = None,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Any:
     """Call ``task`` with `payload` in a fresh Python process and return what it returns.
 
     Args:
         task: ``"package.module:function"``.
         payload: anything that JSON can carry; dataclasses become objects.
-        timeout_s: the child is killed after so many seconds.
+        timeout_s: the child is killed after so many seconds, and with it what it started.
+        memory_bytes: the child is killed when it and what it started hold more than this; None leaves it to the system. What they hold
+            is looked at several times a second, which a measuring child would notice. On Windows nothing is looked at.
         log: file that receives the child's output (its standard output and error), appended.
         environment: variables set besides the parent's own.
 
     Raises:
         ToolkitError: the child's own error, as the same class.
-        ProcessError: the child crashed, timed out, or failed with another exception; the log has the rest.
+        ProcessError: the child crashed, timed out, used too much memory, or failed with another exception; the log has the rest.
+        StorageError: the log is a link or no file.
     """
+    if log is not None and (log.is_symlink() or (log.exists() and not log.is_file())):
+        # A bundle that came from elsewhere may hold a link to any file of its reader.
+        raise StorageError(f"cannot write '{log}'", expected="a regular file or none", got="a link or a folder", hint="remove it")
     with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
         result = Path(folder) / "result.json"
         output = Path(folder) / "output.txt"
@@ -54,21 +71,27 @@ def run_isolated(
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, **(environment or {})},
+                process_group=0 if _GROUPS else None,  # So that what the child starts can be ended with it.
             )
             _running.add(child)
+            stopped: list[str] = []
+            ended = threading.Event()
             # A timer instead of wait(timeout), which polls: a measuring child must have the processor to itself.
-            timer = threading.Timer(timeout_s, child.kill)
+            timer = threading.Timer(timeout_s, _stop, (child, stopped, f"took longer than {timeout_s:g} s and was stopped"))
             timer.start()
+            if memory_bytes is not None:
+                threading.Thread(target=_watch, args=(child, stopped, memory_bytes, ended), daemon=True).start()
             try:
                 assert child.stdin is not None
                 _send(child.stdin, request)
-                code = child.wait()
-                if not timer.is_alive():
-                    raise ProcessError(f"{_short(task)} took longer than {timeout_s:g} s and was stopped")
+                code = _wait(child)
+                if stopped:
+                    raise ProcessError(f"{_short(task)} {stopped[0]}")
             finally:
                 _running.discard(child)
+                ended.set()
                 timer.cancel()
-                child.kill()
+                _kill(child)
                 child.wait()
                 if child.stdin is not None:
                     _close(child.stdin)
@@ -83,13 +106,45 @@ def run_isolated(
     return answer["value"]
 
 
+def memory_limit(share: float = 0.9) -> int:
+    """The bytes that one isolated task may use unless told: most of what is free, so that the machine stays usable."""
+    return int(share * available_memory())
+
+
+def _watch(child: subprocess.Popen[bytes], stopped: list[str], most: int, ended: threading.Event) -> None:
+    while not ended.wait(_LOOK_S):
+        if tree_bytes(child.pid) > most and tree_bytes(child.pid, exact=True) > most:
+            text = f"used more than {most / 2**30:.1f} GB of memory and was stopped; give it more, a conversion with --memory"
+            _stop(child, stopped, text)
+
+
+def _stop(child: subprocess.Popen[bytes], stopped: list[str], reason: str) -> None:
+    stopped.append(reason)
+    _kill(child)
+
+
+def _wait(child: subprocess.Popen[bytes]) -> int:
+    if hasattr(os, "waitid"):
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        _kill(child)  # What it has left running, while its number is still taken.
+    return child.wait()
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End the child and everything in its group."""
+    if _GROUPS and child.returncode is None:  # Afterwards the number may be another's.
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses a group of nothing but zombies.
+            os.killpg(child.pid, signal.SIGKILL)
+    child.kill()
+
+
 def stop_isolated() -> None:
     """Kill every child that runs now, whichever thread waits for it: those calls raise `ProcessError`.
 
     For Ctrl-C, which Python raises in the main thread only.
     """
     for child in tuple(_running):
-        child.kill()
+        _kill(child)
 
 
 def _send(stream: Any, request: bytes) -> None:
@@ -113,6 +168,8 @@ def _rebuilt(kind: str, message: str) -> ToolkitError:
 
 
 def _ending(code: int) -> str:
+    if code == -9:
+        return "was killed from outside (SIGKILL), as the system does when memory runs out"
     if code < 0:
         return f"crashed with signal {-code} ({signal.Signals(-code).name})"
     return f"ended with exit code {code}"
@@ -129,12 +186,16 @@ def _short(task: str) -> str:
 
 def _end_with_parent() -> None:
     sys.stdin.buffer.read()
+    if _GROUPS and os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # And what this process has started.
     os._exit(1)
 
 
 def main() -> None:
     """The child's side: read a request from standard input, call the task, write its answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it kills this process.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("1000")  # When memory runs out, Linux ends this process first.
     request = msgspec.json.decode(sys.stdin.buffer.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     module, _, function = request["task"].partition(":")

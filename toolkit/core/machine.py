@@ -68,6 +68,39 @@ def _cgroup_cpus() -> float | None:
     return None
 
 
+def available_memory() -> int:
+    """How many bytes this process and its children can still use: what the machine has free, cut by the cgroup's limit.
+
+    Where the system does not tell what is free, half of what it has; where it tells nothing, 8 GiB.
+    """
+    free = _meminfo("MemAvailable") or _physical_bytes() // 2 or 8 * 2**30
+    limits = [free]
+    for limit, used, kept in _CGROUP_MEMORY:
+        most, now = _read(limit), _read(used)
+        if most.isdigit() and now.isdigit():
+            # The page cache counts as used, and is given up when memory is needed.
+            limits.append(max(0, int(most) - int(now) + _stat(kept, "inactive_file")))
+    return min(limits)
+
+
+_CGROUP_MEMORY = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"),
+    ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes", "/sys/fs/cgroup/memory/memory.stat"),
+)
+
+
+def _stat(path: str, name: str) -> int:
+    return next((int(line.split()[1]) for line in _read(path).splitlines() if line.split()[0] == name), 0)
+
+
+def _meminfo(name: str) -> int:
+    return next((int(line.split()[1]) * 1024 for line in _read("/proc/meminfo").splitlines() if line.startswith(f"{name}:")), 0)
+
+
+def _physical_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
+
+
 def load_average() -> float:
     """The one-minute load average, 0 where the system has none."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
@@ -77,12 +110,11 @@ def this_machine() -> Machine:
     """Describe the machine this process runs on."""
     fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in _read("/proc/cpuinfo").splitlines())}
     flags = set((fields.get("flags") or fields.get("Features") or "").split())
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
     return Machine(
         cpu=fields.get("model name") or platform.processor() or platform.machine(),
         instruction_sets=tuple(name for name in _INSTRUCTION_SETS if name in flags),
         threads=available_threads(),
-        memory_gib=round(pages / 2**30, 1),
+        memory_gib=round(_physical_bytes() / 2**30, 1),
         governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         python=sys.version.split()[0],

@@ -16,6 +16,7 @@ from .errors import InputError
 from .evidence import TaskMetric, Verdict
 from .formats import Format, Precision
 from .machine import Machine
+from .reading import decode_json, read_file
 from .statistics import Interval, bootstrap_median, bootstrap_ratio
 
 SCHEMA = 1
@@ -267,18 +268,18 @@ class BenchmarkReport:
     def from_json(cls, content: bytes, *, name: str = "benchmark report") -> BenchmarkReport:
         """Read a report; raises `InputError` when it is no report or has another schema."""
         try:
-            schema = msgspec.json.decode(content, type=_Schema).schema
+            schema = decode_json(content, _Schema).schema
             if schema != SCHEMA:
                 raise InputError(f"'{name}' has another schema", expected=str(SCHEMA), got=str(schema), hint="run the benchmark again")
-            return msgspec.json.decode(content, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return decode_json(content, cls)
+        except msgspec.DecodeError as error:
             raise InputError(f"'{name}' is no benchmark report: {error}", hint="run the benchmark again") from error
 
     @classmethod
     def load(cls, path: Path) -> BenchmarkReport:
         """Read a report file; raises `InputError`."""
         try:
-            return cls.from_json(path.read_bytes(), name=str(path))
+            return cls.from_json(read_file(path), name=str(path))
         except OSError as error:
             raise InputError(f"cannot read '{path}': {error.strerror}", hint="run: toolkit benchmark") from error
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from .errors import DataError
+from .machine import available_memory
+from .reading import write_arrays
 from .signature import Signature, TensorSpec
 
 NOISE = "noise"
@@ -80,7 +84,7 @@ class Samples:
 
     def save(self, path: Path) -> None:
         """Write the samples to a ``.npz`` file."""
-        np.savez(path, allow_pickle=False, **self._arrays())
+        write_arrays(path, self._arrays())
 
     @classmethod
     def load(cls, path: Path) -> Samples:
@@ -90,7 +94,7 @@ class Samples:
         try:
             with path.open("rb") as stream:
                 content = np.load(stream, allow_pickle=False)
-                arrays = {"": content} if isinstance(content, np.ndarray) else {name: content[name] for name in content.files}
+                arrays = {"": content} if isinstance(content, np.ndarray) else _members(content)
         except Exception as error:  # A damaged header or member can raise anything: SyntaxError, TokenError, zlib.error, MemoryError.
             text = (str(error).splitlines() or [type(error).__name__])[0][:200]
             raise DataError(f"'{path}' cannot be read as NumPy arrays: {text}", expected="a .npz or .npy file without pickles") from error
@@ -98,9 +102,24 @@ class Samples:
         return cls(arrays, targets, path.name)
 
 
+def _members(content: Any) -> dict[str, np.ndarray]:
+    """The arrays of an opened ``.npz``; raises `ValueError` for one that would not fit into memory, and for members that are no arrays."""
+    unpacked, room = sum(info.file_size for info in content.zip.infolist()), available_memory()
+    if unpacked > room:
+        raise ValueError(f"it unpacks to {unpacked / 2**30:.1f} GiB, and {room / 2**30:.1f} GiB of memory are free")
+    members = {name: content[name] for name in content.files}
+    for name, member in members.items():
+        if not isinstance(member, np.ndarray):
+            raise ValueError(f"its member '{name}' is no array")
+    return members
+
+
 def noise(signature: Signature, count: int, *, classes: int, seed: int) -> Samples:
     """Inputs for a generator: standard normal numbers, and classes below `classes` where an input holds integers; seeded."""
     random = np.random.default_rng(seed)
+    needed = sum(8 * count * math.prod(spec.concrete(1)[1:]) for spec in signature.inputs)  # Drawn as 64 bits.
+    if needed > available_memory():
+        raise DataError(f"{count:,} drawn inputs do not fit into memory", expected=str(signature), got=f"{needed / 2**30:.1f} GiB")
     inputs = {}
     for spec in signature.inputs:
         shape = (count, *spec.concrete(1)[1:])

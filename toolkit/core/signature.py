@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from .errors import SignatureError
+
+_DTYPES = frozenset({
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
+})  # fmt: skip
+_MOST_AXES, _MOST_ELEMENTS, _LONGEST_NAME = 32, 2**40, 1000
 
 Dimension = int | str
 """A size, or a symbol such as ``"batch"`` that is free at run time."""
@@ -36,6 +42,17 @@ class TensorSpec:
     def concrete(self, batch: int, *, free: int = 1) -> tuple[int, ...]:
         """The shape with its first symbol set to `batch` and every other symbol to `free`."""
         return tuple(size if isinstance(size, int) else batch if axis == 0 else free for axis, size in enumerate(self.shape))
+
+    def check_itself(self, *, what: str = "input") -> None:
+        """Raise `SignatureError` unless this can be a tensor of a network."""
+        if self.dtype not in _DTYPES:
+            raise SignatureError(f"{what} '{self.name}' has an unknown dtype", expected="such as float32", got=f"'{self.dtype}'")
+        if not self.name or not self.name.isprintable() or len(self.name) > _LONGEST_NAME:
+            raise SignatureError(f"an {what} has no usable name", expected="printable characters", got=repr(self.name[:80]))
+        sizes = [size for size in self.shape if isinstance(size, int)]
+        if min(sizes, default=1) < 1 or len(self.shape) > _MOST_AXES or math.prod(sizes) > _MOST_ELEMENTS:
+            got = f"[{', '.join(map(str, self.shape[:_MOST_AXES]))}]"
+            raise SignatureError(f"{what} '{self.name}' has an impossible shape", expected="sizes from 1 on that fit in memory", got=got)
 
     def check(self, array: object, *, what: str = "input") -> None:
         """Raise `SignatureError` unless `array` is an ndarray of this dtype and shape."""
@@ -76,6 +93,17 @@ class Signature:
     def has_free_batch(self) -> bool:
         """Whether every input's first dimension is free."""
         return all(spec.has_free_batch for spec in self.inputs)
+
+    def check_itself(self) -> None:
+        """Raise `SignatureError` unless this can be a network's: known dtypes, sizes that a machine can hold, names that differ."""
+        for kind, specs in (("input", self.inputs), ("output", self.outputs)):
+            if not specs:
+                raise SignatureError(f"no {kind}s", expected="at least one", got="none")
+            for spec in specs:
+                spec.check_itself(what=kind)
+            names = [spec.name for spec in specs]
+            if len(set(names)) != len(names):
+                raise SignatureError(f"two {kind}s have one name", expected="names that differ", got=", ".join(names))
 
     def order(self, inputs: Arrays) -> list[np.ndarray]:
         """`inputs` as a list in signature order; raises `SignatureError` for a wrong count or name."""

@@ -61,7 +61,8 @@ class Vocabulary:
 
     def decode(self, tokens: np.ndarray) -> str:
         """The words of a row ``[length]``, with … for each that is not known."""
-        return " ".join("…" if number == UNKNOWN else self.words[number - UNKNOWN - 1] for number in tokens if number != PAD)
+        known = range(UNKNOWN + 1, self.tokens)
+        return " ".join(self.words[number - UNKNOWN - 1] if number in known else "…" for number in tokens if number != PAD)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:

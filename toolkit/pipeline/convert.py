@@ -14,7 +14,7 @@ from toolkit.converters.base import Converter, Node, Recipe
 from toolkit.converters.cache import copy
 from toolkit.converters.planner import plan
 from toolkit.converters.task import Obtained, obtain
-from toolkit.core import Artifact, Format, Precision, ToolkitError, Verdict, available_threads, make_folder, stop_isolated
+from toolkit.core import Artifact, Format, Precision, StorageError, ToolkitError, Verdict, available_threads, make_folder, stop_isolated
 from toolkit.runtimes.parity import Limits
 
 from .sources import Split
@@ -46,7 +46,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Request:
-    """What to make: ``targets`` in order, into the bundle folder ``out``."""
+    """What to make: ``targets`` in order, into the bundle folder ``out``; each step within the time and the memory that it is given."""
 
     source: Artifact
     targets: tuple[Node, ...]
@@ -55,6 +55,7 @@ class Request:
     limits: Limits = field(default_factory=Limits)
     batch_sizes: tuple[int, ...] = (1, 32)
     timeout_s: float = 600.0
+    memory_bytes: int | None = None
 
 
 def nodes(formats: Iterable[str], precisions: Iterable[str]) -> tuple[Node, ...]:
@@ -70,6 +71,8 @@ def convert(request: Request, *, verify: bool = True, on_progress: Progress | No
     """
     report = on_progress or (lambda _target, _event: None)
     log = request.out / "logs"
+    if log.is_symlink():
+        raise StorageError(f"'{log}' is a link", expected="a folder of the bundle's own", hint="remove it")
     make_folder(log)
     root = _in_bundle(request.source, request.out)
     with tempfile.TemporaryDirectory(prefix="toolkit-convert-") as work, ThreadPoolExecutor(available_threads()) as pool:
@@ -137,7 +140,8 @@ class _Scheduler:
         folder = (self._request.out if wanted else self._work) / name
         log = self._log / f"{name}.log"
         try:
-            made = obtain(converter, source, folder, self._recipe, timeout_s=self._request.timeout_s, log=log)
+            timeout_s, memory_bytes = self._request.timeout_s, self._request.memory_bytes
+            made = obtain(converter, source, folder, self._recipe, timeout_s=timeout_s, memory_bytes=memory_bytes, log=log)
         except ToolkitError:
             report(name, "failed")
             raise

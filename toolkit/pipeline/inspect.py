@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from toolkit.converters.operators import operators_in
-from toolkit.core import Format, Manifest, Precision, Signature, run_isolated, sha256_of
+from toolkit.core import Format, Manifest, Precision, memory_limit, run_isolated, sha256_of
+from toolkit.runtimes import open_session
 
 
 def describe_file(file: Path) -> Manifest:
@@ -15,8 +17,17 @@ def describe_file(file: Path) -> Manifest:
 
     The precision is int8 when any operator is quantized, else fp32: a file does not say more.
     """
+    return msgspec.convert(run_isolated(f"{__name__}:describe_task", str(file), memory_bytes=memory_limit()), Manifest)
+
+
+def describe_task(name: str) -> Any:
+    """The child's half of `describe_file`: both the engine and what counts operators may crash on a stranger's file."""
+    file = Path(name)
     format = Format.of_file(file)
-    signature = msgspec.convert(run_isolated("toolkit.pipeline.sources:signature_task", str(file.resolve())), Signature)
+    with open_session(file) as session:
+        signature = session.signature
     operators = operators_in(file, format)
     precision = Precision.INT8 if operators.quantized else Precision.FP32
-    return Manifest(file.stem, format, precision, signature, {file.name: sha256_of(file)}, edge="", operators=operators)
+    return msgspec.to_builtins(
+        Manifest(file.stem, format, precision, signature, {file.name: sha256_of(file)}, edge="", operators=operators)
+    )

@@ -27,6 +27,7 @@ from toolkit.core import (
     Samples,
     Signature,
     UnknownNameError,
+    memory_limit,
     new_folder,
     noise,
     run_isolated,
@@ -122,7 +123,8 @@ def _from_file(path: Path, *, out: Path) -> Source:
     format = Format.of_file(path)
     if format not in {Format.PT2, Format.ONNX}:
         raise InputError(f"'{path.name}' cannot be converted further", expected="a .pt2 or .onnx file", got=format)
-    signature = msgspec.convert(run_isolated(f"{__name__}:signature_task", str(path.resolve())), Signature)
+    found = run_isolated(f"{__name__}:signature_task", str(path.resolve()), memory_bytes=memory_limit())
+    signature = msgspec.convert(found, Signature)
     manifest = Manifest(
         model=path.stem,
         format=format,
@@ -225,7 +227,9 @@ def split_samples(
     name = data or artifact.manifest.data
     details = artifact.manifest.details
     if data is None and details.get("samples") == NOISE:
-        classes = int(details.get("classes", 1))
+        classes = details.get("classes", 1)
+        if not isinstance(classes, int) or classes < 1:
+            raise ArtifactError(f"'{artifact.path}' says nonsense of its classes", expected="a number from 1 on", got=repr(classes))
         first = noise(artifact.manifest.signature, calibration, classes=classes, seed=0)
         rest = noise(artifact.manifest.signature, evaluation or NOISE_SAMPLES, classes=classes, seed=1)
         return Split(first, rest)

@@ -10,7 +10,20 @@ from pathlib import Path
 
 import msgspec
 
-from toolkit.core import Artifact, InputError, ParityReport, Samples, StorageError, ToolkitError, Verdict, cache_home, write_file
+from toolkit.core import (
+    Artifact,
+    InputError,
+    ParityReport,
+    Samples,
+    StorageError,
+    ToolkitError,
+    Verdict,
+    cache_home,
+    decode_json,
+    mark_used,
+    read_file,
+    write_file,
+)
 from toolkit.runtimes import find_runtime, runtimes_for
 from toolkit.runtimes.base import check_device
 from toolkit.runtimes.parity import Limits, Observation, judge, observe
@@ -154,6 +167,8 @@ def _evidence_file(key: str) -> Path:
 
 def _cached(key: str) -> list[ParityReport] | None:
     try:
-        return msgspec.json.decode(_evidence_file(key).read_bytes(), type=list[ParityReport])
+        found = decode_json(read_file(_evidence_file(key)), list[ParityReport])
     except (OSError, msgspec.DecodeError):
         return None
+    mark_used(_evidence_file(key))
+    return found

@@ -22,8 +22,10 @@ def go_of_net(net: Path, *, komi: float | None = None) -> Go:
     artifact = artifact_of(net)
     shape = artifact.manifest.signature.inputs[0].shape
     size = shape[-1] if len(shape) == 4 and isinstance(shape[-1], int) and 2 <= shape[-1] <= 19 else 0
-    learned = float(artifact.manifest.details.get("komi", 9.0 if size == 7 else 7.0))
-    game = Go(size or 9, komi=learned if komi is None else komi)
+    learned = artifact.manifest.details.get("komi", 9.0 if size == 7 else 7.0)
+    if not isinstance(learned, int | float):
+        raise InputError(f"the komi of '{net}'", expected="a number", got=repr(learned))
+    game = Go(size or 9, komi=float(learned) if komi is None else komi)
     if [spec.shape[1:] for spec in artifact.manifest.signature.inputs] != [spec.shape[1:] for spec in signature_of(game).inputs]:
         raise InputError(f"'{net}' is no net for Go", expected=str(signature_of(game)), got=str(artifact.manifest.signature))
     return game

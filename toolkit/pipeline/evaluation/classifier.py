@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import Artifact, DataError, Interval, Samples, needs, wilson
+from toolkit.core import Artifact, ArtifactError, DataError, Interval, Samples, needs, wilson
 
 from .base import Evaluation, Table, answers_of
 
@@ -161,7 +161,10 @@ def _targets(artifact: Artifact, samples: Samples) -> tuple[np.ndarray, tuple[st
             expected=f"0 to {classes - 1}",
             got=", ".join(map(str, unknown[:5])),
         )
-    return targets, artifact.manifest.labels or tuple(map(str, range(classes)))
+    labels = artifact.manifest.labels or tuple(map(str, range(classes)))
+    if len(labels) != classes:
+        raise ArtifactError(f"the labels of '{artifact.path}' do not fit its output", expected=str(classes), got=f"{len(labels)} labels")
+    return targets, labels
 
 
 def _classes(artifact: Artifact) -> int | None:

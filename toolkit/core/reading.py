@@ -1,0 +1,52 @@
+"""Reading files that may come from anyone: regular files of a sane size only, and JSON that cannot exhaust the stack.
+
+A pipe would be waited on for ever, a device has no end, and brackets nested a thousand times deep are no manifest.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, TypeVar
+
+import msgspec
+import numpy as np
+
+T = TypeVar("T")
+
+_MOST_BYTES = 256 * 2**20
+
+
+def read_file(path: Path, *, most: int = _MOST_BYTES) -> bytes:
+    """The content of a regular file of at most `most` bytes; raises `OSError` for a pipe, a device or a larger file."""
+    # A pipe without a writer is opened at once in this way, and only then can be asked what it is.
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    with os.fdopen(descriptor, "rb") as stream:
+        about = os.fstat(descriptor)
+        if not stat.S_ISREG(about.st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        if about.st_size > most:
+            raise OSError(errno.EFBIG, f"larger than {most // 2**20} MiB", str(path))
+        return stream.read()
+
+
+def decode_json(content: bytes, type: type[T]) -> T:
+    """`content` as a value of `type`; raises `msgspec.DecodeError` whatever is wrong with it."""
+    try:
+        return msgspec.json.decode(content, type=type)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error
+
+
+def write_arrays(target: Path | IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a ``.npz``. Unlike `numpy.savez` it takes any name: there, an input called ``file`` is taken for an argument."""
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
