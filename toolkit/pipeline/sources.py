@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -34,6 +35,8 @@ from toolkit.core import (
 )
 from toolkit.models import all_models, find_model
 from toolkit.models.data import all_data, find_data
+
+from .user_module import UserModule, export_user_module
 
 CALIBRATION_SAMPLES = 512
 NOISE_SAMPLES = 2000
@@ -68,16 +71,21 @@ class Source:
         return self.artifact if self._place is None else self._place()
 
 
-def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: str | None = None) -> Source:
-    """The artifact that `text` names: a model file, an artifact folder, a bundle, or a reference model's name.
+def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: str | None = None, inputs: Sequence[str] = ()) -> Source:
+    """The artifact that `text` names: a model file, an artifact folder, a bundle, a reference model's name, or a user's own module.
 
-    A reference model is found in its bundle ``out/<name>``, as ``toolkit train`` leaves it, or is built anew with `weights`. Nothing is
-    written.
+    A reference model is found in its bundle ``out/<name>``, as ``toolkit train`` leaves it, or is built anew with `weights`. A user's
+    module, ``file.py:name``, is exported with `inputs`, each ``NAME:DTYPE[dims]``. Nothing is written to `out`.
 
     Raises:
         InputError: nothing there, a pickled checkpoint, or an unknown name.
     """
     path = Path(text)
+    module = UserModule.parse(text)
+    if module is not None:
+        return _from_module(module, inputs, weights=weights, out=out)
+    if inputs:
+        raise InputError(f"'{text}' has its own inputs", expected="--input only with Python code, such as model.py:make_model")
     if weights is not None:
         return _from_weights(text, weights, data=data, out=out)
     if (path / MANIFEST).is_file():
@@ -182,6 +190,24 @@ def _from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> S
             return copy(made, target) if there is None else there
 
     return Source(Artifact(target, planned), place)
+
+
+def _from_module(module: UserModule, inputs: Sequence[str], *, weights: Path | None, out: Path) -> Source:
+    folder = Path(tempfile.mkdtemp(prefix="toolkit-"))
+    try:
+        made = export_user_module(module, inputs=inputs, weights=weights, out=folder / _TRAINED[0])
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    target = out / module.model / _TRAINED[0]
+
+    def place() -> Artifact:
+        there = _trained_there(replace(made, path=target))
+        return copy(made, target) if there is None else there
+
+    source = Source(replace(made, path=target), place)
+    weakref.finalize(source, shutil.rmtree, folder, ignore_errors=True)
+    return source
 
 
 def _trained_there(artifact: Artifact) -> Artifact | None:
