@@ -6,10 +6,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, Format, InputError, Precision, Scalar, Signature
+from toolkit.core import Artifact, Format, Precision, Scalar, Signature
 
 from ._pt2 import load_program, plain_attention
-from ._tflite import check, quiet
+from ._tflite import check, fixed_sizes, quiet
 from .base import Converter, Node, Recipe
 
 
@@ -30,7 +30,7 @@ class TfliteFromPt2(Converter):
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature = source.manifest.signature
-        sizes = _sizes(signature, recipe)
+        sizes = fixed_sizes(signature, recipe.batch_sizes)
         quiet()
         import torch
 
@@ -49,17 +49,6 @@ class TfliteFromPt2(Converter):
             signatures.convert().export(str(target))
         check(target, signature, sizes)
         return None
-
-
-def _sizes(signature: Signature, recipe: Recipe) -> list[int]:
-    free = {str(size) for spec in signature.inputs for size in spec.shape[1:] if isinstance(size, str)}
-    if free:
-        raise InputError("TF Lite needs fixed sizes", expected="a free batch only", got=f"also free: {', '.join(sorted(free))}")
-    if not signature.has_free_batch:
-        return sorted({int(spec.shape[0]) for spec in signature.inputs if isinstance(spec.shape[0], int)})[:1]
-    if not recipe.batch_sizes or min(recipe.batch_sizes) < 1:
-        raise InputError("batch sizes", expected="at least one, each 1 or more", got=str(list(recipe.batch_sizes)))
-    return sorted(set(recipe.batch_sizes))
 
 
 def _named(program: Any, signature: Signature) -> Any:

@@ -72,6 +72,7 @@ def truncated(source: Artifact, folder: Path) -> Artifact:
     with new_folder(folder) as work:
         for name in source.manifest.files:
             content = (source.path / name).read_bytes()
+            (work / name).parent.mkdir(exist_ok=True)
             (work / name).write_bytes(content[: len(content) // 2] if name == source.model_file.name else content)
         manifest = replace(source.manifest, files={name: sha256_of(work / name) for name in source.manifest.files})
         (work / MANIFEST).write_bytes(manifest.to_json())
