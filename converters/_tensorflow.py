@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import InputError, Signature
+from toolkit.core import ConversionError, InputError, Signature
 from toolkit.core.savedmodel import check_savedmodel, serving_name
 
 from ._onnx import read_model, rename, write_model
@@ -87,7 +89,14 @@ def write_tflite(function: Function, signature: Signature, sizes: Sequence[int],
         warnings.simplefilter("ignore")
         tf.saved_model.save(tf.Module(), folder, signatures={f"b{size}": concrete(size) for size in sizes})
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[f"b{size}" for size in sizes])
-        target.write_bytes(converter.convert())
+        try:
+            target.write_bytes(converter.convert())
+        except Exception as error:
+            if "TensorList" not in str(error):
+                raise
+            raise ConversionError(
+                "TF Lite takes no loop whose batch is free, as a SavedModel keeps it", hint="convert the .keras file, or fix the batch"
+            ) from error
     check(target, signature, sizes)
 
 
@@ -113,6 +122,7 @@ def write_onnx(function: Function, signature: Signature, target: Path, *, opset:
     proto.graph.input.extend(inputs)
     # Its symbols have another name in each tensor.
     del proto.graph.value_info[:]
+    _number_anew(proto.graph)
     model = onnx_ir.from_proto(proto)
     for value in (*model.graph.inputs, *(out for node in model.graph for out in node.outputs)):
         value.shape = onnx_ir.Shape(value.shape) if value.shape is not None else None  # What is read from a file is frozen.
@@ -121,6 +131,39 @@ def write_onnx(function: Function, signature: Signature, target: Path, *, opset:
         value.shape = onnx_ir.Shape(spec.shape)
     write_model(onnx_ir.to_proto(model), target)
     read_model(target)
+
+
+def _number_anew(graph: Any) -> None:
+    """Names and order by first use: tf2onnx counts through the whole process, and its constants come in any order."""
+    names: dict[str, str] = {value.name: value.name for value in (*graph.input, *graph.output)} | {"": ""}
+    constants = {tensor.name for tensor in graph.initializer}
+    seen: Counter[str] = Counter(names)
+    kinds: Counter[str] = Counter()
+
+    def renamed(name: str) -> str:
+        if name not in names:
+            plain: str = "constant" if name in constants and "/" not in name else re.sub(r"__\d+", "", name)
+            names[name] = f"{plain}.{seen[plain]}" if seen[plain] else plain
+            seen[plain] += 1
+        return names[name]
+
+    def visit(part: Any) -> None:
+        for node in part.node:
+            kinds[node.op_type] += 1
+            node.name = f"{node.op_type}_{kinds[node.op_type]}"
+            node.input[:] = [renamed(name) for name in node.input]
+            for attribute in node.attribute:
+                if attribute.HasField("g"):
+                    visit(attribute.g)
+            node.output[:] = [renamed(name) for name in node.output]
+        for value in (*part.input, *part.output, *part.value_info, *part.initializer):
+            value.name = renamed(value.name)
+
+    visit(graph)
+    order = {name: index for index, name in enumerate(names.values())}
+    weights = sorted(graph.initializer, key=lambda tensor: order[tensor.name])
+    del graph.initializer[:]
+    graph.initializer.extend(weights)
 
 
 def _check_finite(weights: Mapping[str, Any]) -> None:

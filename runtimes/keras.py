@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from toolkit.core import EngineError, Format, Signature
@@ -39,8 +40,8 @@ class Keras(TensorFlowRuntime):
                 )
             struct = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
             result = model.outputs[0] if isinstance(model, keras.Sequential) else model.output
-        inputs = [spec_of(name, tensor, request) for name, tensor in _named(model.inputs, struct)]
-        outputs = [spec_of(name, tensor, request) for name, tensor in _named(model.outputs, result, [spec.name for spec in inputs])]
+        inputs = [spec_of(name, tensor, request) for name, tensor in _named(struct).items()]
+        outputs = [spec_of(name, tensor, request) for name, tensor in _named(result, [spec.name for spec in inputs]).items()]
 
         def call(*arrays: Any) -> Any:
             return keras.tree.flatten(model(keras.tree.pack_sequence_as(struct, list(arrays)), training=False))
@@ -52,15 +53,24 @@ class Keras(TensorFlowRuntime):
         )
 
 
-def _named(tensors: Any, struct: Any, taken: Any = ()) -> list[tuple[str, Any]]:
-    """Each tensor with its key in a dictionary, else the name of the layer it comes from; with ``_out`` behind it where that is taken."""
-    keys = (
-        sorted(struct) if isinstance(struct, dict) and len(struct) == len(tensors) else [t._keras_history.operation.name for t in tensors]
-    )
-    names: list[str] = list(taken)
-    for key in keys:
-        name = key
-        while name in names:
+def _named(struct: Any, taken: Sequence[str] = ()) -> dict[str, Any]:
+    """The tensors of nested dictionaries, tuples and lists by dotted keys, in Keras's order; a key-less one has the name of its layer.
+
+    A name that is taken gets ``_out`` behind it.
+    """
+    names: dict[str, Any] = {}
+    for path, tensor in _paths(struct):
+        name = path or tensor._keras_history.operation.name
+        while name in names or name in taken:
             name += "_out"
-        names.append(name)
-    return list(zip(names[len(taken) :], tensors, strict=True))
+        names[name] = tensor
+    return names
+
+
+def _paths(struct: Any, path: str = "") -> list[tuple[str, Any]]:
+    """Each tensor with its dotted keys; empty for one that is alone, or in a plain list."""
+    if isinstance(struct, dict):
+        return [found for key in sorted(struct) for found in _paths(struct[key], f"{path}.{key}" if path else str(key))]
+    if isinstance(struct, list | tuple):
+        return [found for index, item in enumerate(struct) for found in _paths(item, f"{path}.{index}" if path else "")]
+    return [(path, struct)]
