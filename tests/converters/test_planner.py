@@ -54,5 +54,11 @@ def test_a_precision_that_a_format_does_not_have() -> None:
 
 
 def test_a_target_that_cannot_be_reached_from_here() -> None:
-    with pytest.raises(InputError, match=r"no way from onnx-fp32 to tflite-fp32: expected one of onnx-fp16, .*openvino-fp32"):
-        plan(Node(Format.ONNX, Precision.FP32), Node(Format.TFLITE, Precision.FP32))
+    with pytest.raises(InputError, match=r"no way from tflite-fp32 to onnx-fp32: expected one of tflite-fp16, .*tflite-int8-weights"):
+        plan(Node(Format.TFLITE, Precision.FP32), Node(Format.ONNX, Precision.FP32))
+
+
+def test_what_a_foreign_onnx_file_can_become() -> None:
+    source = Node(Format.ONNX, Precision.FP32)
+    assert reachable(source) == reachable(PT2) - {source}
+    assert [converter.name for converter in plan(source, Node(Format.TFLITE, Precision.FP32))] == ["tflite_from_onnx"]

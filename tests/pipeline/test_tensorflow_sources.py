@@ -85,7 +85,8 @@ def test_a_recurrent_keras_net_in_three_formats(made: Path, tmp_path: Path) -> N
         assert max(output["max_abs"] for output in evidence[0]["outputs"]) < 1e-5
     source = Artifact.load(tmp_path / "recurrent" / "keras-fp32")
     assert str(source.manifest.signature) == (
-        "(extra:float32[batch,4], steps:float32[batch,3,5]) -> (logits:float32[batch,3], states.0:float32[batch,16], states.1:int32[batch,16])"
+        "(extra:float32[batch,4], steps:float32[batch,3,5]) -> (logits:float32[batch,3], "
+        "states.0:float32[batch,16], states.1:int32[batch,16])"
     )
     assert Artifact.load(tmp_path / "recurrent" / "onnx-fp32").manifest.parent == source.manifest.content_sha256
 
