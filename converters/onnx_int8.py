@@ -11,7 +11,7 @@ from toolkit.core import Artifact, Format, Precision, Signature, without_telemet
 
 from ._batches import batches, calibration_batch
 from ._noise import keep_quieter
-from ._onnx import read_model, signal_to_noise, write_model
+from ._onnx import read_model, read_to_quantize, signal_to_noise, write_model
 from ._onnx_outputs import float_outputs
 from .base import Converter, Node, Recipe
 
@@ -105,7 +105,7 @@ def prepared(file: Path, work: Path) -> Path:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     clean, target = work / "clean.onnx", work / "prepared.onnx"
-    write_model(read_model(file), clean)
+    write_model(read_to_quantize(file), clean)
     quant_pre_process(str(clean), str(target), skip_symbolic_shape=True)
     model = read_model(target)
     _own_weights(model.graph)

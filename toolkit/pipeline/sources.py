@@ -36,6 +36,7 @@ from toolkit.core import (
 from toolkit.models import all_models, find_model
 from toolkit.models.data import all_data, find_data
 
+from .onnx_files import onnx_files
 from .user_module import UserModule, export_user_module
 
 CALIBRATION_SAMPLES = 512
@@ -138,7 +139,10 @@ def _from_file(path: Path, *, out: Path) -> Source:
         raise InputError(
             f"'{path.name}' cannot be converted further", expected=f"a {' or '.join(f.suffix for f in _SOURCES)} file", got=format
         )
-    return _from_files(path, {format.file_name: path}, model=path.stem, out=out)
+    beside = onnx_files(path) if format is Format.ONNX else {}
+    if format.file_name in beside or MANIFEST in beside:
+        raise InputError(f"'{path.name}' keeps its weights in a file '{', '.join(beside)}'", hint="save them under another name")
+    return _from_files(path, {format.file_name: path, **beside}, model=path.stem, out=out)
 
 
 def _files_of(folder: Path) -> dict[str, Path]:
