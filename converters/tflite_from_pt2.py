@@ -40,7 +40,7 @@ class TfliteFromPt2(Converter):
             import litert_torch
 
         program = load_program(source.model_file)
-        module = _named(program.module(), signature)
+        module = _named(program, signature)
         signatures: Any = litert_torch
         for size in sizes:
             example = {spec.name: torch.zeros(spec.concrete(size), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs}
@@ -54,6 +54,7 @@ class TfliteFromPt2(Converter):
 def _named(program: Any, signature: Signature) -> Any:
     """The program as a module that takes and returns tensors by the signature's names, which become the file's."""
     import torch
+    from torch.utils import _pytree as pytree
 
     inputs = [spec.name for spec in signature.inputs]
     outputs = [spec.name for spec in signature.outputs]
@@ -61,13 +62,12 @@ def _named(program: Any, signature: Signature) -> Any:
     class Named(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.program = program
+            self.program = program.module()
             # An exported program refuses train() and eval(), and litert-torch asks for a module in evaluation mode.
             self.training = False
 
         def forward(self, **arrays: Any) -> dict[str, Any]:
-            found = self.program(*(arrays[name] for name in inputs))
-            found = (found,) if isinstance(found, torch.Tensor) else tuple(found)
-            return dict(zip(outputs, found, strict=True))
+            args, kwargs = pytree.tree_unflatten([arrays[name] for name in inputs], program.call_spec.in_spec)
+            return dict(zip(outputs, pytree.tree_leaves(self.program(*args, **kwargs)), strict=True))
 
     return Named()

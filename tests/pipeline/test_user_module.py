@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit.core import Artifact, ConversionError, InputError, Signature, ToolkitError
+from toolkit.core import Artifact, ConversionError, InputError, Samples, Signature, ToolkitError
 from toolkit.core.pt2 import check_pt2
 from toolkit.pipeline.sources import resolve_source
 from toolkit.pipeline.user_module import UserModule
@@ -240,3 +242,43 @@ def test_the_command(file: Path, tmp_path: Path) -> None:
     assert "passed" in result.stdout
     signature: Signature = Artifact.load(tmp_path / "out" / "net" / "onnx-fp32").manifest.signature
     assert str(signature) == "(image:float32[batch,3,32,32]) -> (output:float32[batch,3])"
+
+
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "sources.md").read_text()
+    (code,) = re.findall(r"```python\n(# net.py\n.*?)```", text, flags=re.DOTALL)
+    (line,) = re.findall(r"^\$ toolkit convert (net.py.*)$", text, flags=re.MULTILINE)
+    words = shlex.split(line)
+    (tmp_path / "net.py").write_text(code)
+    inputs = [words[index + 1] for index, word in enumerate(words) if word == "--input"]
+    artifact = made(f"{tmp_path}/{words[0]}", inputs, tmp_path / "out")
+    assert [spec.name for spec in artifact.manifest.signature.outputs] == ["logits", "states.0", "states.1"]
+
+
+def test_a_foreign_program_of_dictionaries(tmp_path: Path) -> None:
+    import torch
+
+    class Nested(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Linear(4, 3)
+
+        def forward(self, batch: dict[str, torch.Tensor], *, scale: torch.Tensor) -> dict[str, object]:
+            hidden = self.layer(batch["x"]) * scale
+            return {"logits": hidden, "parts": [hidden.relu(), (hidden > 0)], "scale": scale + 1}
+
+    free = {0: torch.export.Dim("batch")}
+    example = {"x": torch.zeros(2, 4)}
+    shapes = {"batch": {"x": free}, "scale": free}
+    program = torch.export.export(Nested().eval(), (example,), kwargs={"scale": torch.ones(2, 1)}, dynamic_shapes=shapes)
+    torch.export.save(program, tmp_path / "nested.pt2")
+    random = np.random.default_rng(0)
+    source = resolve_source(str(tmp_path / "nested.pt2"), out=tmp_path / "out")
+    names = [spec.name for spec in source.artifact.manifest.signature.inputs]
+    assert [spec.name for spec in source.artifact.manifest.signature.outputs] == ["logits", "parts.0", "parts.1", "scale_out"]
+    arrays = {name: random.random((40, size), np.float32) for name, size in zip(names, (4, 1), strict=True)}
+    Samples(arrays).save(tmp_path / "s.npz")
+    words = (tmp_path / "nested.pt2", "--data", tmp_path / "s.npz", "--out", tmp_path / "out", "--precision", "fp32")
+    result = subprocess.run([sys.executable, "-m", "toolkit", "convert", *map(str, words)], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("passed") == 3

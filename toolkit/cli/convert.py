@@ -68,8 +68,8 @@ def command(
 ) -> None:
     """Convert SOURCE and prove what arrived.
 
-    SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2 or an .onnx file, or a PyTorch network in
-    Python code (file.py:name or package.module:name; this code runs). Every target is
+    SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2, .onnx or .keras file, a SavedModel folder, or a
+    PyTorch network in Python code (file.py:name or package.module:name, with --input; this code runs). Every target is
     calibrated on training samples, compared with the source on evaluation samples, and written to OUT/<model>/. One target
     that fails does not stop the others; the exit code is then 1.
 
@@ -85,7 +85,9 @@ def command(
     from toolkit.runtimes.parity import Limits
 
     targets = nodes(formats, precisions)
-    found = resolve_source(source, out=out or Path("artifacts"), weights=weights, data=data, inputs=inputs)
+    with progress() as display:
+        display.add_task(f"reading {source}", total=None)
+        found = resolve_source(source, out=out or Path("artifacts"), weights=weights, data=data, inputs=inputs)
     # Before anything is written: samples that do not fit must not leave an imported model behind.
     split = split_samples(found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation)
     artifact = found.place()
