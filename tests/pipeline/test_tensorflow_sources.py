@@ -9,11 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from toolkit.core import Artifact, ArtifactError, InputError, ToolkitError
+from toolkit.converters.base import Recipe
+from toolkit.converters.task import convert_isolated
+from toolkit.converters.tflite_from_keras import TfliteFromKeras
+from toolkit.converters.tflite_from_savedmodel import TfliteFromSavedmodel
+from toolkit.converters.tflite_int8 import TfliteInt8
+from toolkit.core import Artifact, ArtifactError, ConversionError, InputError, Samples, ToolkitError
 from toolkit.core.savedmodel import check_savedmodel, savedmodel_operators
 from toolkit.pipeline.sources import resolve_source
+from toolkit.runtimes import open_session
 
 MAKE = """
 import pathlib, sys
@@ -30,6 +37,9 @@ hidden = layers.Concatenate()([layers.Bidirectional(layers.GRU(6))(hidden), extr
 outputs = {"logits": layers.Dense(3)(hidden), "states": (hidden, ops.cast(hidden > 0, "int32"))}
 recurrent = keras.Model({"steps": steps, "extra": extra}, outputs)
 recurrent.save(folder / "recurrent.keras")
+single = keras.Model(recurrent.input, outputs["logits"])
+single.save(folder / "single.keras")
+single.export(folder / "loops", verbose=False)
 plain = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(4, 3), layers.Flatten(), layers.Dense(3, name="scores")])
 plain.save(folder / "plain.keras")
 plain.export(folder / "exported", verbose=False)
@@ -89,6 +99,25 @@ def test_a_recurrent_keras_net_in_three_formats(made: Path, tmp_path: Path) -> N
         "states.0:float32[batch,16], states.1:int32[batch,16])"
     )
     assert Artifact.load(tmp_path / "recurrent" / "onnx-fp32").manifest.parent == source.manifest.content_sha256
+
+
+def test_a_recurrent_keras_net_in_int8_and_with_fewer_samples_than_a_batch(made: Path, tmp_path: Path) -> None:
+    source = resolve_source(str(made / "single.keras"), out=tmp_path).place()
+    samples = Samples.load(made / "recurrent.npz").rows(slice(20))
+    plain = convert_isolated(TfliteFromKeras(), source, tmp_path / "plain", Recipe())
+    assert "WHILE" not in plain.manifest.operators.by_type  # type: ignore[union-attr]
+    quantized = convert_isolated(TfliteInt8(), plain, tmp_path / "int8", Recipe(calibration=samples))
+    assert quantized.manifest.operators is not None
+    assert quantized.manifest.operators.quantized > 0
+    inputs = dict(samples.rows(slice(7)).inputs)
+    with open_session(plain) as exact, open_session(quantized) as rounded:
+        np.testing.assert_allclose(rounded.run(inputs)[0], exact.run(inputs)[0], atol=0.2)
+
+
+def test_a_loop_of_a_saved_model_is_refused_with_what_to_do(made: Path, tmp_path: Path) -> None:
+    source = resolve_source(str(made / "loops"), out=tmp_path).place()
+    with pytest.raises(ConversionError, match=r"TF Lite takes no loop whose batch is free, .*; convert the .keras file"):
+        convert_isolated(TfliteFromSavedmodel(), source, tmp_path / "out", Recipe())
 
 
 def test_a_saved_model_with_its_folders(made: Path, tmp_path: Path) -> None:
