@@ -10,6 +10,11 @@ import numpy as np
 
 from toolkit.core import ArtifactError, ConversionError, InputError, Signature
 
+_CHANNEL_SCALES = 13
+"""The operator set in which DequantizeLinear got an axis."""
+_OWN_WEIGHTS = 4
+"""The version of the file in which a weight need not be an input."""
+
 
 def read_model(file: Path) -> Any:
     """The `onnx.ModelProto` in `file`; raises `ArtifactError` when it is truncated, `InputError` when a weight is NaN or infinite."""
@@ -28,6 +33,30 @@ def read_model(file: Path) -> Any:
             raise InputError(
                 f"weight '{tensor.name}'", expected="finite numbers", got=f"{bad} NaN or infinite values", hint="train the model again"
             )
+    return model
+
+
+def read_to_quantize(file: Path) -> Any:
+    """As `read_model`, in an operator set that has a scale for each channel, and weights that are no inputs besides.
+
+    Raises:
+        ConversionError: an operator of an old file has no equivalent.
+    """
+    import onnx
+
+    model = read_model(file)
+    if any(not entry.domain and entry.version < _CHANNEL_SCALES for entry in model.opset_import):
+        try:
+            model = onnx.version_converter.convert_version(model, _CHANNEL_SCALES)
+        except Exception as error:
+            text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            raise ConversionError(f"the ONNX file cannot be brought to operator set {_CHANNEL_SCALES}: {text}") from error
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    if len(inputs) < len(model.graph.input):
+        del model.graph.input[:]
+        model.graph.input.extend(inputs)
+        model.ir_version = max(model.ir_version, _OWN_WEIGHTS)
     return model
 
 
@@ -62,7 +91,7 @@ def prepared(file: Path, work: Path) -> Path:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     clean, target = work / "clean.onnx", work / "prepared.onnx"
-    write_model(read_model(file), clean)
+    write_model(read_to_quantize(file), clean)
     quant_pre_process(str(clean), str(target), skip_symbolic_shape=True)
     model = read_model(target)
     _own_weights(model.graph)

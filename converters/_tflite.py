@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import Artifact, ConversionError, Samples, Signature
+from toolkit.core import Artifact, ConversionError, InputError, Samples, Signature
 
 from ._batches import batches
 
@@ -39,14 +39,16 @@ def quantize(source: Artifact, target: Path, recipe: Any, ranges: Any = None) ->
 def check(file: Path, signature: Signature, sizes: Sequence[int] = ()) -> None:
     """Compare the inputs and outputs of each signature of a TF Lite file with `signature`, and the signatures with batch `sizes` if given.
 
-    64-bit types are 32-bit in the file, by the converter's rule.
+    64-bit types may be 32-bit in the file, by a converter's rule.
 
     Raises:
         ConversionError: another name or dtype, or a batch size that is missing.
+        RuntimeError: the interpreter's own, when it cannot prepare the file.
     """
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(file))
+    interpreter.allocate_tensors()
     found = list(interpreter.get_signature_list())
     if sizes and sorted(found) != sorted(f"b{size}" for size in sizes):
         raise ConversionError("TF Lite has other signatures", expected=", ".join(f"b{size}" for size in sizes), got=", ".join(found))
@@ -54,7 +56,7 @@ def check(file: Path, signature: Signature, sizes: Sequence[int] = ()) -> None:
         runner = interpreter.get_signature_runner(name)
         for details, specs in ((runner.get_input_details(), signature.inputs), (runner.get_output_details(), signature.outputs)):
             got = {key: str(np.dtype(detail["dtype"])) for key, detail in details.items()}
-            wanted = {spec.name: spec.dtype.replace("64", "32") for spec in specs}
+            wanted = {spec.name: spec.dtype if got.get(spec.name) == spec.dtype else spec.dtype.replace("64", "32") for spec in specs}
             if got != wanted:
                 raise ConversionError(f"signature '{name}' of TF Lite differs", expected=str(wanted), got=str(got))
 
@@ -82,6 +84,22 @@ def name_operators(file: Path) -> None:
     tfl_flatbuffer_utils.write_model(model, str(file))
 
 
+def fixed_sizes(signature: Signature, batch_sizes: Sequence[int]) -> list[int]:
+    """The batch sizes of a new file's signatures: those asked for, or the one that the model's signature fixes.
+
+    Raises:
+        InputError: another dimension is free, or there is no usable size.
+    """
+    free = {str(size) for spec in signature.inputs for size in spec.shape[1:] if isinstance(size, str)}
+    if free:
+        raise InputError("TF Lite needs fixed sizes", expected="a free batch only", got=f"also free: {', '.join(sorted(free))}")
+    if not signature.has_free_batch:
+        return sorted({int(spec.shape[0]) for spec in signature.inputs if spec.shape and isinstance(spec.shape[0], int)})[:1] or [1]
+    if not batch_sizes or min(batch_sizes) < 1:
+        raise InputError("batch sizes", expected="at least one, each 1 or more", got=str(list(batch_sizes)))
+    return sorted(set(batch_sizes))
+
+
 def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature) -> Any:
     """The smallest and largest value of each tensor of `source` over `samples`, in every signature of the file.
 
@@ -89,7 +107,7 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
     signatures share their biases, whose scale follows from these ranges, so the ranges must not depend on the batch size.
     """
     quiet()
-    from ai_edge_litert.interpreter import Interpreter
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
     from ai_edge_quantizer.calibrator import Calibrator
     from ai_edge_quantizer.recipe_manager import RecipeManager
     from ai_edge_quantizer.utils.qsv_utils import min_max_update
@@ -102,20 +120,36 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
         details = interpreter.get_signature_runner(name).get_input_details()
         size = int(details[signature.inputs[0].name]["shape"][0])
         feeds[name] = list(_feeds(details, size, samples))
-    calibrator = Calibrator(str(source), qsv_update_func=min_max_update)
-    calibrator.calibrate(feeds, manager)
-    return calibrator.get_model_qsvs()
+
+    def ranges(*, delegate: bool) -> Any:
+        calibrator = Calibrator(str(source), qsv_update_func=min_max_update)
+        if not delegate:
+            plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+            calibrator._tfl_interpreter = Interpreter(
+                str(source), experimental_op_resolver_type=plain, experimental_preserve_all_tensors=True
+            )
+            calibrator._tfl_interpreter.allocate_tensors()
+        calibrator.calibrate(feeds, manager)
+        return calibrator.get_model_qsvs()
+
+    try:
+        return ranges(delegate=True)
+    except ValueError as error:
+        if "Tensor data is null" not in str(error):
+            raise
+        # XNNPACK leaves out what nobody reads, such as a part of a split in the first step of a recurrence; the calibrator asks for it.
+        return ranges(delegate=False)
 
 
-def outputs(file: Path, samples: Samples, signature: Signature) -> Iterator[dict[str, np.ndarray]]:
-    """What `file` gives on whole batches of `samples`, in the signature with the largest batch."""
+def outputs(file: Path, samples: Samples) -> Iterator[dict[str, np.ndarray]]:
+    """What `file` gives on whole batches of `samples`, in the signature with the largest batch that they fill."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(file))
-    name = max(interpreter.get_signature_list(), key=lambda each: int(each.removeprefix("b")))
-    runner = interpreter.get_signature_runner(name)
-    details = runner.get_input_details()
-    for feed in _feeds(details, int(details[signature.inputs[0].name]["shape"][0]), samples):
+    sizes = sorted(int(name.removeprefix("b")) for name in interpreter.get_signature_list())
+    size = max((each for each in sizes if each <= len(samples)), default=sizes[0])
+    runner = interpreter.get_signature_runner(f"b{size}")
+    for feed in _feeds(runner.get_input_details(), size, samples):
         yield runner(**feed)
 
 

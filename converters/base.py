@@ -103,7 +103,9 @@ class Converter(ABC):
             except (ToolkitError, OSError, MemoryError):
                 raise
             except Exception as error:
-                text = (str(error).strip().splitlines() or [""])[0][:300]
+                # OpenVINO begins with where in its sources an error was raised.
+                lines = [line for line in str(error).strip().splitlines() if line and not line.startswith(("Exception from ", "Check '"))]
+                text = " ".join(lines[:2])[:300]
                 raise ConversionError(f"{self.name} failed: {type(error).__name__}: {text}") from error
             if self.target.precision.is_quantized and operators.quantized == 0:
                 raise ConversionError(

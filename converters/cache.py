@@ -91,6 +91,7 @@ def copy(artifact: Artifact, out: Path, *, manifest: Manifest | None = None, rep
     """
     with new_folder(out, replace=replace) as work:
         for name in artifact.manifest.files:
+            (work / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(artifact.path / name, work / name)
         made = Artifact(work, manifest or artifact.manifest)
         (work / MANIFEST).write_bytes(made.manifest.to_json())

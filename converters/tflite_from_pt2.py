@@ -6,10 +6,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, Format, InputError, Precision, Scalar, Signature
+from toolkit.core import Artifact, Format, Precision, Scalar, Signature
 
 from ._pt2 import load_program, plain_attention
-from ._tflite import check, name_operators, quiet
+from ._tflite import check, fixed_sizes, name_operators, quiet
 from .base import Converter, Node, Recipe
 
 
@@ -30,7 +30,7 @@ class TfliteFromPt2(Converter):
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature = source.manifest.signature
-        sizes = _sizes(signature, recipe)
+        sizes = fixed_sizes(signature, recipe.batch_sizes)
         quiet()
         import torch
 
@@ -40,7 +40,7 @@ class TfliteFromPt2(Converter):
             import litert_torch
 
         program = load_program(source.model_file)
-        module = _named(program.module(), signature)
+        module = _named(program, signature)
         signatures: Any = litert_torch
         for size in sizes:
             example = {spec.name: torch.zeros(spec.concrete(size), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs}
@@ -52,20 +52,10 @@ class TfliteFromPt2(Converter):
         return None
 
 
-def _sizes(signature: Signature, recipe: Recipe) -> list[int]:
-    free = {str(size) for spec in signature.inputs for size in spec.shape[1:] if isinstance(size, str)}
-    if free:
-        raise InputError("TF Lite needs fixed sizes", expected="a free batch only", got=f"also free: {', '.join(sorted(free))}")
-    if not signature.has_free_batch:
-        return sorted({int(spec.shape[0]) for spec in signature.inputs if isinstance(spec.shape[0], int)})[:1]
-    if not recipe.batch_sizes or min(recipe.batch_sizes) < 1:
-        raise InputError("batch sizes", expected="at least one, each 1 or more", got=str(list(recipe.batch_sizes)))
-    return sorted(set(recipe.batch_sizes))
-
-
 def _named(program: Any, signature: Signature) -> Any:
     """The program as a module that takes and returns tensors by the signature's names, which become the file's."""
     import torch
+    from torch.utils import _pytree as pytree
 
     inputs = [spec.name for spec in signature.inputs]
     outputs = [spec.name for spec in signature.outputs]
@@ -73,13 +63,12 @@ def _named(program: Any, signature: Signature) -> Any:
     class Named(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.program = program
+            self.program = program.module()
             # An exported program refuses train() and eval(), and litert-torch asks for a module in evaluation mode.
             self.training = False
 
         def forward(self, **arrays: Any) -> dict[str, Any]:
-            found = self.program(*(arrays[name] for name in inputs))
-            found = (found,) if isinstance(found, torch.Tensor) else tuple(found)
-            return dict(zip(outputs, found, strict=True))
+            args, kwargs = pytree.tree_unflatten([arrays[name] for name in inputs], program.call_spec.in_spec)
+            return dict(zip(outputs, pytree.tree_leaves(self.program(*args, **kwargs)), strict=True))
 
     return Named()

@@ -16,7 +16,7 @@ from .base import Node
 from .layers import tflite as tflite_layers
 from .quantizer import StaticQuantizer
 
-_TRANSPOSED = "CONV_2D_TRANSPOSE"
+_TRANSPOSED, _SPLIT = "CONV_2D_TRANSPOSE", "SPLIT"
 
 
 class TfliteInt8(StaticQuantizer):
@@ -58,16 +58,22 @@ class _Calibrated:
         """Quantize."""
         # The quantizer knows an operator by its outputs' names, each followed by a semicolon.
         kept = [_float("*", rf"(^|;)[^;]*/{re.escape(name)}(;|$)") for name in keep_float]
+        rules = [*self._recipe, *kept]
         try:
-            quantize(self._source, target, [*self._recipe, *kept], self._ranges)
+            quantize(self._source, target, rules, self._ranges)
         except ValueError:
             # It takes what is added behind a transposed convolution for its bias, and gives it one scale for each channel of the
             # weights: no interpreter opens such a file.
-            quantize(self._source, target, [*self._recipe, *kept, _float(_TRANSPOSED)], self._ranges)
+            quantize(self._source, target, [*rules, _float(_TRANSPOSED)], self._ranges)
+        except RuntimeError as error:
+            # A split of which one part is not read gets no scale for it, and no interpreter opens such a file.
+            if _SPLIT not in str(error):
+                raise
+            quantize(self._source, target, [*rules, _float(_SPLIT)], self._ranges)
 
     def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
         """By LiteRT."""
-        return outputs(file or self._source.model_file, self._samples, self._source.manifest.signature)
+        return outputs(file or self._source.model_file, self._samples)
 
 
 def _float(operation: str, scope: str = ".*") -> dict[str, Any]:

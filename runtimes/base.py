@@ -186,7 +186,7 @@ class Session(ABC):
 
 class Runtime(ABC):
     """An inference engine. ``distribution`` is its package's name on the index, ``module`` what is imported, ``extra`` the extra of
-    this project that installs it.
+    this project that installs it. ``sets_threads`` is False where the number of threads is the process's, decided by its first session.
     """
 
     name: ClassVar[str]
@@ -194,6 +194,7 @@ class Runtime(ABC):
     distribution: ClassVar[str]
     module: ClassVar[str]
     extra: ClassVar[str]
+    sets_threads: ClassVar[bool] = True
 
     def is_installed(self) -> bool:
         """Whether the engine's package can be found; nothing is imported."""

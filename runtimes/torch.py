@@ -8,6 +8,7 @@ it again where another session changed it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -166,4 +167,20 @@ def _signature(program: Any, request: OpenRequest) -> Signature:
         return TensorSpec(name, str(value.dtype).removeprefix("torch."), tuple(sizes))
 
     inputs = tuple(spec(name) for name in signature.user_inputs)
-    return Signature(inputs, tuple(spec(name) for name in signature.user_outputs))
+    outputs = [spec(name) for name in signature.user_outputs]
+    names = _output_names(program, [each.name for each in outputs], taken=[each.name for each in inputs])
+    return Signature(inputs, tuple(replace(each, name=name) for each, name in zip(outputs, names, strict=True)))
+
+
+def _output_names(program: Any, names: list[str], *, taken: list[str]) -> list[str]:
+    """The keys of dictionaries, dotted where they are nested, in place of the graph's own names; ``_out`` behind one that is an input's."""
+    from torch.utils import _pytree as pytree
+
+    found = []
+    for path, name in pytree.tree_flatten_with_path(pytree.tree_unflatten(names, program.call_spec.out_spec))[0]:
+        keys = [str(getattr(part, "key", getattr(part, "idx", ""))) for part in path]
+        named = ".".join(keys) if any(hasattr(part, "key") for part in path) else name
+        while named in taken or named in found:
+            named += "_out"
+        found.append(named)
+    return found

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,7 @@ from toolkit.core import (
     Preprocessing,
     Scalar,
     Signature,
+    TensorSpec,
     needs,
     new_folder,
     sha256_of,
@@ -30,6 +34,7 @@ if TYPE_CHECKING:
 EDGE = "torch_export"
 # With an example batch of 1 the exporter fixes the batch of recurrent and attention layers without a word.
 _EXAMPLE_BATCH = 2
+_RANGE = re.compile(r"values of (\w+) = .* satisfy the generated guard (\d+) <= .* and .* <= (\d+|IntInfinity\(\))")
 
 
 def export_pt2(
@@ -43,10 +48,18 @@ def export_pt2(
     preprocessing: Preprocessing | None = None,
     data: str = "",
     details: Mapping[str, Scalar] | None = None,
+    output_names: Sequence[str] = (),
+    sizes: Mapping[str, int] | None = None,
+    edge: str = EDGE,
 ) -> Artifact:
     """Write a network on the CPU, in evaluation mode, as the artifact folder `out`, which appears whole or not at all.
 
     Every symbol of `signature`'s inputs stays free. The module is left in evaluation mode.
+
+    Args:
+        output_names: in place of the signature's outputs, whose dtypes and shapes the exported program then says.
+        sizes: what each symbol is in the example inputs; as `example_sizes` by default.
+        edge: what the manifest says made the file.
 
     Raises:
         InputError: a weight is NaN or infinite; the tensor is named.
@@ -62,11 +75,12 @@ def export_pt2(
             with warnings.catch_warnings():
                 # A recurrent layer makes its list of weights anew while it is traced, with the same weights.
                 warnings.filterwarnings("ignore", message=r"(?s).*_flat_weights.*assigned during export", category=UserWarning)
-                program = torch.export.export(module, _examples(signature), dynamic_shapes=_free_dimensions(signature))
+                program = _program(module, signature, example_inputs(signature, sizes or example_sizes(signature)))
         except Exception as error:
-            text = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-            raise ConversionError(f"torch cannot export '{model}': {text}") from error
+            raise ConversionError(f"torch cannot export '{model}': {_reason(error)}") from error
         _forget_source(program)
+        if output_names:
+            signature = replace(signature, outputs=_outputs(program, signature, output_names))
         torch.export.save(program, work / file_name)
         manifest = Manifest(
             model=model,
@@ -74,7 +88,7 @@ def export_pt2(
             precision=Precision.FP32,
             signature=signature,
             files={file_name: sha256_of(work / file_name)},
-            edge=EDGE,
+            edge=edge,
             recipe=dict(recipe or {}),
             versions={name: version for name in ("torch", "numpy") if (version := version_of(name))},
             labels=labels,
@@ -84,6 +98,12 @@ def export_pt2(
         )
         (work / MANIFEST).write_bytes(manifest.to_json())
     return Artifact.load(out)
+
+
+def _reason(error: Exception) -> str:
+    """The first line, or where a dimension cannot be free the one that says which."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return (lines[1].strip(" -") if lines[0].startswith("Constraints violated") and len(lines) > 1 else lines[0])[:300]
 
 
 def check_finite(module: nn.Module) -> None:
@@ -97,17 +117,79 @@ def check_finite(module: nn.Module) -> None:
             )
 
 
-def _examples(signature: Signature) -> tuple[Any, ...]:
+def example_sizes(signature: Signature, *, free: int = 3) -> dict[str, int]:
+    """What to take for each symbol: 2 where it is the first dimension of an input, else `free` and the numbers after it, so that no two
+    symbols can be taken for one.
+    """
+    first = [spec.shape[0] for spec in signature.inputs if spec.has_free_batch]
+    symbols = dict.fromkeys(size for spec in signature.inputs for size in spec.shape if isinstance(size, str))
+    others = [symbol for symbol in symbols if symbol not in first]
+    return dict.fromkeys(symbols, _EXAMPLE_BATCH) | {symbol: free + index for index, symbol in enumerate(others)}
+
+
+def example_inputs(signature: Signature, sizes: Mapping[str, int]) -> tuple[Any, ...]:
+    """Zeros for each input, with `sizes` for its symbols."""
     import torch
 
-    return tuple(torch.zeros(spec.concrete(_EXAMPLE_BATCH, free=3), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs)
+    return tuple(
+        torch.zeros([size if isinstance(size, int) else sizes[size] for size in spec.shape], dtype=getattr(torch, spec.dtype))
+        for spec in signature.inputs
+    )
 
 
-def _free_dimensions(signature: Signature) -> tuple[dict[int, Any], ...]:
+def _program(module: nn.Module, signature: Signature, examples: tuple[Any, ...]) -> Any:
+    """The exported program, each symbol free in the range that the network allows: its positions may end at 512."""
+    import torch
+
+    ranges: dict[str, dict[str, int]] = {}
+    deferred = False
+    first: Exception | None = None
+    while True:
+        try:
+            free = _free_dimensions(module, signature, ranges)
+            return torch.export.export(module, examples, dynamic_shapes=free, prefer_deferred_runtime_asserts_over_guards=deferred)
+        except Exception as error:
+            first = first or error
+            before, ranges = ranges, ranges | _ranges(str(error))
+            if ranges == before and (deferred or "Constraints violated" not in str(error)):
+                raise first from None
+            # What torch can bring into no range, such as multiples of 4, the program itself checks when it runs.
+            deferred = deferred or ranges == before
+
+
+def _ranges(message: str) -> dict[str, dict[str, int]]:
+    """The smallest and largest size of each symbol that torch's message says the network takes; 2 is torch's own smallest."""
+    found: dict[str, dict[str, int]] = {}
+    for symbol, low, high in _RANGE.findall(message):
+        found[symbol] = {key: int(value) for key, value in (("min", low), ("max", high)) if value.isdecimal() and value != "2"}
+    return found
+
+
+def _free_dimensions(module: nn.Module, signature: Signature, ranges: Mapping[str, Mapping[str, int]]) -> tuple[Any, ...]:
     from torch.export import Dim
 
-    symbols = {size: Dim(size) for spec in signature.inputs for size in spec.shape if isinstance(size, str)}
-    return tuple({axis: symbols[size] for axis, size in enumerate(spec.shape) if isinstance(size, str)} for spec in signature.inputs)
+    symbols = {size: Dim(size, **ranges.get(size, {})) for spec in signature.inputs for size in spec.shape if isinstance(size, str)}
+    free = tuple({axis: symbols[size] for axis, size in enumerate(spec.shape) if isinstance(size, str)} for spec in signature.inputs)
+    kinds = [parameter.kind for parameter in inspect.signature(module.forward).parameters.values()]
+    # torch asks for the arguments as they are declared: all that a `*args` takes are one.
+    return (free,) if kinds == [inspect.Parameter.VAR_POSITIONAL] else free
+
+
+def _outputs(program: Any, signature: Signature, names: Sequence[str]) -> tuple[TensorSpec, ...]:
+    """The outputs as the exported program knows them, in the symbols of the inputs."""
+    nodes = {node.name: node.meta.get("val") for node in program.graph.nodes}
+    symbols: dict[str, str] = {}
+    for spec, name in zip(signature.inputs, program.graph_signature.user_inputs, strict=True):
+        symbols.update({str(size): wanted for size, wanted in zip(nodes[name].shape, spec.shape, strict=True) if isinstance(wanted, str)})
+
+    def size_of(size: Any) -> int | str:
+        return size if isinstance(size, int) else re.sub(r"[A-Za-z_]\w*", lambda found: symbols.get(found[0], found[0]), str(size))
+
+    values = [nodes[name] for name in program.graph_signature.user_outputs]
+    return tuple(
+        TensorSpec(name, str(value.dtype).removeprefix("torch."), tuple(size_of(size) for size in value.shape))
+        for name, value in zip(names, values, strict=True)
+    )
 
 
 def _forget_source(program: Any) -> None:

@@ -103,9 +103,14 @@ def _over_samples(session: Session, samples: Samples) -> dict[str, np.ndarray]:
 def _checked(session: Session, inputs: list[np.ndarray], batch: int) -> dict[str, np.ndarray]:
     """The outputs by name, each with the dtype and the shape that the signature promises for this batch."""
     outputs = session.run(inputs).as_dict()
+    pairs = [
+        pair for spec, given in zip(session.signature.inputs, inputs, strict=True) for pair in zip(spec.shape, given.shape, strict=True)
+    ]
+    sizes = {symbol: size for symbol, size in pairs if isinstance(symbol, str)}
     for spec in session.signature.outputs:
         array = outputs[spec.name]
-        free = [size if axis or isinstance(size, int) else batch for axis, size in enumerate(spec.shape)]
+        # The first dimension of an output may be another than the batch: states by step, [seq, batch, 8].
+        free = [size if axis or isinstance(size, int) else sizes.get(size, batch) for axis, size in enumerate(spec.shape)]
         fits = array.ndim == len(free) and all(isinstance(want, str) or want == have for want, have in zip(free, array.shape, strict=True))
         if array.dtype != np.dtype(spec.dtype) or not fits:
             raise EngineError(

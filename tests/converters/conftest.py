@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.converters.nets import START, convert_all, export
+from tests.converters.nets import START, convert_all, export, from_keras
 from toolkit.converters.base import Node, Recipe
 from toolkit.converters.planner import reachable
 from toolkit.core import Artifact, Format, Precision, Samples, Signature, TensorSpec
@@ -89,9 +89,10 @@ def recipe(digits: tuple[Samples, Samples]) -> Recipe:
 
 
 @pytest.fixture(scope="session")
-def made(source: Artifact, recipe: Recipe) -> dict[Node, Artifact]:
-    """The trained net as every kind of artifact."""
-    return convert_all(source, reachable(START), recipe)
+def made(source: Artifact, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> dict[Node, Artifact]:
+    """The trained net as every kind of artifact; those of other frameworks are another net of the same signature."""
+    others = from_keras(tmp_path_factory.mktemp("keras"), source.manifest.signature)
+    return convert_all(source, reachable(START), recipe) | others
 
 
 @pytest.fixture(scope="session")

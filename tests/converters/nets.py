@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,3 +40,36 @@ def convert_all(source: Artifact, targets: set[Node], recipe: Recipe) -> dict[No
                 out = source.path.parent / str(converter.target)
                 made[converter.target] = converter.convert(made[converter.source], out, recipe)
     return made
+
+
+def from_keras(folder: Path, signature: Signature) -> dict[Node, Artifact]:
+    """A Keras net of images ``[B, 1, 8, 8]`` -> ``[B, 10]`` as a ``.keras`` file and as a SavedModel, made in a process of its own."""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", _KERAS, str(folder)], check=True, capture_output=True)
+    made = {}
+    for format in (Format.KERAS, Format.SAVEDMODEL):
+        path = folder / f"{format}-{Precision.FP32}"
+        files = {file.relative_to(path).as_posix(): sha256_of(file) for file in path.rglob("*") if file.is_file()}
+        manifest = Manifest("digits", format, Precision.FP32, signature, files, "import", labels=tuple("0123456789"))
+        (path / MANIFEST).write_bytes(manifest.to_json())
+        made[Node(format, Precision.FP32)] = Artifact.load(path)
+    return made
+
+
+_KERAS = """
+import pathlib, sys
+import keras
+import tensorflow as tf
+folder = pathlib.Path(sys.argv[1])
+keras.utils.set_random_seed(0)
+layers = keras.layers
+image = keras.Input((1, 8, 8), name="image")
+hidden = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.Permute((2, 3, 1))(image))
+hidden = layers.BatchNormalization()(layers.MaxPooling2D()(hidden))
+hidden = layers.Dense(32, activation="relu")(layers.Flatten()(hidden))
+model = keras.Model({"image": image}, {"logits": layers.Dense(10)(hidden)})
+(folder / "keras-fp32").mkdir()
+model.save(folder / "keras-fp32" / "model.keras")
+spec = tf.TensorSpec([None, 1, 8, 8], tf.float32, name="image")
+serving = tf.function(lambda image: model({"image": image}, training=False)).get_concrete_function(spec)
+tf.saved_model.save(model, str(folder / "savedmodel-fp32"), signatures={"serving_default": serving})
+"""

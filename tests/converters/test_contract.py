@@ -15,7 +15,7 @@ def test_converter_keeps_the_contract(converter: Converter, made: dict[Node, Art
     check_converter(converter, made[converter.source], recipe, tmp_path / "work")
 
 
-def test_names_and_targets_are_unique() -> None:
+def test_names_and_edges_are_unique() -> None:
     converters = all_converters()
     assert len({converter.name for converter in converters}) == len(converters)
-    assert len({converter.target for converter in converters}) == len(converters)
+    assert len({(converter.source, converter.target) for converter in converters}) == len(converters)

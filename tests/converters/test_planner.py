@@ -28,12 +28,20 @@ def test_paths(target: Node, path: list[str]) -> None:
 
 def test_what_a_trained_net_can_become() -> None:
     without = {
-        PT2,
-        *(Node(Format.PT2, precision) for precision in Precision),
         *(Node(format, Precision.BF16) for format in (Format.ONNX, Format.TFLITE)),
         Node(Format.OPENVINO, Precision.INT8_DYNAMIC),
     }
-    assert reachable(PT2) == {Node(format, precision) for format in Format for precision in Precision} - without
+    targets = (Format.ONNX, Format.OPENVINO, Format.TFLITE)
+    assert reachable(PT2) == {Node(format, precision) for format in targets for precision in Precision} - without
+
+
+@pytest.mark.parametrize("format", [Format.KERAS, Format.SAVEDMODEL])
+def test_other_frameworks_become_the_same(format: Format) -> None:
+    source = Node(format, Precision.FP32)
+    assert reachable(source) == reachable(PT2)
+    assert [converter.name for converter in plan(source, Node(Format.TFLITE, Precision.FP32))] == [f"tflite_from_{format}"]
+    path = plan(source, Node(Format.OPENVINO, Precision.INT8))
+    assert [converter.name for converter in path] == [f"onnx_from_{format}", "openvino_from_onnx", "openvino_int8"]
 
 
 def test_a_leaf_leads_nowhere() -> None:
@@ -46,5 +54,11 @@ def test_a_precision_that_a_format_does_not_have() -> None:
 
 
 def test_a_target_that_cannot_be_reached_from_here() -> None:
-    with pytest.raises(InputError, match=r"no way from onnx-fp32 to tflite-fp32: expected one of onnx-fp16, .*openvino-fp32"):
-        plan(Node(Format.ONNX, Precision.FP32), Node(Format.TFLITE, Precision.FP32))
+    with pytest.raises(InputError, match=r"no way from tflite-fp32 to onnx-fp32: expected one of tflite-fp16, .*tflite-int8-weights"):
+        plan(Node(Format.TFLITE, Precision.FP32), Node(Format.ONNX, Precision.FP32))
+
+
+def test_what_a_foreign_onnx_file_can_become() -> None:
+    source = Node(Format.ONNX, Precision.FP32)
+    assert reachable(source) == reachable(PT2) - {source}
+    assert [converter.name for converter in plan(source, Node(Format.TFLITE, Precision.FP32))] == ["tflite_from_onnx"]

@@ -92,12 +92,30 @@ def test_another_schema_is_refused(tmp_path: Path) -> None:
         Artifact.load(tmp_path / "net")
 
 
-@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/b"])
+@pytest.mark.parametrize(
+    "name", ["../secret", "/etc/passwd", "a/../../b", "a/./b", "a//b", "..\\secret", "C:/b", ".", "", "link/b", "linked"]
+)
 def test_a_manifest_cannot_name_files_outside_its_folder(tmp_path: Path, name: str) -> None:
     artifact = make(tmp_path / "net")
+    (tmp_path / "b").touch()
+    (tmp_path / "net" / "link").symlink_to(tmp_path)
+    (tmp_path / "net" / "linked").symlink_to(tmp_path / "b")
     manifest = replace(artifact.manifest, files={**artifact.manifest.files, name: "0" * 64})
     (tmp_path / "net" / MANIFEST).write_bytes(manifest.to_json())
     with pytest.raises(ArtifactError, match="outside its folder"):
+        Artifact.load(tmp_path / "net")
+
+
+def test_a_file_in_a_folder_of_an_artifact_is_hashed_too(tmp_path: Path) -> None:
+    artifact = make(tmp_path / "net")
+    file = tmp_path / "net" / "variables" / "index"
+    file.parent.mkdir()
+    file.write_bytes(b"weights")
+    manifest = replace(artifact.manifest, files={**artifact.manifest.files, "variables/index": sha256_of(file)})
+    (tmp_path / "net" / MANIFEST).write_bytes(manifest.to_json())
+    assert Artifact.load(tmp_path / "net").size_bytes == artifact.size_bytes + len(b"weights")
+    file.write_bytes(b"others!")
+    with pytest.raises(ArtifactError, match="index' is not the file its manifest describes"):
         Artifact.load(tmp_path / "net")
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.core import Outputs, Signature, SignatureError, TensorSpec
+from toolkit.core import InputError, Outputs, Signature, SignatureError, TensorSpec
 
 IMAGE = TensorSpec("image", "float32", ("batch", 1, 8, 8))
 TOKENS = TensorSpec("tokens", "int64", ("batch", "length"))
@@ -65,3 +65,34 @@ def test_outputs_by_index_and_name() -> None:
     assert list(outputs.as_dict()) == ["logits", "value"]
     with pytest.raises(SignatureError, match="no output 'policy': expected one of logits, value"):
         outputs["policy"]
+
+
+@pytest.mark.parametrize(
+    "text", ["image:float32[batch,3,224,224]", "ids:int64[batch,seq]", "mask:bool[1,8]", "rate:float16[]", "serving/x.0:uint8[2]"]
+)
+def test_a_spec_is_read_as_it_is_written(text: str) -> None:
+    assert str(TensorSpec.parse(text)) == text
+    assert TensorSpec.parse(text.replace(",", " , ")) == TensorSpec.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image", "input spec 'image': expected NAME:DTYPE"),
+        ("image:float32", "expected NAME:DTYPE"),
+        ("float32[2]", "expected NAME:DTYPE"),
+        (":float32[2]", "expected NAME:DTYPE"),
+        ("a b:float32[2]", "expected NAME:DTYPE"),
+        ("x:float32[2", "expected NAME:DTYPE"),
+        ("x:float32[[2]]", "expected NAME:DTYPE"),
+        ("x:float[2]", "expected a type out of float32, float64, .*, got 'float'"),
+        ("x:float32[0,2]", "expected a size of 1 or more, or a name where the size is free, as dimension, got '0'"),
+        ("x:float32[-1,2]", "got '-1'"),
+        ("x:float32[batch,,2]", "got ''"),
+        ("x:float32[2*n]", r"got '2\*n'"),
+        ("x:float32[?]", r"got '\?'"),
+    ],
+)
+def test_a_spec_that_is_none(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        TensorSpec.parse(text)

@@ -49,16 +49,21 @@ def test_a_bare_model_file_becomes_an_artifact_with_the_files_own_signature(tmp_
         ("cnnn", r"unknown model 'cnnn': expected one of .*cnn, .*resnet.*; did you mean 'cnn'"),
         ("some/where", "there is no such file or folder"),
         ("resnet", "model 'resnet' is not trained yet in .*; run: toolkit train resnet --out"),
-        ("{here}/net.tflite", "cannot be converted further: expected a .pt2 or .onnx file, got tflite"),
+        ("{here}/net.tflite", "cannot be converted further: expected a .pt2 or .onnx or .keras file, got tflite"),
         ("{here}/net.safetensors", "holds weights, not a model.*toolkit convert MODEL --weights"),
         ("{here}/net.pkl", "holds weights, not a model"),
-        ("{here}/net.h5", "cannot tell the format"),
+        ("{here}/net.h5", "holds weights, not a model"),
+        ("{here}/net.bin", "cannot tell the format"),
+        ("{here}/net.keras", "'.*net.keras' is empty: expected a keras model, got 0 bytes"),
+        ("{here}/saved", "holds no SavedModel: expected a graph of operators, got 0 bytes"),
         ("{here}/net.onnx", "net.onnx' is empty: expected a onnx model, got 0 bytes"),
     ],
 )
 def test_what_is_no_source_leaves_nothing(tmp_path: Path, text: str, message: str) -> None:
-    for suffix in ("tflite", "safetensors", "pkl", "h5", "onnx"):
+    for suffix in ("tflite", "safetensors", "pkl", "h5", "onnx", "bin", "keras"):
         (tmp_path / f"net.{suffix}").touch()
+    (tmp_path / "saved").mkdir()
+    (tmp_path / "saved" / "saved_model.pb").touch()
     with pytest.raises(InputError, match=message):
         resolve_source(text.format(here=tmp_path), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -111,7 +116,9 @@ def test_weights_need_their_data_set() -> None:
 
 def test_a_bundle_without_its_trained_model_says_so(tmp_path: Path) -> None:
     tiny_artifact(tmp_path, Precision.INT8)
-    with pytest.raises(ArtifactError, match="has no trained model: expected a folder pt2-fp32 or onnx-fp32"):
+    with pytest.raises(
+        ArtifactError, match="has no trained model: expected a folder pt2-fp32 or keras-fp32 or savedmodel-fp32 or onnx-fp32"
+    ):
         trained(Bundle.load(tmp_path))
 
 

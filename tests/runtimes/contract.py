@@ -77,7 +77,8 @@ def check_description(runtime: Runtime) -> None:
 def check_actual(runtime: Runtime, session: Session) -> None:
     actual = session.actual
     assert (actual.engine, actual.engine_version) == (runtime.name, runtime.version())
-    assert (actual.device, actual.precision, actual.threads) == ("cpu", Precision.FP32, 1)
+    assert (actual.device, actual.precision) == ("cpu", Precision.FP32)
+    assert actual.threads == 1 or not runtime.sets_threads
 
 
 def check_values(session: Session, reference: Reference) -> None:
@@ -193,7 +194,7 @@ def check_bare_file(runtime: Runtime, artifact: Artifact, reference: Reference) 
 
 def check_options(runtime: Runtime, artifact: Artifact) -> None:
     with runtime.open(artifact, SessionOptions(threads=2)) as session:
-        assert session.actual.threads == 2
+        assert session.actual.threads == 2 or not runtime.sets_threads
     with runtime.open(artifact, SessionOptions(device="auto")) as session:
         assert session.actual.device == runtime.devices()[0]
     with pytest.raises(UnknownNameError, match="gpux"):

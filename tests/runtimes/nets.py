@@ -116,7 +116,14 @@ def seeded(net: Net) -> nn.Module:
 def make_artifacts(net: Net, folder: Path, formats: tuple[Format, ...] = tuple(Format)) -> dict[Format, Artifact]:
     """The net as one fp32 artifact a format, in folders below `folder`."""
     module = seeded(net)
-    writers = {Format.PT2: _write_pt2, Format.ONNX: _write_onnx, Format.OPENVINO: _write_openvino, Format.TFLITE: _write_tflite}
+    writers = {
+        Format.PT2: _write_pt2,
+        Format.ONNX: _write_onnx,
+        Format.OPENVINO: _write_openvino,
+        Format.TFLITE: _write_tflite,
+        Format.KERAS: write_keras,
+        Format.SAVEDMODEL: write_savedmodel,
+    }
     return {format: make_artifact(net, folder / f"{format}-fp32", format, partial(writers[format], net, module)) for format in formats}
 
 
@@ -129,7 +136,7 @@ def make_artifact(net: Net, path: Path, format: Format, write: Callable[[Path], 
             format=format,
             precision=Precision.FP32,
             signature=net.signature,
-            files={file.name: sha256_of(file) for file in sorted(work.iterdir())},
+            files={file.relative_to(work).as_posix(): sha256_of(file) for file in sorted(work.rglob("*")) if file.is_file()},
             edge="test",
         )
         (work / MANIFEST).write_bytes(manifest.to_json())
@@ -182,6 +189,53 @@ def _write_tflite(net: Net, module: nn.Module, target: Path) -> None:
     for batch in BATCH_SIGNATURES:
         converter = converter.signature(f"b{batch}", module, _tensors(net, batch))
     converter.convert().export(str(target))
+
+
+def keras_network(net: Net, module: nn.Module) -> Any:
+    """The same network with the same weights, built of Keras's layers, its inputs and outputs by the signature's names."""
+    import keras
+
+    weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+    inputs = {spec.name: keras.Input(spec.shape[1:], dtype=spec.dtype, name=spec.name) for spec in net.signature.inputs}
+    layers, ops = keras.layers, keras.ops
+    if net.name == "two":
+        left, right = layers.Dense(4, name="left_dense"), layers.Dense(4, name="right_dense")
+        both = left(inputs["left"]) - right(inputs["right"])
+        outputs = {"both": both, "total": ops.sum(ops.tanh(both), axis=1)}
+        made = [(left, "left"), (right, "right")]
+    elif net.name == "tokens":
+        embedding, head = layers.Embedding(20, 6), layers.Dense(3)
+        outputs = {"scores": head(ops.max(embedding(inputs["ids"]), axis=1))}
+        embedding.set_weights([weights.pop("embedding.weight")])
+        made = [(head, "head")]
+    else:
+        convolutions = [layers.Conv2D(size, 3, padding="same", activation="relu") for size in (16, 32)]
+        dense = [layers.Dense(128, activation="relu"), layers.Dense(10)]
+        hidden = layers.Permute((2, 3, 1))(inputs["image"])
+        for layer in convolutions:
+            hidden = layers.MaxPooling2D()(layer(hidden))
+        hidden = layers.Flatten()(layers.Permute((3, 1, 2))(hidden))
+        outputs = {"logits": dense[1](dense[0](hidden))}
+        made = list(zip([*convolutions, *dense], ("0", "3", "7", "9"), strict=True))
+    model = keras.Model(inputs, outputs)
+    for layer, name in made:
+        kernel = weights[f"{name}.weight"]
+        layer.set_weights([kernel.transpose(2, 3, 1, 0) if kernel.ndim == 4 else kernel.T, weights[f"{name}.bias"]])
+    return model
+
+
+def write_keras(net: Net, module: nn.Module, target: Path) -> None:
+    keras_network(net, module).save(target)
+
+
+def write_savedmodel(net: Net, module: nn.Module, target: Path) -> None:
+    """Into the folder of `target`: a function with the signature's names, as TensorFlow saves it."""
+    import tensorflow as tf
+
+    model = keras_network(net, module)
+    specs = {spec.name: tf.TensorSpec([None, *spec.shape[1:]], spec.dtype, name=spec.name) for spec in net.signature.inputs}
+    serving = tf.function(lambda **arrays: model(arrays, training=False)).get_concrete_function(**specs)
+    tf.saved_model.save(model, str(target.parent), signatures={"serving_default": serving})
 
 
 if __name__ == "__main__":

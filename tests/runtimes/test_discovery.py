@@ -29,6 +29,8 @@ def test_an_engine_made_for_a_format_comes_first(format: Format) -> None:
         Format.ONNX: ["onnxruntime", "openvino"],
         Format.OPENVINO: ["openvino"],
         Format.TFLITE: ["litert", "tensorflow"],
+        Format.KERAS: ["keras"],
+        Format.SAVEDMODEL: ["savedmodel"],
     }
     assert names == [name for name in expected[format] if find_runtime(name).is_installed()]
 

@@ -37,7 +37,12 @@ if TYPE_CHECKING:
     "--precision", "precisions", type=Words(precision_names), default="fp32,fp16,int8", show_default=True, help="Target precisions."
 )
 @data_options
-@click.option("--weights", type=click.Path(path_type=Path), help="Weights (.safetensors) for a reference model named as SOURCE.")
+@click.option(
+    "--weights", type=click.Path(path_type=Path), help="Weights (.safetensors) for a reference model or Python code named as SOURCE."
+)
+@click.option(
+    "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="An input of Python code; a name in place of a size is free."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of bundles. Default: where the source's bundle is, else artifacts.")
 @click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that int8 may lose.")
 @click.option("--calibration", type=click.IntRange(min=1), default=512, show_default=True, help="Calibration samples at most.")
@@ -58,6 +63,7 @@ def command(
     data: str | None,
     data_dir: Path | None,
     weights: Path | None,
+    inputs: tuple[str, ...],
     out: Path | None,
     max_drop: float,
     calibration: int,
@@ -69,7 +75,8 @@ def command(
 ) -> None:
     """Convert SOURCE and prove what arrived.
 
-    SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2 or an .onnx file. Every target is
+    SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2, .onnx or .keras file, a SavedModel folder, or a
+    PyTorch network in Python code (file.py:name or package.module:name, with --input; this code runs). Every target is
     calibrated on training samples, compared with the source on evaluation samples, and written to OUT/<model>/. One target
     that fails does not stop the others; the exit code is then 1.
 
@@ -77,13 +84,17 @@ def command(
     toolkit convert artifacts/cnn
     toolkit convert cnn --to onnx,openvino --precision fp32,int8,int8-weights
     toolkit convert model.pt2 --data samples.npz --out artifacts/
+    toolkit convert net.py:make --weights net.safetensors
+            --input 'image:float32[batch,3,224,224]' --data samples.npz
     """
     from toolkit.pipeline.convert import Request, convert, nodes, succeeded
     from toolkit.pipeline.sources import resolve_source, split_samples
     from toolkit.runtimes.parity import Limits
 
     targets = nodes(formats, precisions)
-    found = resolve_source(source, out=out or Path("artifacts"), weights=weights, data=data)
+    with progress() as display:
+        display.add_task(f"reading {source}", total=None)
+        found = resolve_source(source, out=out or Path("artifacts"), weights=weights, data=data, inputs=inputs)
     # Before anything is written: samples that do not fit must not leave an imported model behind.
     split = split_samples(found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation)
     artifact = found.place()

@@ -6,7 +6,7 @@ import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -172,9 +172,9 @@ class Artifact:
         """Compare each file with the SHA-256 in the manifest; raises `ArtifactError`."""
         for name, digest in self.manifest.files.items():
             file = self.path / name
-            if Path(name).name != name or name in {".", ".."}:
+            if not _is_inside(name, self.path):
                 raise ArtifactError(
-                    f"'{self.path / MANIFEST}' names a file outside its folder", expected="a plain file name", got=f"'{name}'"
+                    f"'{self.path / MANIFEST}' names a file outside its folder", expected="the name of a file in it", got=f"'{name}'"
                 )
             if not file.is_file():
                 raise ArtifactError(f"'{file}' is missing", expected=f"the file that {MANIFEST} lists", hint="convert the model again")
@@ -192,6 +192,13 @@ class Artifact:
         manifest = replace(self.manifest, evidence=reports)
         write_file(self.path / MANIFEST, manifest.to_json())
         return replace(self, manifest=manifest)
+
+
+def _is_inside(name: str, folder: Path) -> bool:
+    """Whether a file's name, such as ``variables/variables.index``, stays in the folder, through links in it too."""
+    parts = PurePosixPath(name).parts
+    plain = name == "/".join(parts) and bool(parts) and not any(part in {"..", "/"} or "\\" in part or ":" in part for part in parts)
+    return plain and (folder / name).resolve().is_relative_to(folder.resolve())
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ class Format(StrEnum):
     ONNX = "onnx", "model.onnx", ".onnx"
     OPENVINO = "openvino", "model.xml", ".xml"
     TFLITE = "tflite", "model.tflite", ".tflite"
+    KERAS = "keras", "model.keras", ".keras"
+    SAVEDMODEL = "savedmodel", "saved_model.pb", ".pb"
 
     @classmethod
     def parse(cls, name: str) -> Format:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import SignatureError
+from .errors import InputError, SignatureError
 
 _DTYPES = frozenset({
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
@@ -20,6 +21,12 @@ Dimension = int | str
 
 Arrays = np.ndarray | Sequence[np.ndarray] | Mapping[str, np.ndarray]
 """One array, arrays in signature order, or arrays by name."""
+
+DTYPES = ("float32", "float64", "float16", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
+"""What an input or output may hold."""
+
+_TEXT = re.compile(r"(?P<name>[^\s:\[\]]+):(?P<dtype>\w+)\[(?P<shape>[^\[\]]*)\]")
+_EXAMPLE = "NAME:DTYPE[dims] such as image:float32[batch,3,224,224]"
 
 
 @dataclass(frozen=True)
@@ -33,6 +40,22 @@ class TensorSpec:
 
     def __str__(self) -> str:
         return f"{self.name}:{self.dtype}[{','.join(map(str, self.shape))}]"
+
+    @classmethod
+    def parse(cls, text: str) -> TensorSpec:
+        """What `str` makes of a spec, read back: ``image:float32[batch,3,224,224]``; raises `InputError`."""
+        match = _TEXT.fullmatch(text.strip())
+        if match is None:
+            raise InputError(f"input spec '{text}'", expected=_EXAMPLE)
+        if match["dtype"] not in DTYPES:
+            raise InputError(f"input spec '{text}'", expected=f"a type out of {', '.join(DTYPES)}", got=f"'{match['dtype']}'")
+        words = [word.strip() for word in match["shape"].split(",")] if match["shape"].strip() else []
+        for word in words:
+            if not word.isidentifier() and not (word.isdecimal() and int(word) > 0):
+                raise InputError(
+                    f"input spec '{text}'", expected="a size of 1 or more, or a name where the size is free, as dimension", got=f"'{word}'"
+                )
+        return cls(match["name"], match["dtype"], tuple(int(word) if word.isdecimal() else word for word in words))
 
     @property
     def has_free_batch(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,9 +37,13 @@ from toolkit.core import (
 from toolkit.models import all_models, find_model
 from toolkit.models.data import all_data, find_data
 
+from .onnx_files import onnx_files
+from .user_module import UserModule, export_user_module
+
 CALIBRATION_SAMPLES = 512
 NOISE_SAMPLES = 2000
-_TRAINED = ("pt2-fp32", "onnx-fp32")
+_TRAINED = ("pt2-fp32", "keras-fp32", "savedmodel-fp32", "onnx-fp32")
+_SOURCES = (Format.PT2, Format.ONNX, Format.KERAS)
 _WEIGHTS = "weights"
 
 
@@ -69,30 +74,40 @@ class Source:
         return self.artifact if self._place is None else self._place()
 
 
-def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: str | None = None) -> Source:
-    """The artifact that `text` names: a model file, an artifact folder, a bundle, or a reference model's name.
+def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: str | None = None, inputs: Sequence[str] = ()) -> Source:
+    """The artifact that `text` names: a model file or a SavedModel, an artifact folder, a bundle, a reference model's name, or a user's
+    own module.
 
-    A reference model is found in its bundle ``out/<name>``, as ``toolkit train`` leaves it, or is built anew with `weights`. Nothing is
-    written.
+    A reference model is found in its bundle ``out/<name>``, as ``toolkit train`` leaves it, or is built anew with `weights`. A user's
+    module, ``file.py:name``, is exported with `inputs`, each ``NAME:DTYPE[dims]``. Nothing is written to `out`.
 
     Raises:
         InputError: nothing there, a pickled checkpoint, or an unknown name.
     """
     path = Path(text)
+    module = UserModule.parse(text)
+    if module is not None:
+        return _from_module(module, inputs, weights=weights, out=out)
+    if inputs:
+        raise InputError(f"'{text}' has its own inputs", expected="--input only with Python code, such as model.py:make_model")
     if weights is not None:
         return _from_weights(text, weights, data=data, out=out)
-    if (path / MANIFEST).is_file():
-        return Source(Artifact.load(path))
-    if path.is_dir():
-        return Source(trained(Bundle.load(path)))
-    if path.is_file() or path.suffix:
-        return _from_file(path, out=out)
+    if path.exists() or path.suffix:
+        return _from_path(path, out=out)
     names = [model.name for model in all_models()]
     if text not in names:
         raise UnknownNameError("model", text, names, hint="" if "/" not in text else "there is no such file or folder")
     if not (out / text / _TRAINED[0] / MANIFEST).is_file():
         raise ArtifactError(f"model '{text}' is not trained yet in '{out}'", hint=f"run: toolkit train {text} --out {out}")
     return Source(Artifact.load(out / text / _TRAINED[0]))
+
+
+def _from_path(path: Path, *, out: Path) -> Source:
+    if (path / MANIFEST).is_file():
+        return Source(Artifact.load(path))
+    if (path / Format.SAVEDMODEL.file_name).is_file():
+        return _from_files(path / Format.SAVEDMODEL.file_name, _files_of(path), model=path.resolve().name, out=out)
+    return Source(trained(Bundle.load(path))) if path.is_dir() else _from_file(path, out=out)
 
 
 def trained(bundle: Bundle) -> Artifact:
@@ -112,35 +127,59 @@ def current(bundle: Bundle) -> list[Artifact]:
 
 
 def _from_file(path: Path, *, out: Path) -> Source:
-    if path.suffix.lower() in {".pt", ".pth", ".pkl", ".ckpt", ".safetensors"}:
+    if path.suffix.lower() in {".pt", ".pth", ".pkl", ".ckpt", ".safetensors", ".h5"}:
         raise InputError(
             f"'{path.name}' holds weights, not a model",
-            expected="a .pt2 or .onnx file, or a reference model",
+            expected=f"a {' or '.join(format.suffix for format in _SOURCES)} file, or a reference model",
             hint=f"for weights: toolkit convert MODEL --weights {path}",
         )
     if not path.is_file():
         raise ArtifactError(f"no model file '{path}'", expected="an existing file")
     format = Format.of_file(path)
-    if format not in {Format.PT2, Format.ONNX}:
-        raise InputError(f"'{path.name}' cannot be converted further", expected="a .pt2 or .onnx file", got=format)
+    if format not in _SOURCES:
+        raise InputError(
+            f"'{path.name}' cannot be converted further", expected=f"a {' or '.join(f.suffix for f in _SOURCES)} file", got=format
+        )
+    beside = onnx_files(path) if format is Format.ONNX else {}
+    if format.file_name in beside or MANIFEST in beside:
+        raise InputError(f"'{path.name}' keeps its weights in a file '{', '.join(beside)}'", hint="save them under another name")
+    return _from_files(path, {format.file_name: path, **beside}, model=path.stem, out=out)
+
+
+def _files_of(folder: Path) -> dict[str, Path]:
+    """Every file of a SavedModel by its name in the folder; raises `InputError` for a link, which may lead out of it."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            raise InputError(f"'{path}' is a link", expected="the files of the SavedModel themselves", hint="copy the folder")
+        if path.is_file() and path.name != MANIFEST:
+            found[path.relative_to(folder).as_posix()] = path
+    return found
+
+
+def _from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path) -> Source:
+    """An artifact with copies of `files` by their names in it, of which the engine of its format opens `path`."""
+    format = Format.of_file(path)
     found = run_isolated(f"{__name__}:signature_task", str(path.resolve()), memory_bytes=memory_limit())
     signature = msgspec.convert(found, Signature)
     manifest = Manifest(
-        model=path.stem,
+        model=model,
         format=format,
         precision=Precision.FP32,
         signature=signature,
-        files={format.file_name: sha256_of(path)},
+        files={name: sha256_of(file) for name, file in files.items()},
         edge="import",
     )
-    planned = Artifact(out / path.stem / f"{format}-{Precision.FP32}", manifest)
+    planned = Artifact(out / model / f"{format}-{Precision.FP32}", manifest)
 
     def place() -> Artifact:
         there = _trained_there(planned)
         if there is not None:
             return there
         with new_folder(planned.path) as work:
-            shutil.copyfile(path, work / format.file_name)
+            for name, file in files.items():
+                (work / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, work / name)
             (work / MANIFEST).write_bytes(manifest.to_json())
             Artifact(work, manifest).verify_files()
         return planned
@@ -184,6 +223,24 @@ def _from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> S
             return copy(made, target) if there is None else there
 
     return Source(Artifact(target, planned), place)
+
+
+def _from_module(module: UserModule, inputs: Sequence[str], *, weights: Path | None, out: Path) -> Source:
+    folder = Path(tempfile.mkdtemp(prefix="toolkit-"))
+    try:
+        made = export_user_module(module, inputs=inputs, weights=weights, out=folder / _TRAINED[0])
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    target = out / module.model / _TRAINED[0]
+
+    def place() -> Artifact:
+        there = _trained_there(replace(made, path=target))
+        return copy(made, target) if there is None else there
+
+    source = Source(replace(made, path=target), place)
+    weakref.finalize(source, shutil.rmtree, folder, ignore_errors=True)
+    return source
 
 
 def _trained_there(artifact: Artifact) -> Artifact | None:

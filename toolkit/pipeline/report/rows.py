@@ -125,7 +125,7 @@ def _percentile(measurement: Measurement, share: float) -> str:
 
 
 def _parity(measurement: Measurement, evidence: ParityRow | None) -> str:
-    if measurement.setting.artifact == f"{Format.PT2}-{Precision.FP32}":
+    if measurement.setting.artifact in {f"{format}-{Precision.FP32}" for format in (Format.PT2, Format.KERAS, Format.SAVEDMODEL)}:
         return "reference"
     return evidence.verdict.value if evidence and evidence.verdict else "not verified"
 

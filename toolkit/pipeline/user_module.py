@@ -1,0 +1,272 @@
+"""A user's own network, named as ``path/to/file.py:factory`` or ``package.module:attr``, as a ``.pt2`` artifact.
+
+The named code runs in a process of its own, and only there are its folder's files importable.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolkit.core import Artifact, InputError, Signature, TensorSpec, ToolkitError, needs, run_isolated, sha256_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+EDGE = "import"
+_TEXT = re.compile(r"(?P<module>.+\.py|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)")
+_OUTPUT = re.compile(r"[\w.-]+")
+# A net of many strides refuses small images, and one of few takes long for large ones.
+_FREE_SIZES = (7, 32, 256)
+
+
+@dataclass(frozen=True)
+class UserModule:
+    """Where a network comes from: a ``.py`` file or an importable module, and the name of a `torch.nn.Module` in it, or of something that
+    makes one when it is called without arguments.
+    """
+
+    module: str
+    name: str
+
+    @property
+    def model(self) -> str:
+        """What the model is called: the file's or the module's name."""
+        return Path(self.module).stem if self.module.endswith(".py") else self.module.rpartition(".")[2]
+
+    @classmethod
+    def parse(cls, text: str) -> UserModule | None:
+        """The module that `text` names, None where it is no such name; raises `InputError` for a ``.py`` file without one."""
+        match = _TEXT.fullmatch(text)
+        if match is not None:
+            return cls(match["module"], match["name"])
+        if text.partition(":")[0].endswith(".py"):
+            file = text.partition(":")[0]
+            raise InputError(
+                f"source '{text}'",
+                expected="the name of a network, or of a function that makes one, after the file",
+                hint=f"such as {file}:make_model",
+            )
+        return None
+
+
+def export_user_module(
+    source: UserModule, *, inputs: Sequence[str], out: Path, weights: Path | None = None, timeout_s: float = 600.0
+) -> Artifact:
+    """Import and export the network in a process of its own, into the artifact folder `out`.
+
+    Args:
+        source: whose code runs.
+        inputs: ``NAME:DTYPE[dims]`` each; a name in place of a size leaves it free.
+        out: appears whole or not at all.
+        weights: a ``.safetensors`` file, or a ``.pt`` or ``.pth`` of plain tensors.
+        timeout_s: the process is stopped after so many seconds.
+
+    Raises:
+        InputError: an input spec, the named code or the weights cannot be used.
+        ConversionError: torch cannot export the network.
+        ProcessError: the code crashed or ran too long.
+    """
+    _check_inputs(inputs)
+    if source.module.endswith(".py") and not Path(source.module).is_file():
+        raise InputError(f"no file '{source.module}'", expected="a Python file with a network")
+    payload = {
+        "module": source.module,
+        "name": source.name,
+        "folder": str(Path.cwd()),
+        "inputs": list(inputs),
+        "weights": str(weights.absolute()) if weights else None,
+        "out": str(out.absolute()),
+    }
+    run_isolated(f"{__name__}:export_task", payload, timeout_s=timeout_s)
+    return Artifact.load(out)
+
+
+def export_task(payload: Mapping[str, Any]) -> None:
+    """The child's half of `export_user_module`."""
+    from toolkit.models.training import export_pt2, load_weights
+    from toolkit.models.training.export import check_finite
+
+    source = UserModule(payload["module"], payload["name"])
+    with needs("train"):
+        import torch
+    torch.manual_seed(0)  # A factory without weights gives the same ones each time.
+    module = _load(source, Path(payload["folder"]))
+    if payload["weights"]:
+        load_weights(module, Path(payload["weights"]))
+    check_finite(module)
+    inputs = Signature(tuple(TensorSpec.parse(text) for text in payload["inputs"]), ())
+    names, sizes = _try(module.eval().requires_grad_(requires_grad=False), inputs)
+    recipe = {"module": f"{Path(source.module).name}:{source.name}"}
+    if source.module.endswith(".py"):
+        recipe["module_sha256"] = sha256_of(Path(payload["folder"]) / source.module)
+    if payload["weights"]:
+        recipe["weights"] = Path(payload["weights"]).name
+    export_pt2(
+        _flat(module, inputs),
+        signature=inputs,
+        output_names=names,
+        sizes=sizes,
+        out=Path(payload["out"]),
+        model=source.model,
+        recipe=recipe,
+        edge=EDGE,
+    )
+
+
+def _check_inputs(inputs: Sequence[str]) -> None:
+    if not inputs:
+        raise InputError("a network from Python code needs its inputs", hint="add --input NAME:DTYPE[dims] for each, in order")
+    names = [TensorSpec.parse(text).name for text in inputs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice:
+        raise InputError(f"input '{twice}' is given twice", expected="one --input for each")
+
+
+def _load(source: UserModule, folder: Path) -> nn.Module:
+    import torch
+
+    where = f"'{source.module}:{source.name}'"
+    try:
+        value: Any = _import(source.module, folder)
+        for part in source.name.split("."):
+            if not hasattr(value, part):
+                known = sorted(name for name, each in vars(value).items() if not name.startswith("_") and callable(each))
+                raise InputError(f"'{source.module}' has no '{source.name}'", expected=f"one of {', '.join(known) or 'nothing callable'}")
+            value = getattr(value, part)
+        if not isinstance(value, torch.nn.Module) and callable(value):
+            value = value()
+    except ToolkitError:
+        raise
+    except (Exception, SystemExit) as error:
+        text = (str(error).strip().splitlines() or [""])[0][:300]
+        raise InputError(f"{where} raised {type(error).__name__}: {text}".rstrip(": "), hint="does it run without arguments?") from error
+    if not isinstance(value, torch.nn.Module):
+        raise InputError(where, expected="a torch.nn.Module, or a function that returns one", got=type(value).__name__)
+    return value
+
+
+def _import(name: str, folder: Path) -> Any:
+    if not name.endswith(".py"):
+        sys.path.insert(0, str(folder))
+        return importlib.import_module(name)
+    file = (folder / name).resolve()
+    # Behind the installed packages: a random.py beside the file must not take the place of Python's own.
+    sys.path.append(str(file.parent))
+    spec = importlib.util.spec_from_file_location(file.stem if file.stem not in sys.modules else f"user_{file.stem}", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # Dataclasses look their module up there.
+    spec.loader.exec_module(module)
+    return module
+
+
+def _by_name(module: nn.Module, names: Sequence[str]) -> bool:
+    """Whether `forward` takes the inputs by their names; by position where it knows none of them."""
+    known = [name for name, each in inspect.signature(module.forward).parameters.items() if each.kind is not each.VAR_POSITIONAL]
+    unknown = [name for name in names if name not in known]
+    if unknown and len(unknown) < len(names):
+        raise InputError(
+            f"forward has no input '{unknown[0]}'", expected=f"its own names, {', '.join(known)}, or only other ones, in its order"
+        )
+    return not unknown
+
+
+def _try(module: nn.Module, inputs: Signature) -> tuple[list[str], dict[str, int]]:
+    """The names of the outputs, and sizes for the free dimensions that the network takes."""
+    import torch
+
+    from toolkit.models.training.export import example_inputs, example_sizes
+
+    problem: Exception | None = None
+    for free in _FREE_SIZES:
+        sizes = example_sizes(inputs, free=free)
+        try:
+            with torch.no_grad():
+                value = _call(module, inputs, example_inputs(inputs, sizes))
+        except ToolkitError:
+            raise
+        except Exception as error:
+            problem = problem or error
+            if len(sizes) == len({spec.shape[0] for spec in inputs.inputs if spec.has_free_batch}):
+                break  # Only the batch is free: another try would be the same.
+            continue
+        found = [name for name, _ in _flatten(value)]
+        if not found:
+            raise InputError("the network returns nothing", expected="tensors, in tuples, lists or dictionaries")
+        return _distinct(found, [spec.name for spec in inputs.inputs]), sizes
+    text = (str(problem).strip().splitlines() or [""])[0][:300]
+    raise InputError(f"the network refuses its inputs {inputs}: {type(problem).__name__}: {text}", hint="check --input") from problem
+
+
+def _call(module: nn.Module, inputs: Signature, arrays: Sequence[Any]) -> Any:
+    names = [spec.name for spec in inputs.inputs]
+    return module(**dict(zip(names, arrays, strict=True))) if _by_name(module, names) else module(*arrays)
+
+
+def _flatten(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    """The tensors of nested tuples, lists and dictionaries, by dotted names: ``logits``, ``states.0``; Python's numbers become tensors."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        return [(path or "output", value)]
+    if isinstance(value, bool | int | float):
+        return [(path or "output", torch.tensor(value))]
+    if value is None:
+        return []
+    if isinstance(value, Mapping):
+        parts = [(str(key), item) for key, item in value.items()]
+    elif isinstance(value, tuple) and hasattr(value, "_fields"):
+        parts = list(zip(value._fields, value, strict=True))
+    elif isinstance(value, list | tuple):
+        parts = [(str(index), item) for index, item in enumerate(value)]
+    else:
+        raise InputError(
+            f"output '{path or 'of the network'}'", expected="tensors, in tuples, lists or dictionaries", got=type(value).__name__
+        )
+    found = []
+    for key, item in parts:
+        if not _OUTPUT.fullmatch(key):
+            raise InputError(f"output '{key}'", expected="a name of letters, digits, dots and dashes")
+        found += _flatten(item, f"{path}.{key}" if path else key if not key.isdecimal() else f"output_{key}")
+    return found
+
+
+def _distinct(names: Sequence[str], taken: Sequence[str]) -> list[str]:
+    """The names, with ``_out`` after those that are an input's or another output's: formats have one space of names for both."""
+    distinct: list[str] = []
+    for name in names:
+        free = name
+        while free in taken or free in distinct:
+            free += "_out"
+        distinct.append(free)
+    return distinct
+
+
+def _flat(module: nn.Module, inputs: Signature) -> nn.Module:
+    """The network as one of plain tensors in and a tuple of plain tensors out, each with a value of its own."""
+    import torch
+
+    class Flat(torch.nn.Module):  # type: ignore[misc]
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = module
+
+        def forward(self, *arrays: Any) -> tuple[Any, ...]:
+            seen = list(arrays)
+            found = []
+            for _, value in _flatten(_call(self.network, inputs, arrays)):
+                # Formats know a tensor by its name: one that is returned twice, or an input returned, needs a second.
+                found.append(value.clone() if any(value is other for other in seen) else value)
+                seen.append(value)
+            return tuple(found)
+
+    return Flat().eval()
