@@ -40,6 +40,10 @@ class _TfLiteTrace(Trace):
         from ai_edge_litert import schema_py_generated as schema
 
         self._model = schema.ModelT.InitFromPackedBuf(bytearray(content))
+        for buffer in self._model.buffers:
+            if buffer.offset > 1:  # Data behind the flatbuffer, as AI Edge Quantizer writes it: brought into it.
+                buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+                buffer.offset = buffer.size = 0
         chosen = _chosen(self._model, signature, batch)
         self._index = chosen.subgraphIndex
         graph = self._model.subgraphs[self._index]

@@ -44,20 +44,23 @@ class _OpenVinoTrace(Trace):
 
     def run(self, arrays: Sequence[np.ndarray], forced: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """One compiled model a call: the graph is another one with every set of replaced tensors."""
+        import openvino
+
         model, ports = self._copy()
-        parameters = _feed(model, ports, forced)
+        parameters = _feed(ports, forced)
         names = [step.name for step in self.steps]
-        results = model.add_outputs([ports[name] for name in names])
+        made = {parameter.get_friendly_name(): name for name, parameter in parameters.items()}
+        results = [openvino.opset13.result(ports[name]) for name in names]
+        model = openvino.Model(results, [*model.get_parameters(), *parameters.values()], "all")
         compiled = self._core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         feeds: dict[Any, np.ndarray] = {}
         for port in compiled.inputs:
             name = port.get_node().get_friendly_name()
-            array = arrays[self.inputs.index(name)] if name in self.inputs else forced[parameters[name]]
+            array = arrays[self.inputs.index(name)] if name in self.inputs else forced[made[name]]
             feeds[port] = np.ascontiguousarray(array, port.get_element_type().to_dtype())
         request = compiled.create_infer_request()
         request.infer(feeds)
-        first = len(compiled.outputs) - len(results)
-        return {name: request.get_output_tensor(first + index).data.copy() for index, name in enumerate(names)}
+        return {name: request.get_output_tensor(index).data.copy() for index, name in enumerate(names)}
 
     def cut(self, sources: Sequence[str], target: str, values: Mapping[str, np.ndarray], folder: Path) -> Cut:
         """The model between new parameters and one result."""
@@ -65,10 +68,8 @@ class _OpenVinoTrace(Trace):
 
         model, ports = self._copy()
         kept = {node.get_friendly_name(): node for node in model.get_parameters()}
-        computed = {name: values[name] for name in sources if name not in kept}
-        made = {computed_name: name for name, computed_name in _feed(model, ports, computed).items()}
-        by_name = {node.get_friendly_name(): node for node in model.get_parameters()}
-        parameters = [by_name[made.get(name, name)] for name in sources]
+        made = _feed(ports, {name: values[name] for name in sources if name not in kept})
+        parameters = [kept[name] if name in kept else made[name] for name in sources]
         result = openvino.opset13.result(ports[target])
         openvino.save_model(openvino.Model([result], parameters, "part"), folder / Format.OPENVINO.file_name, compress_to_fp16=False)
         names = {name: f"input_{index}" for index, name in enumerate(sources)}
@@ -85,22 +86,17 @@ class _OpenVinoTrace(Trace):
         return model, {_name(port): port for node in nodes for port in node.outputs()}
 
 
-def _feed(model: Any, ports: Mapping[str, Any], forced: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Give the readers of each replaced tensor a new parameter; the names of the parameters, and which tensor each replaces."""
+def _feed(ports: Mapping[str, Any], forced: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """Give the readers of each replaced tensor a new parameter; the parameters by the names of the tensors."""
     import openvino
 
-    names: dict[str, str] = {}
+    made = {}
     for index, (name, array) in enumerate(forced.items()):
         port = ports[name]
-        readers = port.get_target_inputs()
-        parameter = openvino.opset13.parameter(list(array.shape), port.get_element_type(), f"replaced_{index}")
-        for reader in readers:
-            if reader.get_node().get_type_name() != "Result":
-                reader.replace_source_output(parameter.output(0))
-        model.add_parameters([parameter])
-        names[parameter.get_friendly_name()] = name
-    model.validate_nodes_and_infer_types()
-    return names
+        made[name] = openvino.opset13.parameter(list(array.shape), port.get_element_type(), f"replaced_{index}")
+        for reader in port.get_target_inputs():
+            reader.replace_source_output(made[name].output(0))
+    return made
 
 
 def _name(port: Any) -> str:
