@@ -10,9 +10,9 @@ from pathlib import Path
 
 from toolkit.core import Format, InputError, Signature, discover, needs
 
-from .base import Cut, Step, Trace, Tracer
+from .base import Cut, Step, Trace, Tracer, Values
 
-__all__ = ["Cut", "Step", "Trace", "Tracer", "open_trace"]
+__all__ = ["Cut", "Step", "Trace", "Tracer", "Values", "open_trace"]
 
 
 def open_trace(file: Path, format: Format, signature: Signature, *, batch: int = 1) -> Trace:

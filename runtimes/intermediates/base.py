@@ -12,6 +12,9 @@ import numpy as np
 
 from toolkit.core import Format, Signature
 
+Values = Mapping[str, Sequence[np.ndarray]]
+"""By a tensor's name its value in each round."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -39,15 +42,15 @@ class Cut:
     """A part of a network as a model file of its own.
 
     Args:
-        file: the name of the model file.
-        inputs: for each source of the cut the name under which the file takes it.
-        lines: Python that, given ``inputs`` (a mapping by those names), binds ``got`` to the part's output.
+        inputs: what the file takes, by its own names and in its own types.
+        expected: what it should give, in its own type.
+        lines: three of Python: the imports, and two that open the file and bind ``got`` to its output for the mapping ``inputs``.
         note: what the part could not leave out; empty where it is minimal.
     """
 
-    file: str
-    inputs: dict[str, str]
-    lines: tuple[str, ...]
+    inputs: dict[str, np.ndarray]
+    expected: np.ndarray
+    lines: tuple[str, str, str]
     note: str = ""
 
 
@@ -62,13 +65,13 @@ class Trace(ABC):
     weights: Mapping[str, np.ndarray]
 
     @abstractmethod
-    def run(self, arrays: Sequence[np.ndarray], forced: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Every step's value by its name, as floats where they are stored as scaled integers.
+    def run(self, rounds: Sequence[Sequence[np.ndarray]], forced: Values) -> Values:
+        """Every step's value in each round by its name, as floats where they are stored as scaled integers.
 
         Args:
-            arrays: the inputs in the signature's order.
-            forced: values in place of those that the graph computes for these steps: what follows is computed from them, while the
-                answer holds what the graph itself computed.
+            rounds: in each the inputs in the signature's order; all rounds have the same shapes.
+            forced: for some steps the value in each round in place of what the graph computes: what follows is computed from it, while
+                the answer holds what the graph itself computed.
         """
 
     @abstractmethod
@@ -78,7 +81,7 @@ class Trace(ABC):
         Args:
             sources: steps and graph inputs at which the part begins.
             target: the step whose value the part computes.
-            values: an example of each source.
+            values: of each source an example, and of the target what should come out.
             folder: an existing folder.
         """
 

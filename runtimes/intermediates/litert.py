@@ -15,7 +15,7 @@ import numpy as np
 from toolkit.core import ArtifactError, Format, InputError, Signature
 
 from .._quiet import quiet
-from .base import Constants, Cut, Step, Trace, Tracer
+from .base import Constants, Cut, Step, Trace, Tracer, Values
 
 _KEY = "part"
 
@@ -70,7 +70,7 @@ class _TfLiteTrace(Trace):
                 found.append(constants.fold(Step(names[index], kind, own, aliases=(_text(graph.tensors[index].name),))))
         self.steps = tuple(step for step in found if step is not None)
 
-    def run(self, arrays: Sequence[np.ndarray], forced: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run(self, rounds: Sequence[Sequence[np.ndarray]], forced: Values) -> Values:
         """One rewritten file a call, because the graph is another one with every set of replaced tensors."""
         names = [step.name for step in self.steps]
         model = self._shallow()
@@ -85,14 +85,18 @@ class _TfLiteTrace(Trace):
         inputs = [self._numbers[name] for name in self.inputs]
         outputs = [self._numbers[name] for name in names]
         content = _packed(model, self._index, inputs=[*inputs, *replaced.values()], outputs=outputs)
-        values = [*arrays, *forced.values()]
-        feeds = {
-            f"i{place}": self._stored(number, values[place]) for place, number in enumerate([*inputs, *map(self._numbers.get, forced)])
+        fed = [*inputs, *(self._numbers[name] for name in forced)]
+        feeds = [
+            {f"i{place}": self._stored(number, array) for place, (number, array) in enumerate(zip(fed, arrays, strict=True))}
+            for arrays in ([*own, *(each[index] for each in forced.values())] for index, own in enumerate(rounds))
+        ]
+        answers = _run(content, feeds)
+        return {
+            name: [self._floats(number, answer[f"o{place}"]) for answer in answers]
+            for place, (name, number) in enumerate(zip(names, outputs, strict=True))
         }
-        answer = _run(content, feeds)
-        return {name: self._floats(number, answer[f"o{place}"]) for place, (name, number) in enumerate(zip(names, outputs, strict=True))}
 
-    def cut(self, sources: Sequence[str], target: str, values: Mapping[str, np.ndarray], folder: Path) -> Cut:  # noqa: ARG002
+    def cut(self, sources: Sequence[str], target: str, values: Mapping[str, np.ndarray], folder: Path) -> Cut:
         """A file with the operators between, and only the tensors that they touch."""
         model = self._shallow()
         graph = model.subgraphs[self._index]
@@ -108,14 +112,17 @@ class _TfLiteTrace(Trace):
         _drop_unused(model, graph, [*inputs, *outputs])
         inputs, outputs = [graph.moved[index] for index in inputs], [graph.moved[index] for index in outputs]
         (folder / Format.TFLITE.file_name).write_bytes(_packed(model, self._index, inputs=inputs, outputs=outputs))
-        lines = (
-            f'part = Interpreter("{Format.TFLITE.file_name}").get_signature_runner("{_KEY}")',
-            'got = part(**inputs)["o0"]',
-        )
-        names = {name: f"i{place}" for place, name in enumerate(sources)}
         others = len(model.subgraphs) - 1
-        note = f"{others} other subgraphs of the file are kept: its operators may call them" if others else ""
-        return Cut(Format.TFLITE.file_name, names, ("import numpy; from ai_edge_litert.interpreter import Interpreter", *lines), note)
+        return Cut(
+            inputs={f"i{place}": self._stored(self._numbers[name], values[name]) for place, name in enumerate(sources)},
+            expected=self._stored(self._numbers[target], values[target]),
+            lines=(
+                "import numpy; from ai_edge_litert.interpreter import Interpreter",
+                f'part = Interpreter("{Format.TFLITE.file_name}").get_signature_runner("{_KEY}")',
+                'got = part(**inputs)["o0"]',
+            ),
+            note=f"{others} other subgraphs of the file are kept: its operators may call them" if others else "",
+        )
 
     def _named(self, index: int) -> str:
         """A tensor's name in its file; with its number where two tensors have the same."""
@@ -216,15 +223,15 @@ def _entry(schema: Any, name: str, number: int) -> Any:
     return entry
 
 
-def _run(content: bytes, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def _run(content: bytes, feeds: Sequence[Mapping[str, np.ndarray]]) -> list[dict[str, np.ndarray]]:
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     with quiet():
         interpreter = Interpreter(
             model_content=content, experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES, num_threads=1
         )
-        answer: dict[str, np.ndarray] = interpreter.get_signature_runner(_KEY)(**feeds)
-    return answer
+        runner = interpreter.get_signature_runner(_KEY)
+        return [runner(**feed) for feed in feeds]
 
 
 def _dtype(tensor: Any) -> np.dtype | None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from toolkit.core import Format, Signature
 
-from .base import Constants, Cut, Step, Trace, Tracer
+from .base import Constants, Cut, Step, Trace, Tracer, Values
 
 _COMPUTED = "/computed"
 
@@ -48,7 +48,7 @@ class _OnnxTrace(Trace):
         self.outputs = tuple(spec.name for spec in signature.outputs)
         self._dtypes: dict[str, np.dtype] = {}
 
-    def run(self, arrays: Sequence[np.ndarray], forced: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run(self, rounds: Sequence[Sequence[np.ndarray]], forced: Values) -> Values:
         """One session a call: the graph is another one with every set of replaced tensors."""
         import onnx
 
@@ -58,18 +58,23 @@ class _OnnxTrace(Trace):
             for index, name in enumerate(node.output):
                 if name in forced:
                     node.output[index] = name + _COMPUTED
-        for name, array in forced.items():
+        for name, arrays in forced.items():
             dtype = onnx.helper.np_dtype_to_tensor_dtype(self._dtypes[name])
-            model.graph.input.append(onnx.helper.make_tensor_value_info(name, dtype, array.shape))
+            model.graph.input.append(onnx.helper.make_tensor_value_info(name, dtype, arrays[0].shape))
         del model.graph.output[:]
         del model.graph.value_info[:]
         wanted = {step.name: step.name + _COMPUTED if step.name in forced else step.name for step in self.steps}
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted.values())
         session = _session(model.SerializeToString())
-        feeds = dict(zip(self.inputs, arrays, strict=True)) | {name: array.astype(self._dtypes[name]) for name, array in forced.items()}
-        values = dict(zip(wanted, session.run(list(wanted.values()), feeds), strict=True))
-        self._dtypes.update({name: array.dtype for name, array in values.items() if isinstance(array, np.ndarray)})
-        return {name: array for name, array in values.items() if isinstance(array, np.ndarray)}
+        found: dict[str, list[np.ndarray]] = {name: [] for name in wanted}
+        for index, inputs in enumerate(rounds):
+            feeds = dict(zip(self.inputs, inputs, strict=True))
+            feeds |= {name: arrays[index].astype(self._dtypes[name]) for name, arrays in forced.items()}
+            for name, array in zip(wanted, session.run(list(wanted.values()), feeds), strict=True):
+                if isinstance(array, np.ndarray):  # A sequence or an optional value is none.
+                    found[name].append(array)
+        self._dtypes.update({name: arrays[0].dtype for name, arrays in found.items() if arrays})
+        return {name: arrays for name, arrays in found.items() if len(arrays) == len(rounds)}
 
     def cut(self, sources: Sequence[str], target: str, values: Mapping[str, np.ndarray], folder: Path) -> Cut:
         """By onnx's own extractor."""
@@ -84,11 +89,16 @@ class _OnnxTrace(Trace):
                 model.graph.value_info.append(onnx.helper.make_tensor_value_info(name, dtype, values[name].shape))
         part = onnx.utils.Extractor(model).extract_model(list(sources), [target])
         onnx.save(part, folder / Format.ONNX.file_name)
-        lines = (
-            f'session = onnxruntime.InferenceSession("{Format.ONNX.file_name}")',
-            "got = session.run(None, dict(inputs))[0]",
+        feeds = {name: values[name].astype(self._dtypes.get(name, values[name].dtype)) for name in (*sources, target)}
+        return Cut(
+            inputs={name: feeds[name] for name in sources},
+            expected=feeds[target],
+            lines=(
+                "import numpy, onnxruntime",
+                f'session = onnxruntime.InferenceSession("{Format.ONNX.file_name}")',
+                "got = session.run(None, dict(inputs))[0]",
+            ),
         )
-        return Cut(Format.ONNX.file_name, {name: name for name in sources}, ("import numpy, onnxruntime", *lines))
 
 
 def _steps(node: Any) -> list[Step]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from toolkit.core import Format, Signature, without_telemetry
 
-from .base import Constants, Cut, Step, Trace, Tracer
+from .base import Constants, Cut, Step, Trace, Tracer, Values
 
 _NO_STEPS = frozenset({"Parameter", "Constant", "Result"})
 
@@ -42,25 +42,28 @@ class _OpenVinoTrace(Trace):
         steps = (constants.fold(step) for node in ordered if node.get_type_name() not in _NO_STEPS for step in _steps(node))
         self.steps = tuple(step for step in steps if step is not None)
 
-    def run(self, arrays: Sequence[np.ndarray], forced: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run(self, rounds: Sequence[Sequence[np.ndarray]], forced: Values) -> Values:
         """One compiled model a call: the graph is another one with every set of replaced tensors."""
         import openvino
 
         model, ports = self._copy()
-        parameters = _feed(ports, forced)
+        parameters = _feed(ports, {name: arrays[0] for name, arrays in forced.items()})
         names = [step.name for step in self.steps]
         made = {parameter.get_friendly_name(): name for name, parameter in parameters.items()}
         results = [openvino.opset13.result(ports[name]) for name in names]
         model = openvino.Model(results, [*model.get_parameters(), *parameters.values()], "all")
-        compiled = self._core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        feeds: dict[Any, np.ndarray] = {}
-        for port in compiled.inputs:
-            name = port.get_node().get_friendly_name()
-            array = arrays[self.inputs.index(name)] if name in self.inputs else forced[made[name]]
-            feeds[port] = np.ascontiguousarray(array, port.get_element_type().to_dtype())
-        request = compiled.create_infer_request()
-        request.infer(feeds)
-        return {name: request.get_output_tensor(index).data.copy() for index, name in enumerate(names)}
+        request = self._core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+        values: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        for index, arrays in enumerate(rounds):
+            feeds: dict[Any, np.ndarray] = {}
+            for port in request.model_inputs:
+                name = port.get_node().get_friendly_name()
+                array = arrays[self.inputs.index(name)] if name in self.inputs else forced[made[name]][index]
+                feeds[port] = np.ascontiguousarray(array, port.get_element_type().to_dtype())
+            request.infer(feeds)
+            for place, name in enumerate(names):
+                values[name].append(request.get_output_tensor(place).data.copy())
+        return values
 
     def cut(self, sources: Sequence[str], target: str, values: Mapping[str, np.ndarray], folder: Path) -> Cut:
         """The model between new parameters and one result."""
@@ -72,12 +75,18 @@ class _OpenVinoTrace(Trace):
         parameters = [kept[name] if name in kept else made[name] for name in sources]
         result = openvino.opset13.result(ports[target])
         openvino.save_model(openvino.Model([result], parameters, "part"), folder / Format.OPENVINO.file_name, compress_to_fp16=False)
-        names = {name: f"input_{index}" for index, name in enumerate(sources)}
-        lines = (
-            f'model = openvino.compile_model("{Format.OPENVINO.file_name}", "CPU", {{"INFERENCE_PRECISION_HINT": "f32"}})',
-            "got = model([inputs[name] for name in sorted(inputs)])[0]",
+        feeds = (
+            np.ascontiguousarray(values[name], port.get_element_type().to_dtype()) for name, port in zip(sources, parameters, strict=True)
         )
-        return Cut(Format.OPENVINO.file_name, names, ("import numpy, openvino", *lines))
+        return Cut(
+            inputs={f"input_{index:02}": array for index, array in enumerate(feeds)},
+            expected=values[target].astype(ports[target].get_element_type().to_dtype()),
+            lines=(
+                "import numpy, openvino",
+                f'part = openvino.compile_model("{Format.OPENVINO.file_name}", "CPU", {{"INFERENCE_PRECISION_HINT": "f32"}})',
+                "got = part([inputs[name] for name in sorted(inputs)])[0]",
+            ),
+        )
 
     def _copy(self) -> tuple[Any, dict[str, Any]]:
         """A copy of the model, and its tensors by the names of the steps."""

@@ -12,7 +12,7 @@ import numpy as np
 from toolkit.core import Format, InputError, Signature
 from toolkit.core.pt2 import check_pt2
 
-from .base import Constants, Cut, Step, Trace, Tracer
+from .base import Constants, Cut, Step, Trace, Tracer, Values
 
 
 class TorchTracer(Tracer):
@@ -47,25 +47,27 @@ class _TorchTrace(Trace):
         steps = (constants.fold(_step(node, origins)) for node in self._program.graph.nodes if node.op == "call_function")
         self.steps = tuple(step for step in steps if step is not None)
 
-    def run(self, arrays: Sequence[np.ndarray], forced: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def run(self, rounds: Sequence[Sequence[np.ndarray]], forced: Values) -> Values:
         """The values of all tensors; a node that gives several is seen through those who take them out."""
         import torch
 
-        values: dict[str, np.ndarray] = {}
+        values: dict[str, list[np.ndarray]] = {}
 
         class Recorder(torch.fx.Interpreter):  # type: ignore[misc]
             def run_node(self, node: Any) -> Any:
                 result = super().run_node(node)
                 if node.op == "call_function" and isinstance(result, torch.Tensor):
-                    values[node.name] = result.detach().numpy().copy()
+                    seen = values.setdefault(node.name, [])
+                    seen.append(result.detach().numpy().copy())
                     if node.name in forced:
-                        return torch.from_numpy(forced[node.name]).to(result.dtype)
+                        return torch.from_numpy(forced[node.name][len(seen) - 1]).to(result.dtype)
                 return result
 
-        given = iter(arrays)
-        inputs = [torch.from_numpy(next(given)) if target is None else self._held[target] for target in self._targets]
         with torch.no_grad():
-            Recorder(self._program.graph_module).run(*inputs)
+            for arrays in rounds:
+                given = iter(arrays)
+                inputs = [torch.from_numpy(next(given)) if target is None else self._held[target] for target in self._targets]
+                Recorder(self._program.graph_module).run(*inputs)
         return values
 
     def cut(self, sources: Sequence[str], target: str, values: Mapping[str, np.ndarray], folder: Path) -> Cut:  # noqa: ARG002

@@ -23,7 +23,7 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_commands_are_the_files_of_the_folder() -> None:
-    known = {"benchmark", "convert", "data", "demo", "doctor", "formats", "inspect", "models", "run", "train", "verify"}
+    known = {"benchmark", "convert", "data", "debug", "demo", "doctor", "formats", "inspect", "models", "run", "train", "verify"}
     assert known <= set(NAMES)
 
 

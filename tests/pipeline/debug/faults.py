@@ -12,9 +12,9 @@ import numpy as np
 from toolkit.core import MANIFEST, Artifact, Format, sha256_of
 
 
-def constants(artifact: Artifact) -> dict[str, int]:
-    """The float constants of two values or more that an operator of the file reads, by name, with how many values each has."""
-    return {name: array.size for name, array in _READERS[artifact.manifest.format](artifact.model_file)}
+def constants(artifact: Artifact) -> dict[str, np.ndarray]:
+    """The float constants of two values or more in the file, by name; in TF Lite by number."""
+    return {name: array.copy() for name, array in _READERS[artifact.manifest.format](artifact.model_file)}
 
 
 def plant(artifact: Artifact, constant: str, folder: Path) -> Artifact:

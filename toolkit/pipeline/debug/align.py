@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from toolkit.runtimes.intermediates import Step, Trace
+from toolkit.runtimes.intermediates import Step, Trace, Values
 
 from .layout import Layout, layouts, ratio_db
 from .rule import Rule
@@ -20,8 +20,6 @@ from .rule import Rule
 _MAX_TRIALS = 400
 _MAX_DEPARTURES = 16
 _SAME_DB = 6.0
-
-Values = Mapping[str, Sequence[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,12 @@ class Alignment:
     unproved: bool = False
 
     def __post_init__(self) -> None:
-        self.known = _stacked([self.reference.run(arrays, {}) for arrays in self.rounds])
+        self.known = self.reference.run(self.rounds, {})
         self.plain = self.run()
         self.steps = {step.name: step for step in self.candidate.steps}
         self._reference_steps = {step.name: step for step in self.reference.steps}
-        self._seen = {name: arrays for name, arrays in self.known.items() if _tells(arrays)}
-        self._sorted = {name: [np.sort(array, axis=None) for array in arrays] for name, arrays in self._seen.items()}
+        self.seen = {name: arrays for name, arrays in self.known.items() if _tells(arrays)}
+        self._sorted = {name: [np.sort(array, axis=None) for array in arrays] for name, arrays in self.seen.items()}
         self._refused: set[str] = set()
         self._equal = {
             name: [other for other, arrays in self._sorted.items() if all(map(np.array_equal, own, arrays))]
@@ -69,15 +67,15 @@ class Alignment:
         self._weights = _same_weights(self.reference.weights, self.candidate.weights)
         self._ends = dict(zip(self.candidate.outputs, self.reference.outputs, strict=True))
 
-    def run(self, extra: Sequence[Pair] = ()) -> Values:
-        """The candidate's values, computed from the reference's at each pair."""
-        pairs = [*self.pairs.values(), *extra]
-        found = []
-        for index, arrays in enumerate(self.rounds):
-            forced = {pair.candidate: pair.layout.to_candidate(self.known[pair.reference][index]) for pair in pairs}
-            found.append(self.candidate.run(arrays, forced))
+    def run(self, extra: Sequence[Pair] = (), *, rounds: int | None = None) -> Values:
+        """The candidate's values in all or the first `rounds`, computed from the reference's at each pair."""
+        forced = {
+            pair.candidate: [pair.layout.to_candidate(array) for array in self.known[pair.reference][:rounds]]
+            for pair in (*self.pairs.values(), *extra)
+        }
+        values = self.candidate.run(self.rounds[:rounds], forced)
         self.tick()
-        return _stacked(found)
+        return values
 
     def align(self) -> Values:
         """Find all pairs; the candidate's values when every one of them computes from the reference's inputs."""
@@ -134,7 +132,20 @@ class Alignment:
             if found:
                 top = max(ratio for _, ratio in found)
                 close = [pair for pair, ratio in found if ratio >= top - _SAME_DB]
-                new.append((min(close, key=lambda pair: (_RANK[pair.by], self._kinds_differ(pair), not pair.layout.is_plain)), top))
+                new.append(
+                    (
+                        min(
+                            close,
+                            key=lambda pair: (
+                                _RANK[pair.by],
+                                self._kinds_differ(pair),
+                                not pair.layout.is_plain,
+                                pair.layout.candidate != pair.layout.reference,
+                            ),
+                        ),
+                        top,
+                    )
+                )
                 self._note(best, new[-1][0].reference, top)
         return [pair for pair, ratio in new if self.rule.is_exact or ratio >= best[pair.reference] - _SAME_DB]
 
@@ -160,7 +171,7 @@ class Alignment:
         return ratio_db(self.known[pair.reference], [pair.layout.to_reference(array) for array in values[pair.candidate]])
 
     def _of_size(self, arrays: Sequence[np.ndarray]) -> Iterator[str]:
-        return (name for name, own in self._seen.items() if own[0].size == arrays[0].size)
+        return (name for name, own in self.seen.items() if own[0].size == arrays[0].size)
 
     def _fit(self, step: Step, name: str, values: Values) -> tuple[Pair, float]:
         """The best layout for a pair, and its ratio."""
@@ -210,29 +221,31 @@ class Alignment:
             ranked.append((repaired, pair))
         if ranked and (top := max(ranked, key=lambda each: each[0]))[0] > 0:
             return top[1]
-        self.unproved = True
-        if guess is not None:
-            return guess
         end = next(name for name in self.candidate.outputs if name not in self.pairs)
+        if guess is not None and guess.reference != self._ends[end]:
+            self.unproved = True
+            return guess
         shapes = values[end][0].shape, self.known[self._ends[end]][0].shape
         return Pair(end, self._ends[end], next(layouts(*shapes)), "signature", departs=True)
 
     def _repairs(self, pair: Pair, suspects: list[Step]) -> tuple[bool, int]:
-        """Whether every output is right with this pair, and how many tensors after it are."""
-        values = self.run([pair])
+        """Whether every output is right with this pair, and how many tensors after it are; one round tells."""
+        values = self.run([pair], rounds=1)
         after = _descendants(pair.candidate, self._readers)
         later = _descendants_of(pair.reference, self.reference.steps)
         right = 0
         healed = True
         for step in suspects:
-            if step.name in self._ends:
-                own = self.known[self._ends[step.name]]
-                healed &= ratio_db(own, [a.reshape(o.shape) for a, o in zip(values[step.name], own, strict=True)]) >= self.rule.floor_db
-            if step.name not in after or not _tells(values[step.name]):
+            if step.name not in values:
                 continue
-            ordered = [np.sort(array, axis=None) for array in values[step.name]]
-            level = self.rule.levels_db[0]
-            right += any(name in later and ratio_db(self._sorted[name], ordered) >= level for name in self._of_size(values[step.name]))
+            (array,) = values[step.name]
+            if step.name in self._ends:
+                own = self.known[self._ends[step.name]][0]
+                healed &= ratio_db([own], [array.reshape(own.shape)]) >= self.rule.floor_db
+            if step.name in after and _tells([array]):
+                alike = (name for name in self._of_size([array]) if name in later)
+                ordered = np.sort(array, axis=None)
+                right += any(ratio_db(self._sorted[name][:1], [ordered]) >= self.rule.levels_db[0] for name in alike)
         return healed, right
 
     def _hypotheses(self, values: Values, suspects: list[Step]) -> Iterator[Pair]:
@@ -276,10 +289,6 @@ class Alignment:
 _RANK = {"signature": 0, "name": 1, "weights": 2, "values": 3}
 
 
-def _stacked(rounds: Sequence[Mapping[str, np.ndarray]]) -> Values:
-    return {name: [each[name] for each in rounds] for name in rounds[0] if all(name in each for each in rounds)}
-
-
 def _tells(arrays: Sequence[np.ndarray]) -> bool:
     """Whether the values can identify a tensor: floats, not all the same. What is not finite tells too: nothing is like it."""
     floats = all(array.dtype.kind == "f" and array.size > 1 for array in arrays)
@@ -295,8 +304,9 @@ def _same_weights(reference: Mapping[str, np.ndarray], candidate: Mapping[str, n
             found[name] = name
         elif array.dtype.kind == "f" and array.size > 1 and float(np.ptp(array)) > 0:
             ordered = np.sort(array, axis=None).astype(np.float32)
-            same = (key for key, own in known.items() if own.size == ordered.size and np.allclose(own, ordered, rtol=1e-2, atol=1e-4))
-            found.update({name: key for key in list(same)[:1]})
+            same = [key for key, own in known.items() if own.size == ordered.size and np.allclose(own, ordered, rtol=1e-2, atol=1e-4)]
+            if same:
+                found[name] = same[0]
     return found
 
 
@@ -336,4 +346,6 @@ def _descendants_of(name: str, steps: Sequence[Step]) -> set[str]:
 def _plain(kind: str) -> str:
     """An operator's kind without what formats write differently."""
     word = "".join(letter for letter in kind.lower() if letter.isalpha())
-    return {"gemm": "linear", "matmul": "linear", "fullyconnected": "linear", "depthwiseconvd": "conv", "convolution": "conv"}.get(word, word)
+    return {"gemm": "linear", "matmul": "linear", "fullyconnected": "linear", "depthwiseconvd": "conv", "convolution": "conv"}.get(
+        word, word
+    )

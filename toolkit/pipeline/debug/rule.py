@@ -51,5 +51,11 @@ def error_of(reference: Sequence[np.ndarray], candidate: Sequence[np.ndarray]) -
     """The largest difference in units of the reference's root mean square, and whether all lie within parity's tolerance for fp32."""
     mean = float(np.sqrt(np.mean([np.mean(np.square(r, dtype=np.float64)) for r in reference]))) or 1.0
     with np.errstate(invalid="ignore"):
-        found = compare("", [(np.divide(r, mean, dtype=np.float64), np.divide(c, mean, dtype=np.float64)) for r, c in zip(reference, candidate, strict=True)])
+        found = compare(
+            "",
+            [
+                (np.divide(r, mean, dtype=np.float64), np.divide(c, mean, dtype=np.float64))
+                for r, c in zip(reference, candidate, strict=True)
+            ],
+        )
     return found.max_abs, found.within_tolerance
