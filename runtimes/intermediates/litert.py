@@ -5,6 +5,7 @@ Integers with a scale are answered as the floats that they stand for.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -239,10 +240,10 @@ def _dtype(tensor: Any) -> np.dtype | None:
     from ai_edge_litert import schema_py_generated as schema
 
     names = {value: name.lower() for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
-    try:
-        return np.dtype(names[tensor.type])
-    except TypeError:
-        return None
+    found: np.dtype | None = None
+    with contextlib.suppress(TypeError):
+        found = np.dtype(names[tensor.type])
+    return found
 
 
 def _text(name: Any) -> str:

@@ -1,8 +1,9 @@
-"""Three small nets in three formats, converted once: a plain one with batch normalization, one with branches, a recurrent one with attention."""
+"""Three small nets in three formats, converted once: one with batch normalization, one with branches, a recurrent one with attention."""
 
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     bundles = {}
     for name, net in nets().items():
         bundles[name] = tmp_path_factory.mktemp("debug") / name
-        source = export(bundles[name] / "pt2-fp32", net, (torch.zeros(2, 1, 8, 8),), signature, name)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The tensor attributes self.cells", UserWarning)  # torch, of its own LSTM
+            source = export(bundles[name] / "pt2-fp32", net, (torch.zeros(2, 1, 8, 8),), signature, name)
         convert_all(source, {Node(format, precision) for format in FORMATS for precision in (Precision.FP32, Precision.FP16)}, Recipe())
     return bundles
 
@@ -97,6 +100,7 @@ def owners() -> dict[str, list[tuple[str, np.ndarray]]]:
             known.append(("0", state["1.bias"] + (state["0.bias"] - state["1.running_mean"]) * scale))
         if name == "sequence":  # And join the two biases of a recurrent layer.
             biases = [state["cells.bias_ih_l0"], state["cells.bias_hh_l0"]]
+            known += [("query", 4 * state["query.weight"]), ("query", 4 * state["query.bias"])]  # The factor goes into the weights.
             known += [("cells", biases[0] + biases[1]), ("cells", np.concatenate(biases))]
         found[name] = [(layer, np.sort(values, axis=None)) for layer, values in known]
     return found

@@ -56,6 +56,7 @@ class Alignment:
         self.seen = {name: arrays for name, arrays in self.known.items() if _tells(arrays)}
         self._sorted = {name: [np.sort(array, axis=None) for array in arrays] for name, arrays in self.seen.items()}
         self._refused: set[str] = set()
+        self._tried: set[str] = set()
         self._equal = {
             name: [other for other, arrays in self._sorted.items() if all(map(np.array_equal, own, arrays))]
             for name, own in self._sorted.items()
@@ -83,9 +84,9 @@ class Alignment:
             values = self._match_all()
             departed = sum(pair.departs for pair in self.pairs.values())
             suspects = self._suspects()
-            if not suspects or departed >= _MAX_DEPARTURES:
+            pair = self._trial(values, suspects) if suspects else self._hidden(values)
+            if pair is None or departed >= _MAX_DEPARTURES:
                 return values
-            pair = self._trial(values, suspects)
             self.pairs[pair.candidate] = pair
 
     def boundary(self, name: str) -> list[str]:
@@ -207,20 +208,24 @@ class Alignment:
         return [step for step in self.candidate.steps if step.name in inside]
 
     def _trial(self, values: Values, suspects: list[Step]) -> Pair:
-        """The earliest suspect that, replaced by a tensor of the reference, makes an output right; a guess by names where none does."""
-        ranked: list[tuple[int, Pair]] = []
+        """The earliest suspect that, replaced by a tensor of the reference, makes what follows right; a guess by names where none does."""
         guess: Pair | None = None
-        for trials, pair in enumerate(self._hypotheses(values, suspects)):
-            if pair.by != "values" and guess is None:
-                guess = pair
-            if pair.candidate in self._ends or trials >= _MAX_TRIALS:
+        trials = 0
+        for step in self._ordered(suspects):
+            if step.name in self._ends:
                 break
-            healed, repaired = self._repairs(pair, suspects)
-            if healed:
-                return pair
-            ranked.append((repaired, pair))
-        if ranked and (top := max(ranked, key=lambda each: each[0]))[0] > 0:
-            return top[1]
+            if step.name not in values or not _tells(values[step.name]) or trials >= _MAX_TRIALS:
+                continue
+            found: list[tuple[bool, int, Pair]] = []
+            for pair in self._options(step, values):
+                guess = pair if guess is None and pair.by != "values" else guess
+                healed, repaired = self._repairs(pair, suspects)
+                trials += 1
+                if healed or repaired:
+                    # Of several the one nearest to the values that agree: behind a later layer of this shape the same operators follow.
+                    found.append((not healed, len(self.reference_region(pair.reference)), pair))
+            if found:
+                return self._named(min(found, key=lambda each: each[:2])[2], values, suspects)
         end = next(name for name in self.candidate.outputs if name not in self.pairs)
         if guess is not None and guess.reference != self._ends[end]:
             self.unproved = True
@@ -228,39 +233,63 @@ class Alignment:
         shapes = values[end][0].shape, self.known[self._ends[end]][0].shape
         return Pair(end, self._ends[end], next(layouts(*shapes)), "signature", departs=True)
 
+    def _named(self, pair: Pair, values: Values, suspects: list[Step]) -> Pair:
+        """The later suspect that has the name of the pair's tensor, if it repairs as much: a missing bias may not show in the outputs."""
+        after = _descendants(pair.candidate, self._readers)
+        for step in suspects:
+            if step.name in after and step.name not in self._ends and self._evidence(step, pair.reference) == "name":
+                for other in self._options(step, values):
+                    if other.reference == pair.reference and any(self._repairs(other, suspects)):
+                        return other
+        return pair
+
     def _repairs(self, pair: Pair, suspects: list[Step]) -> tuple[bool, int]:
         """Whether every output is right with this pair, and how many tensors after it are; one round tells."""
         values = self.run([pair], rounds=1)
         after = _descendants(pair.candidate, self._readers)
-        later = _descendants_of(pair.reference, self.reference.steps)
+        later = _descendants_of(pair.reference, self.reference.steps) - set(self._equal[pair.reference])
         right = 0
-        healed = True
+        healed = any(step.name in self._ends for step in suspects)
         for step in suspects:
             if step.name not in values:
                 continue
             (array,) = values[step.name]
             if step.name in self._ends:
                 own = self.known[self._ends[step.name]][0]
-                healed &= ratio_db([own], [array.reshape(own.shape)]) >= self.rule.floor_db
+                healed &= ratio_db([own], [array.reshape(own.shape)]) >= self.rule.proof_db
             if step.name in after and _tells([array]):
                 alike = (name for name in self._of_size([array]) if name in later)
                 ordered = np.sort(array, axis=None)
-                right += any(ratio_db(self._sorted[name][:1], [ordered]) >= self.rule.levels_db[0] for name in alike)
-        return healed, right
+                right += any(ratio_db(self._sorted[name][:1], [ordered]) >= self.rule.proof_db for name in alike)
+        kept = (each for each in self.pairs.values() if each.candidate in after and not each.departs)
+        spoiled = any(
+            ratio_db(self.known[each.reference][:1], [each.layout.to_reference(values[each.candidate][0])]) < self.rule.floor_db
+            for each in kept
+        )
+        return healed and not spoiled, 0 if spoiled else right
 
-    def _hypotheses(self, values: Values, suspects: list[Step]) -> Iterator[Pair]:
-        """Pairs to try: those first through which every wrong value must pass, then in the order of computation."""
+    def _hidden(self, values: Values) -> Pair | None:
+        """A tensor that is wrong though every output is right, such as the bias of attention's keys, which the softmax forgets.
+
+        Only names and weights can tell which tensor it should be: without them nothing is tried.
+        """
+        taken = {pair.reference for pair in self.pairs.values()}
+        free = [step for step in self.candidate.steps if step.name not in self.pairs and step.name not in self._refused]
+        for step in free:
+            if step.name in self._tried or step.name not in values or not _tells(values[step.name]):
+                continue
+            self._tried.add(step.name)
+            for pair in self._options(step, values):
+                if pair.by != "values" and pair.reference not in taken and self._repairs(pair, free)[1]:
+                    return pair
+        return None
+
+    def _ordered(self, suspects: list[Step]) -> list[Step]:
+        """Those first through which every wrong value must pass to come further, then the others; both in the order of computation."""
         inside = {step.name for step in suspects}
         roots = {step.name for step in suspects if not inside.intersection(step.inputs)}
-        narrow = [step for step in suspects if self._separates(step.name, roots, inside)]
-        for step in [*narrow, *(step for step in suspects if step not in narrow)]:
-            if step.name not in values or not _tells(values[step.name]):
-                continue
-            if step.name in self._ends:
-                shapes = values[step.name][0].shape, self.known[self._ends[step.name]][0].shape
-                yield Pair(step.name, self._ends[step.name], next(layouts(*shapes)), "signature", departs=True)
-                continue
-            yield from self._options(step, values)
+        narrow = {step.name for step in suspects if self._separates(step.name, roots, inside)}
+        return sorted(suspects, key=lambda step: step.name not in narrow)
 
     def _options(self, step: Step, values: Values) -> Iterator[Pair]:
         """What a suspect may be: the reference's tensors of its size without a pair, or with one right before it."""
@@ -268,11 +297,12 @@ class Alignment:
         taken = {pair.reference for pair in self.pairs.values()} - before
         options = [name for name in self._of_size(values[step.name]) if name not in taken]
         for name in sorted(options, key=lambda name: (_RANK[self._evidence(step, name)], name in before)):
-            fits = [each for each in layouts(values[step.name][0].shape, self.known[name][0].shape) if each.keeps_axes]
-            fits = fits or list(layouts(values[step.name][0].shape, self.known[name][0].shape))[:1]
             own = self.known[name]
+            every = list(layouts(values[step.name][0].shape, own[0].shape))
+            fits = [each for each in every if each.keeps_axes] or every[:1]
             fits.sort(key=lambda layout: -ratio_db(own, [layout.to_reference(array) for array in values[step.name]]))
-            for layout in fits[:2]:
+            plain = [each for each in fits if each.is_plain]
+            for layout in [*plain, *(each for each in fits[:2] if each not in plain)]:
                 yield Pair(step.name, name, layout, self._evidence(step, name), departs=True)
 
     def _separates(self, name: str, roots: set[str], inside: set[str]) -> bool:

@@ -21,11 +21,13 @@ _LEVELS_DB = (40.0, 30.0, 20.0, 12.0)
 class Rule:
     """For fp32 every value must lie within 1e-4 + 1e-3 of the reference's size, in units of the tensor's own root mean square, because a
     tensor inside a network has any scale; for other precisions the signal-to-noise ratio must reach ``floor_db``. ``levels_db`` are the
-    ratios from which two tensors are taken for the same.
+    ratios from which two tensors are taken for the same, and ``proof_db`` the one that a value must reach for a replaced layer to have made
+    it right again.
     """
 
     floor_db: float
     levels_db: tuple[float, ...]
+    proof_db: float
     is_exact: bool = False
 
     def agrees(self, reference: Sequence[np.ndarray], candidate: Sequence[np.ndarray]) -> bool:
@@ -41,10 +43,10 @@ class Rule:
 def rule_of(precision: Precision) -> Rule:
     """The rule for artifacts of this precision."""
     if precision is Precision.FP32:
-        return Rule(40.0, (40.0,), is_exact=True)
+        return Rule(40.0, (40.0,), 80.0, is_exact=True)
     if precision.is_quantized:
-        return Rule(_LEVELS_DB[-1], _LEVELS_DB)
-    return Rule(_FLOORS_DB[precision], (_FLOORS_DB[precision],))
+        return Rule(_LEVELS_DB[-1], _LEVELS_DB, 30.0)
+    return Rule(_FLOORS_DB[precision], (_FLOORS_DB[precision],), _FLOORS_DB[precision])
 
 
 def error_of(reference: Sequence[np.ndarray], candidate: Sequence[np.ndarray]) -> tuple[float, bool]:

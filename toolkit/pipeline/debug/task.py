@@ -31,13 +31,13 @@ def debug_task(payload: dict[str, Any]) -> dict[str, Any]:
     traces = []
     for file, format in (payload["reference"], payload["candidate"]):
         try:
-            traces.append(open_trace(Path(file), Format(format), signature, batch=batch))
+            traces.append(open_trace(Path(file), Format.parse(format), signature, batch=batch))
         except (ToolkitError, OSError, MemoryError):
             raise
         except Exception as error:
             text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
             raise EngineError(f"'{file}' cannot be opened: {text}", hint="convert the model again") from error
-    alignment = Alignment(traces[0], traces[1], rounds, rule_of(Precision(payload["precision"])))
+    alignment = Alignment(traces[0], traces[1], rounds, rule_of(Precision.parse(payload["precision"])))
     values = alignment.align()
     layers, pairs = _layers(alignment, values)
     departures = [_departure(alignment, pair, layers, index) for index, pair in enumerate(pairs) if layers[index].departs]
