@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec import to_builtins
 
 from tests.pipeline.debug.conftest import FORMATS, NETS, nets
 from tests.pipeline.debug.faults import constants, plant
@@ -24,10 +25,7 @@ def compare(reference: Artifact, candidate: Artifact, folder: Path) -> dict[str,
             "reference": [str(reference.model_file), reference.manifest.format],
             "candidate": [str(candidate.model_file), candidate.manifest.format],
             "precision": candidate.manifest.precision,
-            "signature": {
-                "inputs": [{"name": "image", "dtype": "float32", "shape": ["batch", 1, 8, 8]}],
-                "outputs": [{"name": "logits", "dtype": "float32", "shape": ["batch", 10]}],
-            },
+            "signatures": [to_builtins(each.manifest.signature) for each in (reference, candidate)],
             "batch": 1,
             "folder": str(folder),
         }

@@ -75,9 +75,9 @@ def chosen(source: str, artifact: str) -> Chosen:
     candidate = Artifact.load(path, verify=False)
     if candidate.manifest.format is Format.PT2:
         raise InputError(f"'{path}' is not converted", expected="an artifact in another format than the trained model's", got=Format.PT2)
-    names = [_names(each.manifest.signature) for each in (reference, candidate)]
-    if names[0] != names[1]:
-        raise InputError(f"'{path}' is another network", expected=names[0], got=names[1], hint="name the model that it was made from")
+    kinds = [_kind(each.manifest.signature) for each in (reference, candidate)]
+    if kinds[0] != kinds[1]:
+        raise InputError(f"'{path}' is another network", expected=kinds[0], got=kinds[1], hint="name the model that it was made from")
     try:
         candidate.verify_files()
     except ArtifactError as error:
@@ -106,7 +106,7 @@ def debug(what: Chosen, *, inputs: Inputs, out: Path | None = None) -> Finding:
                 "reference": [str(what.file.resolve()), reference.manifest.format],
                 "candidate": [str(candidate.model_file.resolve()), candidate.manifest.format],
                 "precision": candidate.manifest.precision,
-                "signature": reference.manifest.signature,
+                "signatures": [reference.manifest.signature, candidate.manifest.signature],
                 "batch": inputs.batch,
                 "folder": name,
             },
@@ -181,6 +181,10 @@ def _range(reference: Artifact) -> Samples | None:
     return Samples({spec.name: np.stack([np.full(shape, value, spec.dtype) for value in (low, high)])})
 
 
-def _names(signature: Signature) -> str:
-    words = [", ".join(spec.name for spec in specs) for specs in (signature.inputs, signature.outputs)]
-    return f"({words[0]}) -> ({words[1]})"
+def _kind(signature: Signature) -> str:
+    """Types and shapes in order, without names, which a bare .pt2 file does not keep."""
+    parts = [
+        ", ".join(f"{spec.dtype}[{','.join('?' if isinstance(size, str) else str(size) for size in spec.shape)}]" for spec in specs)
+        for specs in (signature.inputs, signature.outputs)
+    ]
+    return f"({parts[0]}) -> ({parts[1]})"

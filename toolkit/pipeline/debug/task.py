@@ -23,13 +23,13 @@ from .rule import error_of, rule_of
 def debug_task(payload: dict[str, Any]) -> dict[str, Any]:
     """Compare two model files; leaves the reproduction in the folder of the request where a layer departs."""
     folder = Path(payload["folder"])
-    signature = msgspec.convert(payload["signature"], Signature)
+    signatures = msgspec.convert(payload["signatures"], list[Signature])
     with np.load(folder / "inputs.npz", allow_pickle=False) as content:
-        arrays = [content[spec.name] for spec in signature.inputs]
+        arrays = [content[spec.name] for spec in signatures[0].inputs]
     batch = payload["batch"]
     rounds = [[array[start : start + batch] for array in arrays] for start in range(0, len(arrays[0]), batch)]
     traces = []
-    for file, format in (payload["reference"], payload["candidate"]):
+    for (file, format), signature in zip((payload["reference"], payload["candidate"]), signatures, strict=True):
         try:
             traces.append(open_trace(Path(file), Format.parse(format), signature, batch=batch))
         except (ToolkitError, OSError, MemoryError):
