@@ -23,7 +23,8 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_commands_are_the_files_of_the_folder() -> None:
-    known = {"benchmark", "cache", "clean", "convert", "data", "demo", "doctor", "formats", "inspect", "models", "run", "train", "verify"}
+    known = {"benchmark", "cache", "clean", "convert", "data", "debug", "demo", "doctor", "formats", "inspect", "models", "optimize"}
+    known |= {"quantize", "run", "train", "verify"}
     assert known <= set(NAMES)
 
 

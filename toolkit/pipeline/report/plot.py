@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # Stand-ins that matplotlib draws with; each becomes a CSS variable of the page.
-_INK, _MUTED, _PAPER = "#010101", "#020202", "#030303"
+INK, MUTED, PAPER, BAD = "#010101", "#020202", "#030303", "#030304"
 _COLOURS = {precision: f"#0400{number:02x}" for number, precision in enumerate(Precision)}
-_VARIABLES = {_INK: "ink", _MUTED: "line", _PAPER: "paper"} | {colour: f"p-{precision}" for precision, colour in _COLOURS.items()}
+_VARIABLES = {INK: "ink", MUTED: "line", PAPER: "paper", BAD: "bad"} | {colour: f"p-{precision}" for precision, colour in _COLOURS.items()}
 _MARKERS = {"onnxruntime": "o", "openvino": "s", "litert": "^", "tensorflow": "D", "torch": "P"}
 _OTHER_MARKER = "X"
 
@@ -62,23 +62,8 @@ def pareto_svg(points: Sequence[Point], *, title: str, metric: str, width: float
         import matplotlib as mpl
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    style = {
-        "svg.fonttype": "none",
-        "svg.hashsalt": f"{title} {width}",
-        "font.size": 9,
-        "text.color": _INK,
-        "axes.labelcolor": _INK,
-        "axes.edgecolor": _MUTED,
-        "xtick.color": _MUTED,
-        "ytick.color": _MUTED,
-        "xtick.labelcolor": _INK,
-        "ytick.labelcolor": _INK,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "text.parse_math": False,
-    }
     front = pareto_front(points)
-    with mpl.rc_context(style):
+    with mpl.rc_context(page_style(f"{title} {width}")):
         figure = Figure(figsize=(width, height), layout="constrained")
         canvas = FigureCanvasAgg(figure)
         axes = figure.add_subplot()
@@ -90,13 +75,32 @@ def pareto_svg(points: Sequence[Point], *, title: str, metric: str, width: float
         _draw_labels(axes, points if all_labels else front, points, canvas.get_renderer())
         sink = io.StringIO()
         figure.savefig(sink, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return _page_svg(sink.getvalue(), title)
+    return page_svg(sink.getvalue(), title)
+
+
+def page_style(salt: str) -> dict[str, Any]:
+    """Settings of matplotlib for a drawing that `page_svg` makes an element of a page; `salt` makes its names unique in the page."""
+    return {
+        "svg.fonttype": "none",
+        "svg.hashsalt": salt,
+        "font.size": 9,
+        "text.color": INK,
+        "axes.labelcolor": INK,
+        "axes.edgecolor": MUTED,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "text.parse_math": False,
+    }
 
 
 def _draw_points(axes: Axes, points: Sequence[Point], front: Sequence[Point]) -> None:
     if len(front) > 1:
         x, y = [p.latency[0] for p in front], [p.accuracy[0] for p in front]
-        axes.step(x, y, where="post", color=_MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
+        axes.step(x, y, where="post", color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
     for p in points:
         colour = _COLOURS[p.precision]
         axes.errorbar(
@@ -112,14 +116,14 @@ def _draw_points(axes: Axes, points: Sequence[Point], front: Sequence[Point]) ->
             zorder=2,
         )
         if p.recommended:
-            axes.plot(p.latency[0], p.accuracy[0], "o", markersize=14, markerfacecolor="none", markeredgecolor=_INK, zorder=2)
+            axes.plot(p.latency[0], p.accuracy[0], "o", markersize=14, markerfacecolor="none", markeredgecolor=INK, zorder=2)
         axes.plot(
             p.latency[0],
             p.accuracy[0],
             _MARKERS.get(p.engine, _OTHER_MARKER),
             markersize=7,
-            markerfacecolor=colour if p.passed else _PAPER,
-            markeredgecolor=colour if not p.passed else _PAPER,
+            markerfacecolor=colour if p.passed else PAPER,
+            markeredgecolor=colour if not p.passed else PAPER,
             markeredgewidth=1.4 if not p.passed else 0.8,
             zorder=3,
         )
@@ -140,7 +144,7 @@ def _draw_axes(axes: Axes, metric: str, *, slowest: float) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.duration(value) if value > 0 else "0"))
     axes.ticklabel_format(axis="y", useOffset=False)
-    axes.grid(visible=True, color=_MUTED, alpha=0.25, linewidth=0.6)
+    axes.grid(visible=True, color=MUTED, alpha=0.25, linewidth=0.6)
 
 
 def _draw_legend(axes: Axes, points: Sequence[Point], *, columns: int) -> None:
@@ -152,11 +156,11 @@ def _draw_legend(axes: Axes, points: Sequence[Point], *, columns: int) -> None:
         Line2D([], [], linestyle="", marker="s", markersize=8, color=_COLOURS[precision], label=precision.value) for precision in precisions
     ]
     handles += [
-        Line2D([], [], linestyle="", marker=_MARKERS.get(engine, _OTHER_MARKER), color=_INK, markerfacecolor="none", label=engine)
+        Line2D([], [], linestyle="", marker=_MARKERS.get(engine, _OTHER_MARKER), color=INK, markerfacecolor="none", label=engine)
         for engine in engines
     ]
     if any(not p.passed for p in points):
-        handles.append(Line2D([], [], linestyle="", marker="o", color=_MUTED, markerfacecolor=_PAPER, label="not passed: hollow"))
+        handles.append(Line2D([], [], linestyle="", marker="o", color=MUTED, markerfacecolor=PAPER, label="not passed: hollow"))
     axes.legend(
         handles=handles,
         loc="lower left",
@@ -205,7 +209,7 @@ def _draw_labels(axes: Axes, labelled: Sequence[Point], points: Sequence[Point],
         taken.append(best[2])
 
 
-def _page_svg(drawn: str, title: str) -> str:
+def page_svg(drawn: str, title: str) -> str:
     """The drawn file as an element of a page: no prolog, no metadata, no fixed size, no style sheet; the page's font and colours."""
     from markupsafe import escape
 

@@ -1,0 +1,108 @@
+"""``toolkit debug``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ._common import complete, console, data_names, json_option, plain, print_json, print_table, progress
+
+if TYPE_CHECKING:
+    from toolkit.pipeline.debug import Finding, Layer
+
+_BEFORE, _AFTER, _WORST = 4, 7, 8
+
+
+@click.command(short_help="Find the layer at which a converted network departs.")
+@click.argument("source", type=str)
+@click.argument("artifact", type=str)
+@click.option(
+    "--data",
+    metavar="NAME|FILE",
+    shell_complete=complete(data_names, files=True),
+    help="A data set (toolkit data), or a .npz or .npy of samples. Default: random inputs in the range of the preprocessing.",
+)
+@click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
+@click.option("--rounds", type=click.IntRange(min=1), default=4, show_default=True, help="How many inputs are compared.")
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Rows of each; a TF Lite file must have it.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random inputs.")
+@click.option("--out", type=click.Path(path_type=Path), help="A folder for the page and the reproduction.")
+@json_option
+def command(
+    source: str,
+    artifact: str,
+    data: str | None,
+    data_dir: Path | None,
+    rounds: int,
+    batch: int,
+    seed: int,
+    out: Path | None,
+    json_to: str | None,
+) -> None:
+    """Compare what a converted network computes inside with the network that it was made from, layer by layer.
+
+    SOURCE is a bundle, an artifact or a model file, ARTIFACT an artifact's folder or its name in the bundle. Names the first layer
+    whose output departs while its inputs agree. With --out also a page with the error over depth, and a reproduction: the failing
+    part as a model file, its inputs, and a script of five lines. Exit code 1 when a layer departs.
+
+    \b
+    toolkit debug artifacts/cnn onnx-int8
+    toolkit debug artifacts/cnn tflite-fp32 --data digits --out debug/
+    """
+    from toolkit.pipeline.debug import Inputs, chosen, debug
+
+    what = chosen(source, artifact)
+    with progress() as display:
+        display.add_task(f"{what.candidate.name}: every layer", total=None)
+        found = debug(what, inputs=Inputs(data, data_dir, rounds, batch, seed), out=out)
+    if json_to:
+        print_json({"verdict": found.verdict, **_fields(found)}, json_to)
+    if json_to != "-":
+        _show(found, out)
+    if found.departures:
+        raise click.exceptions.Exit(1)
+
+
+def _fields(found: Finding) -> dict[str, object]:
+    import msgspec
+
+    fields: dict[str, object] = msgspec.to_builtins(found)
+    return fields
+
+
+def _show(found: Finding, out: Path | None) -> None:
+    console().print(f"[bold {'red' if found.departures else 'green'}]{plain(found.verdict)}[/]")
+    if found.precision.startswith("int8"):
+        console().print(plain(found.noisiest))
+    for note in found.notes:
+        console().print(f"[yellow]note:[/] {plain(note)}")
+    rows = [_row(layer) for layer in _around(found)]
+    where = "around it" if found.first else "with the largest errors"
+    title = plain(f"{found.model}: {found.candidate} against {found.reference}, the layers {where}")
+    print_table(title, ["layer", "operator", "error", "dB", "own error", "matched by", ""], rows, right=["error", "dB", "own error"])
+    console().print(f"{len(found.layers)} layers compared, {len(found.unseen)} not found in the candidate; {plain(found.inputs)}")
+    if out is not None:
+        console().print(f"page{' and reproduction' if found.departures else ''}: {plain(out)}")
+
+
+def _around(found: Finding) -> list[Layer]:
+    """The layers before and after the first departure; where there is none, those with the largest errors, in order."""
+    if found.first is not None:
+        return list(found.layers[max(0, found.first.index - _BEFORE) : found.first.index + _AFTER])
+    largest = sorted(found.layers, key=lambda layer: -layer.error)[:_WORST]
+    return [layer for layer in found.layers if layer in largest]
+
+
+def _row(layer: Layer) -> list[str]:
+    mark = "[red]departs[/]" if layer.departs else ""
+    return [
+        plain(layer.layer),
+        plain(layer.operator),
+        f"{layer.error:.1e}",
+        f"{layer.ratio_db:.0f}",
+        f"{layer.own_error:.1e}",
+        layer.matched_by,
+        mark,
+    ]

@@ -1,0 +1,190 @@
+"""The debugger's own process: what is compared on what, and the folder that is left."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    ArtifactError,
+    DataError,
+    Format,
+    InputError,
+    Samples,
+    Signature,
+    new_folder,
+    run_isolated,
+)
+from toolkit.core.files import storage_errors
+from toolkit.runtimes.parity.probes import probe
+
+from ..sources import resolve_source, split_samples
+from .finding import Departure, Finding, Layer
+from .page import PAGE, render
+from .rule import rule_of
+
+RANDOM = "random"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What both networks are given: `rounds` sets of `batch` rows, of ``data`` or random ones from `seed`."""
+
+    data: str | None = None
+    data_dir: Path | None = None
+    rounds: int = 4
+    batch: int = 1
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is compared: the reference with its model file, the candidate, and what is to be said about the candidate's files."""
+
+    reference: Artifact
+    file: Path
+    candidate: Artifact
+    notes: tuple[str, ...] = ()
+
+
+def chosen(source: str, artifact: str) -> Chosen:
+    """The reference and the candidate that two words name.
+
+    Args:
+        source: a bundle, an artifact's folder or a model file.
+        artifact: an artifact's folder, or its name inside the bundle. Files that are not those of its manifest are accepted: they may be
+            what is to be found.
+
+    Raises:
+        InputError: nothing there, or two networks with other inputs or outputs.
+    """
+    with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
+        reference = resolve_source(source, out=Path(folder)).artifact
+    # For a bare model file an artifact is only planned.
+    file = Path(source) if Path(source).is_file() else reference.model_file
+    path = Path(source) / artifact if (Path(source) / artifact / MANIFEST).is_file() else Path(artifact)
+    candidate = Artifact.load(path, verify=False)
+    if candidate.manifest.format is Format.PT2:
+        raise InputError(f"'{path}' is not converted", expected="an artifact in another format than the trained model's", got=Format.PT2)
+    kinds = [_kind(each.manifest.signature) for each in (reference, candidate)]
+    if kinds[0] != kinds[1]:
+        raise InputError(f"'{path}' is another network", expected=kinds[0], got=kinds[1], hint="name the model that it was made from")
+    try:
+        candidate.verify_files()
+    except ArtifactError as error:
+        return Chosen(reference, file, candidate, (error.problem,))
+    return Chosen(reference, file, candidate)
+
+
+def debug(what: Chosen, *, inputs: Inputs, out: Path | None = None) -> Finding:
+    """Compare the intermediate values of a candidate with those of its reference, in a process of its own.
+
+    Args:
+        what: the two.
+        inputs: what both are given.
+        out: the folder for the page, the figures and the reproduction; it appears whole or not at all.
+
+    Raises:
+        ToolkitError: inputs that do not fit, a format whose values cannot be seen, an engine that failed.
+    """
+    reference, candidate = what.reference, what.candidate
+    samples = _samples(reference, inputs)
+    with tempfile.TemporaryDirectory(prefix="toolkit-debug-") as name:
+        samples.save(Path(name) / "inputs.npz")
+        answer = run_isolated(
+            "toolkit.pipeline.debug.task:debug_task",
+            {
+                "reference": [str(what.file.resolve()), reference.manifest.format],
+                "candidate": [str(candidate.model_file.resolve()), candidate.manifest.format],
+                "precision": candidate.manifest.precision,
+                "signatures": [reference.manifest.signature, candidate.manifest.signature],
+                "batch": inputs.batch,
+                "folder": name,
+            },
+            timeout_s=3600.0,
+            environment={"TF_CPP_MIN_LOG_LEVEL": "2", "ORT_DISABLE_TELEMETRY": "1"},
+        )
+        finding = _finding(answer, what, samples)
+        if out is not None:
+            _write(finding, Path(name) / "reproduction", out)
+    return finding
+
+
+def _finding(answer: Mapping[str, Any], what: Chosen, samples: Samples) -> Finding:
+    reference, candidate = what.reference, what.candidate
+    return Finding(
+        model=reference.manifest.model,
+        reference=reference.name,
+        candidate=candidate.name,
+        precision=candidate.manifest.precision,
+        rule=str(rule_of(candidate.manifest.precision)),
+        inputs=f"{len(samples)} rows, {samples.origin}",
+        layers=msgspec.convert(answer["layers"], tuple[Layer, ...]),
+        departures=msgspec.convert(answer["departures"], tuple[Departure, ...]),
+        unmatched=tuple(answer["unmatched"]),
+        unseen=tuple(answer["unseen"]),
+        notes=(*what.notes, *answer["notes"]),
+    )
+
+
+def _write(finding: Finding, reproduction: Path, out: Path) -> None:
+    page = render(finding)
+    with new_folder(out) as work, storage_errors(out):
+        (work / PAGE).write_text(page)
+        (work / "report.json").write_bytes(msgspec.json.format(msgspec.json.encode(finding)) + b"\n")
+        if reproduction.is_dir():
+            shutil.copytree(reproduction, work / "reproduction")
+
+
+def _samples(reference: Artifact, inputs: Inputs) -> Samples:
+    """Whole batches of real or random rows."""
+    signature = reference.manifest.signature
+    wanted = inputs.rounds * inputs.batch
+    if inputs.data is not None:
+        rows = split_samples(reference, inputs.data, folder=inputs.data_dir, evaluation=wanted).evaluation
+        whole = len(rows) // inputs.batch * inputs.batch
+        if not whole:
+            raise DataError(f"samples '{rows.origin}'", expected=f"at least a batch of {inputs.batch}", got=f"{len(rows)} rows")
+        return rows.rows(slice(0, whole))
+    found = _range(reference)
+    drawn = [probe(signature, batch=inputs.batch, seed=inputs.seed + each, samples=found) for each in range(inputs.rounds)]
+    arrays = {spec.name: np.concatenate([each[place] for each in drawn]) for place, spec in enumerate(signature.inputs)}
+    return Samples(arrays, None, f"{RANDOM}, seed {inputs.seed}")
+
+
+def _range(reference: Artifact) -> Samples | None:
+    """Two rows with the smallest and the largest value that the preprocessing can give, which random inputs shall keep to: a calibrated
+    network promises nothing outside; None where it is unknown.
+    """
+    manifest = reference.manifest
+    about = manifest.preprocessing
+    if about is None or len(manifest.signature.inputs) != 1:
+        return None
+    (spec,) = manifest.signature.inputs
+    if about.vocabulary is not None:
+        low, high = 0.0, float(about.vocabulary.tokens - 1)
+    elif spec.dtype == "float32" and all(about.std):
+        low = min((0 - mean) / deviation for mean, deviation in zip(about.mean, about.std, strict=True))
+        high = max((1 - mean) / deviation for mean, deviation in zip(about.mean, about.std, strict=True))
+    else:
+        return None
+    shape = spec.concrete(1)[1:]
+    return Samples({spec.name: np.stack([np.full(shape, value, spec.dtype) for value in (low, high)])})
+
+
+def _kind(signature: Signature) -> str:
+    """Types and shapes in order, without names, which a bare .pt2 file does not keep."""
+    parts = [
+        ", ".join(f"{spec.dtype}[{','.join('?' if isinstance(size, str) else str(size) for size in spec.shape)}]" for spec in specs)
+        for specs in (signature.inputs, signature.outputs)
+    ]
+    return f"({parts[0]}) -> ({parts[1]})"

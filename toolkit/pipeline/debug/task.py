@@ -1,0 +1,131 @@
+"""The child's half of the debugger: both engines run here, so that a crash of one ends this process and no other."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from toolkit.core import EngineError, Format, Precision, Signature, ToolkitError
+from toolkit.runtimes.intermediates import Step, Values, open_trace
+
+from .align import Alignment, Pair
+from .finding import Departure, Layer
+from .layout import ratio_db
+from .reproduction import write_reproduction
+from .rule import error_of, rule_of
+
+
+def debug_task(payload: dict[str, Any]) -> dict[str, Any]:
+    """Compare two model files; leaves the reproduction in the folder of the request where a layer departs."""
+    folder = Path(payload["folder"])
+    signatures = msgspec.convert(payload["signatures"], list[Signature])
+    with np.load(folder / "inputs.npz", allow_pickle=False) as content:
+        arrays = [content[spec.name] for spec in signatures[0].inputs]
+    batch = payload["batch"]
+    rounds = [[array[start : start + batch] for array in arrays] for start in range(0, len(arrays[0]), batch)]
+    traces = []
+    for (file, format), signature in zip((payload["reference"], payload["candidate"]), signatures, strict=True):
+        try:
+            traces.append(open_trace(Path(file), Format.parse(format), signature, batch=batch))
+        except (ToolkitError, OSError, MemoryError):
+            raise
+        except Exception as error:
+            text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            raise EngineError(f"'{file}' cannot be opened: {text}", hint="convert the model again") from error
+    alignment = Alignment(traces[0], traces[1], rounds, rule_of(Precision.parse(payload["precision"])))
+    values = alignment.align()
+    layers, pairs = _layers(alignment, values)
+    departures = [_departure(alignment, pair, layers, index) for index, pair in enumerate(pairs) if layers[index].departs]
+    notes = []
+    if departures:
+        notes = write_reproduction(alignment, pairs[departures[0].index], folder / "reproduction")
+    if alignment.unproved:
+        notes.append("no single layer explains the outputs: several depart, and those after the first are told by their names")
+    labels = _labels(alignment.reference.steps)
+    found = {pair.reference for pair in alignment.pairs.values()}
+    return {
+        "layers": layers,
+        "departures": departures,
+        "unmatched": [step.name for step in alignment.candidate.steps if step.name not in alignment.pairs],
+        "unseen": [labels[name] for name in alignment.seen if name not in found],
+        "notes": notes,
+    }
+
+
+def _layers(alignment: Alignment, values: Values) -> tuple[list[Layer], list[Pair]]:
+    """One row for each tensor of the reference: where several tensors hold its values, the one that departs, else the first."""
+    labels = _labels(alignment.reference.steps)
+    kinds = {step.name: step.kind for step in alignment.reference.steps}
+    rows: dict[str, tuple[Layer, Pair]] = {}
+    for step in alignment.candidate.steps:
+        pair = alignment.pairs.get(step.name)
+        if pair is None:
+            continue
+        known = alignment.known[pair.reference]
+        own = [pair.layout.to_reference(array) for array in values[step.name]]
+        plain = [pair.layout.to_reference(array) for array in alignment.plain[step.name]]
+        departs = not alignment.rule.agrees(known, own)
+        row = Layer(
+            layer=labels[pair.reference],
+            kind=kinds[pair.reference],
+            reference=pair.reference,
+            candidate=step.name,
+            operator=step.kind,
+            matched_by="trial" if pair.departs and pair.by == "values" else pair.by,
+            error=error_of(known, plain)[0],
+            ratio_db=ratio_db(known, plain),
+            own_error=error_of(known, own)[0],
+            own_ratio_db=ratio_db(known, own),
+            departs=departs,
+        )
+        if pair.reference not in rows or (departs and not rows[pair.reference][0].departs):
+            rows[pair.reference] = row, pair
+    order = {step.name: place for place, step in enumerate(alignment.candidate.steps)}
+    ordered = sorted(rows.values(), key=lambda row: order[row[1].candidate])
+    return [row for row, _ in ordered], [pair for _, pair in ordered]
+
+
+def _departure(alignment: Alignment, pair: Pair, layers: Sequence[Layer], index: int) -> Departure:
+    labels = _labels(alignment.reference.steps)
+    region = alignment.reference_region(pair.reference)
+    own = [step for step in region if step.weights] or [step for step in region if step.name == pair.reference]
+    inputs = [alignment.pairs[name] for name in alignment.boundary(pair.candidate) if name in alignment.pairs]
+    errors = [
+        error_of(alignment.known[each.reference], [each.layout.to_reference(a) for a in alignment.plain[each.candidate]])[0]
+        for each in inputs
+    ]
+    kinds = [step.kind for step in alignment.region(pair.candidate) if _computes(step, alignment)]
+    return Departure(
+        index=index,
+        layers=tuple(dict.fromkeys(labels[step.name] for step in own)),
+        operators=tuple(dict.fromkeys(kinds)) or (layers[index].operator,),
+        inputs_error=max(errors, default=0.0),
+    )
+
+
+def _computes(step: Step, alignment: Alignment) -> bool:
+    """Whether a step has weights, and not only sizes or paddings as constants."""
+    found = (alignment.candidate.weights[name] for name in step.weights)
+    return any(array.size > 1 and array.dtype not in {np.dtype("int32"), np.dtype("int64")} for array in found)
+
+
+def _labels(steps: Sequence[Step]) -> dict[str, str]:
+    """What people call each tensor: its module's path, with the operator's name where the module computes several."""
+    modules = {step.name: step.module or _module_of(step) for step in steps}
+    several = Counter(modules.values())
+    return {
+        name: module if module and (several[module] == 1 or step.weights) else f"{module}/{name}".lstrip("/")
+        for step in steps
+        for name, module in ((step.name, modules[step.name]),)
+    }
+
+
+def _module_of(step: Step) -> str:
+    """The module whose weights a step reads, where their names are paths."""
+    found = [weight.rpartition(".")[0] for weight in step.weights]
+    return next((module for module in found if module), "")
