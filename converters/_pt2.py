@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core import ArtifactError, InputError
-from toolkit.core.pt2 import check_pt2
+from toolkit.core.pt2_plain import keep_tensors, plain_pt2
 
 
 def load_program(file: Path) -> Any:
@@ -18,11 +18,11 @@ def load_program(file: Path) -> Any:
         ArtifactError: the archive is truncated, or loading it could run code.
         InputError: a weight is NaN or infinite.
     """
-    check_pt2(file)
+    plain = plain_pt2(file)
     import torch
 
     try:
-        program = torch.export.load(file)
+        program = torch.export.load(plain)
     except Exception as error:
         text = (str(error).strip().splitlines() or [""])[0][:200]
         raise ArtifactError(f"'{file}' cannot be loaded: {type(error).__name__}: {text}", hint="export the model again") from error
@@ -33,6 +33,17 @@ def load_program(file: Path) -> Any:
                 f"weight '{name}'", expected="finite numbers", got=f"{bad} NaN or infinite values", hint="train the model again"
             )
     return program
+
+
+def flat_module(program: Any) -> Any:
+    """The program as a module from tensors in the signature's order to a tuple of tensors, without containers and constants."""
+    import torch
+
+    module = program.module(check_guards=False)
+    module.graph.set_codegen(torch.fx.graph.CodeGen())
+    keep_tensors(module.graph)
+    module.recompile()
+    return module
 
 
 @contextlib.contextmanager

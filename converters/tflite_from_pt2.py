@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.core import Artifact, Format, InputError, Precision, Scalar, Signature
 
-from ._pt2 import load_program, plain_attention
+from ._pt2 import flat_module, load_program, plain_attention
 from ._tflite import check, quiet
 from .base import Converter, Node, Recipe
 
@@ -40,7 +40,7 @@ class TfliteFromPt2(Converter):
             import litert_torch
 
         program = load_program(source.model_file)
-        module = _named(program.module(), signature)
+        module = _named(flat_module(program), signature)
         signatures: Any = litert_torch
         for size in sizes:
             example = {spec.name: torch.zeros(spec.concrete(size), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs}
@@ -77,8 +77,6 @@ def _named(program: Any, signature: Signature) -> Any:
             self.training = False
 
         def forward(self, **arrays: Any) -> dict[str, Any]:
-            found = self.program(*(arrays[name] for name in inputs))
-            found = (found,) if isinstance(found, torch.Tensor) else tuple(found)
-            return dict(zip(outputs, found, strict=True))
+            return dict(zip(outputs, self.program.forward(*(arrays[name] for name in inputs)), strict=True))
 
     return Named()

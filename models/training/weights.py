@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.core import Artifact, ArtifactError, Format, InputError, needs
-from toolkit.core.pt2 import check_pt2
+from toolkit.core.pt2_plain import plain_pt2
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -70,8 +70,7 @@ def start_from(module: nn.Module, artifact: Artifact, *, freeze: bool = False) -
         raise InputError(f"cannot start from '{artifact.name}'", expected="a trained .pt2 artifact", got=artifact.manifest.format)
     with needs("train"):
         import torch
-    check_pt2(artifact.model_file)
-    known: dict[str, Tensor] = torch.export.load(artifact.model_file).state_dict
+    known: dict[str, Tensor] = torch.export.load(plain_pt2(artifact.model_file)).state_dict
     layers = [name for name, layer in module.named_modules() if isinstance(layer, torch.nn.Linear)]
     head = f"{layers[-1]}." if layers else ""
     own = module.state_dict()
