@@ -15,6 +15,8 @@ from ._onnx import read_model, signal_to_noise, write_model
 from ._onnx_outputs import float_outputs
 from .base import Converter, Node, Recipe
 
+_PER_CHANNEL = 13  # The first opset whose DequantizeLinear has an axis.
+_CONSTANT_WEIGHTS = 4  # The first version of the format in which a weight need not be an input.
 _ELEMENTWISE = frozenset(["Add", "Mul", "Sigmoid", "Softmax"])
 
 
@@ -105,12 +107,27 @@ def prepared(file: Path, work: Path) -> Path:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     clean, target = work / "clean.onnx", work / "prepared.onnx"
-    write_model(read_model(file), clean)
+    write_model(_modern(read_model(file)), clean)
     quant_pre_process(str(clean), str(target), skip_symbolic_shape=True)
     model = read_model(target)
     _own_weights(model.graph)
     write_model(model, target)
     return target
+
+
+def _modern(model: Any) -> Any:
+    """The model with its weights as constants and not as inputs with a default, and with operators of opset 13 at least, the first in which
+    a quantization has a scale for each channel.
+    """
+    from onnx.version_converter import convert_version
+
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    model.ir_version = max(model.ir_version, _CONSTANT_WEIGHTS)
+    opset = next(entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"})
+    return convert_version(model, _PER_CHANNEL) if opset < _PER_CHANNEL else model
 
 
 def _own_weights(graph: Any) -> None:

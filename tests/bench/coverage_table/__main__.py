@@ -17,6 +17,7 @@ import msgspec
 from toolkit.core import write_file
 
 from .architectures import all_architectures
+from .forks import use_forks
 from .measure import ROOT, Result, measure
 from .table import count, page
 
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     options = parser.parse_args()
     os.environ["TOOLKIT_CACHE"] = str(options.work.absolute() / "cache")
+    use_forks()
     share, shares = map(int, options.share.split("/"))
     names = options.only.split(",") if options.only else []
     every = all_architectures()
@@ -56,10 +58,10 @@ def main() -> None:
         sys.exit(f"no such architecture; known: {', '.join(each.name for each in every)}")
     options.work.mkdir(parents=True, exist_ok=True)
     done = set() if options.again or names else set(known(options.work))
-    todo = [] if options.known else [each for each in wanted if (each.source, each.name) not in done]
-    for place, each in enumerate(todo[share - 1 :: shares]):
+    todo = [] if options.known else [each for each in wanted[share - 1 :: shares] if (each.source, each.name) not in done]
+    for place, each in enumerate(todo):
         result = measure(each, options.work / "logs")
-        print(f"{place + 1}/{len(todo[share - 1 :: shares])} {_summary(result)}", file=sys.stderr, flush=True)
+        print(f"{place + 1}/{len(todo)} {_summary(result)}", file=sys.stderr, flush=True)
         append(options.work / f"rows-{share}-{shares}.jsonl", result)
     if shares > 1:
         return

