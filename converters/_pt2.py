@@ -10,13 +10,15 @@ from typing import Any
 from toolkit.core import ArtifactError, InputError
 from toolkit.core.pt2_plain import keep_tensors, plain_pt2
 
+from ._finite import broken
+
 
 def load_program(file: Path) -> Any:
     """The exported program in `file`, checked to be plain data before torch reads it.
 
     Raises:
         ArtifactError: the archive is truncated, or loading it could run code.
-        InputError: a weight is NaN or infinite.
+        InputError: a weight is NaN or infinite, or the network has a state that a call changes.
     """
     plain = plain_pt2(file)
     import torch
@@ -27,11 +29,19 @@ def load_program(file: Path) -> Any:
         text = (str(error).strip().splitlines() or [""])[0][:200]
         raise ArtifactError(f"'{file}' cannot be loaded: {type(error).__name__}: {text}", hint="export the model again") from error
     for name, tensor in {**program.state_dict, **program.constants}.items():
-        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            bad = int((~torch.isfinite(tensor)).sum())
+        plain_numbers = not (isinstance(tensor, torch.Tensor) and tensor.is_floating_point()) or bool(torch.isfinite(tensor).all())
+        bad = 0 if plain_numbers else broken(tensor.detach().double().numpy())
+        if bad:
             raise InputError(
                 f"weight '{name}'", expected="finite numbers", got=f"{bad} NaN or infinite values", hint="train the model again"
             )
+    changed = sorted(program.graph_signature.buffers_to_mutate.values())
+    if changed:
+        raise InputError(
+            f"'{file.name}' changes its own '{changed[0]}' in each call",
+            expected="a network whose outputs depend on its inputs only",
+            hint="take the state as an input and return the new one",
+        )
     return program
 
 

@@ -65,7 +65,7 @@ class _Port:
             array = array.transpose(self.to_file)
         if self.wanted != self.spec.dtype:
             cast = array.astype(self.spec.dtype)
-            if not np.array_equal(cast, array):
+            if np.issubdtype(cast.dtype, np.integer) and not np.array_equal(cast, array):
                 raise InputError(f"input '{self.name}'", expected=f"values that fit {self.spec.dtype}", got=f"up to {np.abs(array).max()}")
             return cast
         return np.ascontiguousarray(array)
@@ -75,6 +75,28 @@ class _Port:
         if self.from_file is not None:
             array = np.ascontiguousarray(array.transpose(self.from_file))
         return array if self.wanted == self.spec.dtype else array.astype(self.wanted)
+
+
+@dataclass(frozen=True)
+class _Join:
+    """Where the rows of an output lie: along ``axis``, ``times`` entries for each row of the batch."""
+
+    axis: int
+    times: int = 1
+
+    def first(self, output: np.ndarray, rows: int) -> np.ndarray:
+        """What the first `rows` of the batch gave."""
+        return output[(slice(None),) * self.axis + (slice(rows * self.times),)]
+
+
+def _join(spec: TensorSpec, signature: Signature) -> _Join | None:
+    """How an output of several calls is put together; None where it has no dimension that grows with the batch alone."""
+    batch = signature.inputs[0].shape[0] if signature.inputs and signature.inputs[0].shape else 0
+    for axis, size in enumerate(spec.shape):
+        times, _, symbol = str(size).rpartition("*")
+        if symbol == batch and (not times or times.isdigit()):
+            return _Join(axis, int(times or 1))
+    return None
 
 
 class TfLiteSession(Session):
@@ -103,7 +125,7 @@ class TfLiteSession(Session):
         self._outputs_of_file = _fitted(outputs, signature.outputs, request)
         self._batch = int(inputs[0].spec.shape[0]) if inputs and inputs[0].spec.shape else 0
         self._sizes = tuple(sorted(self._signatures.keys() | {self._batch}))
-        self._joins = all(spec.has_free_batch for spec in signature.outputs)
+        self._joins = [_join(spec, signature) for spec in signature.outputs]
         plain_inputs = all(port.to_file is None and port.wanted == port.spec.dtype for port in self._inputs)
         plain_outputs = all(port.from_file is None and port.wanted == port.spec.dtype for port in self._outputs_of_file)
         self._plain = plain_inputs and plain_outputs
@@ -160,9 +182,11 @@ class TfLiteSession(Session):
         return [results[port.name] for port in self._outputs_of_file]
 
     def _run_parts(self, arrays: list[np.ndarray], batch: int) -> list[np.ndarray]:
-        if not self._joins:
+        joins = [join for join in self._joins if join is not None]
+        if len(joins) != len(self._joins):
             raise EngineError(
-                f"batch {batch} has to be put together, but an output has no batch dimension", expected=f"batch {self._batch}"
+                f"batch {batch} has to be put together, but an output has no batch dimension",
+                expected=f"batch {' or '.join(map(str, self._sizes))}",
             )
         parts: list[list[np.ndarray]] = []
         start = 0
@@ -173,9 +197,9 @@ class TfLiteSession(Session):
                 # Copies of the last row: zeros could be values that the model never met.
                 rows = [np.concatenate([row, np.repeat(row[-1:], size - real, axis=0)]) for row in rows]
             outputs = self._run_primary(rows) if size == self._batch else self._run_signature(rows, size)
-            parts.append([output[:real] for output in outputs])
+            parts.append([join.first(output, real) for join, output in zip(joins, outputs, strict=True)])
             start += size
-        return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
+        return [np.concatenate(rows, axis=join.axis) for join, rows in zip(joins, zip(*parts, strict=True), strict=True)]
 
     def _close(self) -> None:
         self._interpreter, self._signatures = None, {}
@@ -248,7 +272,8 @@ def _fitted(ports: Sequence[_Port], specs: Sequence[TensorSpec], request: OpenRe
 def _adapted(port: _Port, spec: TensorSpec, request: OpenRequest) -> _Port:
     have, want = port.spec.shape, spec.shape
     integers = all(np.issubdtype(np.dtype(dtype), np.integer) for dtype in (port.spec.dtype, spec.dtype))
-    if port.spec.dtype == spec.dtype or integers:
+    # The format's converters make 32-bit numbers of 64-bit ones.
+    if port.spec.dtype == spec.dtype or integers or (port.spec.dtype, spec.dtype) == ("float32", "float64"):
         if _fits(have, want):
             return _Port(port.name, port.index, port.spec, spec.dtype)
         if len(want) == 4 and _fits(have, (want[0], want[2], want[3], want[1])):
