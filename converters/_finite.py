@@ -6,7 +6,10 @@ import numpy as np
 
 
 def broken(values: np.ndarray) -> int:
-    """How many of a weight's values are NaN or infinite; none where all others are zero, as in the mask of an attention: that is no weight."""
+    """How many of a weight's values are NaN or infinite.
+
+    Infinities among nothing but zeros do not count: that is the mask of an attention and no weight.
+    """
     if not np.issubdtype(values.dtype, np.floating):
         return 0
     infinite = np.isinf(values)

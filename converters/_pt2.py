@@ -35,14 +35,25 @@ def load_program(file: Path) -> Any:
             raise InputError(
                 f"weight '{name}'", expected="finite numbers", got=f"{bad} NaN or infinite values", hint="train the model again"
             )
-    changed = sorted(program.graph_signature.buffers_to_mutate.values())
+    changed = _changed(program)
     if changed:
         raise InputError(
-            f"'{file.name}' changes its own '{changed[0]}' in each call",
+            f"'{file.name}' changes its own '{changed}' in each call",
             expected="a network whose outputs depend on its inputs only",
             hint="take the state as an input and return the new one",
         )
     return program
+
+
+def _changed(program: Any) -> str:
+    """A buffer that the network itself writes to, by an operator in place or as one more output; empty when there is none."""
+    own = {**program.graph_signature.inputs_to_buffers, **program.graph_signature.inputs_to_parameters}
+    for node in program.graph.nodes:
+        schema = getattr(node.target, "_schema", None) if node.op == "call_function" else None
+        for argument, value in zip(schema.arguments if schema else (), node.args, strict=False):
+            if argument.alias_info is not None and argument.alias_info.is_write and getattr(value, "name", "") in own:
+                return str(own[value.name])
+    return str(next(iter(program.graph_signature.buffers_to_mutate.values()), ""))
 
 
 def flat_module(program: Any) -> Any:

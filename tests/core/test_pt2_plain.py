@@ -38,7 +38,7 @@ torch.utils._pytree.register_pytree_node(
 torch.utils._pytree._register_namedtuple(Pair, serialized_type_name="elsewhere.Pair")
 
 
-class Net(torch.nn.Module):
+class Net(torch.nn.Module):  # type: ignore[name-defined]
     def forward(self, x: Any) -> Any:
         return Fields(logits=x + 1, rest=Pair(x * 2, (x * 3,)))
 

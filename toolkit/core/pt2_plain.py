@@ -59,13 +59,16 @@ def _make_plain(value: Any) -> bool:
             else:
                 changed |= _make_plain(item)
     elif isinstance(value, list):
-        changed = any([_make_plain(item) for item in value])
+        for item in value:
+            changed |= _make_plain(item)
     return changed
 
 
 def _plain_tree(tree: dict[str, Any]) -> bool:
     children = tree["children_spec"]
-    changed = any([_plain_tree(child) for child in children])
+    changed = False
+    for child in children:
+        changed |= _plain_tree(child)
     if tree["type"] in PLAIN_TREES:
         return changed
     names = _names(tree["context"], len(children))
@@ -75,7 +78,7 @@ def _plain_tree(tree: dict[str, Any]) -> bool:
 
 
 def _names(context: Any, count: int) -> list[str]:
-    """The names of a class's fields out of what it says of itself: a list of them, or a list that begins with one; empty if there is none."""
+    """The names of a class's fields out of what it says of itself: a list of them, or a list that begins with one; else none."""
     try:
         found = json.loads(context)
     except (TypeError, ValueError):

@@ -57,7 +57,9 @@ def main() -> None:
     if not wanted:
         sys.exit(f"no such architecture; known: {', '.join(each.name for each in every)}")
     options.work.mkdir(parents=True, exist_ok=True)
-    done = set() if options.again or names else set(known(options.work))
+    measured = {} if options.again or names else known(options.work)
+    # A source that could not be read yesterday may have its edge today.
+    done = {key for key, result in measured.items() if not result.problem}
     todo = [] if options.known else [each for each in wanted[share - 1 :: shares] if (each.source, each.name) not in done]
     for place, each in enumerate(todo):
         result = measure(each, options.work / "logs")

@@ -38,7 +38,7 @@ def make(file: Path, folder: Path, size: Size) -> tuple[Path, Samples]:
     copy = folder / file.name
     onnx.save(model, copy)
     weights = {tensor.name for tensor in model.graph.initializer}
-    columns = {}
+    columns: dict[str, np.ndarray] = {}
     for value in model.graph.input:
         if value.name not in weights:
             kind = onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type).name

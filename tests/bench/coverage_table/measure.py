@@ -88,17 +88,16 @@ def _cells(architecture: Architecture, file: Path, source: Artifact, log: Path) 
     wanted = [Node(Format.parse(format), precision) for format in FORMATS for precision in PRECISIONS]
     known = reachable(start)
     targets = tuple(node for node in wanted if node in known)
-    rows = {
-        row.target: row
-        for row in convert(Request(source, targets, source.path.parent, split, batch_sizes=(1, 4), timeout_s=_EDGE_S))
-    }
+    rows = {row.target: row for row in convert(Request(source, targets, source.path.parent, split, batch_sizes=(1, 4), timeout_s=_EDGE_S))}
     shutil.rmtree(source.path.parent / "logs", ignore_errors=True)
     exact = [node for node in wanted if node.precision is Precision.FP32 and node != start]
     # A converter that passed and is nothing but a call of the raw exporter has shown that this one reaches.
     shown = [node for node in exact if (architecture.source, str(node.format)) in _SAME and node in targets and rows[str(node)].passed]
     raw = {str(node.format): "" for node in shown}
     raw |= _raw(file, [str(node.format) for node in exact if node not in shown], log)
-    made = [str(row.artifact.path) for row in rows.values() if row.artifact is not None and row.artifact.manifest.precision is Precision.INT8]
+    made = [
+        str(row.artifact.path) for row in rows.values() if row.artifact is not None and row.artifact.manifest.precision is Precision.INT8
+    ]
     agreement = _agreement(file, source, made, log)
     cells = []
     for node in wanted:

@@ -57,10 +57,10 @@ def page(results: Sequence[Result]) -> str:
         "",
         "✓ parity passed, ? undecided with these samples, ✗ failed, – no edge leads there, = it is the source. The second mark of fp32 is",
         "the raw exporter (torch.onnx.export, openvino.convert_model, litert_torch.convert) on the same source: ✓ it converts and is right",
-        f"at one batch, ✗ it is not, blank where there is none. Batch: ✓ where batches {', '.join(map(str, BATCHES))} were compared, else the",
+        f"at one batch, ✗ it is not, blank where there is none. Batch: ✓ where {', '.join(map(str, BATCHES))} were compared, else the",
         "one that the source fixes. Parity is of every output against the source's own framework, within 1e-4 + 1e-3 of its size.",
-        "int8 is static; the figure is how often the largest entry of the first output's last axis is where the source has it, of n. The weights",
-        "are random, so that scores are close to each other and noise: what a trained network keeps is in docs/models.md.",
+        "int8 is static; the figure is how often the largest entry of the first output's last axis is where the source has it, of n. The",
+        "weights are random, so that scores are close to each other and noise: what a trained network keeps is in docs/models.md.",
         "",
         "## Table",
         "",
@@ -76,7 +76,10 @@ def page(results: Sequence[Result]) -> str:
     lines += [f"- {cause}" for result in results for cause in _causes(result)] or ["None."]
     lines += ["", "## What the raw exporters do not reach", ""]
     lines += [
-        f"- {result.name}, {cell.target}: {_short(cell.raw)}" for result in made for cell in result.cells if cell.raw not in {None, "", NONE}
+        f"- {result.name}, {cell.target}: {_short(cell.raw)}"
+        for result in made
+        for cell in result.cells
+        if cell.raw not in {None, "", NONE}
     ] or ["Nothing."]
     lines += ["", "## Networks", ""]
     lines += [f"- {result.name}: {result.note}. {result.signature}" for result in made]

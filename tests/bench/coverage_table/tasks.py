@@ -60,7 +60,7 @@ def choices(artifact: Artifact, samples: Samples, output: str) -> np.ndarray:
 def _largest(scores: np.ndarray) -> np.ndarray:
     while scores.shape[-1] == 1:
         scores = scores[..., 0]
-    return scores.argmax(-1).ravel()
+    return np.asarray(scores.argmax(-1)).ravel()
 
 
 def run(session: Session, samples: Samples, rows: slice, output: str) -> np.ndarray:
