@@ -77,26 +77,13 @@ class _Port:
         return array if self.wanted == self.spec.dtype else array.astype(self.wanted)
 
 
-@dataclass(frozen=True)
-class _Join:
-    """Where the rows of an output lie: along ``axis``, ``times`` entries for each row of the batch."""
+def _batch_axis(spec: TensorSpec, signature: Signature) -> int | None:
+    """The axis along which outputs of several calls are put together; None where no dimension is the batch.
 
-    axis: int
-    times: int = 1
-
-    def first(self, output: np.ndarray, rows: int) -> np.ndarray:
-        """What the first `rows` of the batch gave."""
-        return output[(slice(None),) * self.axis + (slice(rows * self.times),)]
-
-
-def _join(spec: TensorSpec, signature: Signature) -> _Join | None:
-    """How an output of several calls is put together; None where it has no dimension that grows with the batch alone."""
-    batch = signature.inputs[0].shape[0] if signature.inputs and signature.inputs[0].shape else 0
-    for axis, size in enumerate(spec.shape):
-        times, _, symbol = str(size).rpartition("*")
-        if symbol == batch and (not times or times.isdigit()):
-            return _Join(axis, int(times or 1))
-    return None
+    A multiple of the batch is none: whether a sample's rows lie side by side (a reshape) or apart (two batches in one) is not known.
+    """
+    batch = signature.inputs[0].shape[:1] if signature.inputs else ()
+    return next((axis for axis, size in enumerate(spec.shape) if isinstance(size, str) and (size,) == batch), None)
 
 
 class TfLiteSession(Session):
@@ -125,7 +112,7 @@ class TfLiteSession(Session):
         self._outputs_of_file = _fitted(outputs, signature.outputs, request)
         self._batch = int(inputs[0].spec.shape[0]) if inputs and inputs[0].spec.shape else 0
         self._sizes = tuple(sorted(self._signatures.keys() | {self._batch}))
-        self._joins = [_join(spec, signature) for spec in signature.outputs]
+        self._axes = [_batch_axis(spec, signature) for spec in signature.outputs]
         plain_inputs = all(port.to_file is None and port.wanted == port.spec.dtype for port in self._inputs)
         plain_outputs = all(port.from_file is None and port.wanted == port.spec.dtype for port in self._outputs_of_file)
         self._plain = plain_inputs and plain_outputs
@@ -182,8 +169,8 @@ class TfLiteSession(Session):
         return [results[port.name] for port in self._outputs_of_file]
 
     def _run_parts(self, arrays: list[np.ndarray], batch: int) -> list[np.ndarray]:
-        joins = [join for join in self._joins if join is not None]
-        if len(joins) != len(self._joins):
+        axes = [axis for axis in self._axes if axis is not None]
+        if len(axes) != len(self._axes):
             raise EngineError(
                 f"batch {batch} has to be put together, but an output has no batch dimension",
                 expected=f"batch {' or '.join(map(str, self._sizes))}",
@@ -197,9 +184,9 @@ class TfLiteSession(Session):
                 # Copies of the last row: zeros could be values that the model never met.
                 rows = [np.concatenate([row, np.repeat(row[-1:], size - real, axis=0)]) for row in rows]
             outputs = self._run_primary(rows) if size == self._batch else self._run_signature(rows, size)
-            parts.append([join.first(output, real) for join, output in zip(joins, outputs, strict=True)])
+            parts.append([output[(slice(None),) * axis + (slice(real),)] for axis, output in zip(axes, outputs, strict=True)])
             start += size
-        return [np.concatenate(rows, axis=join.axis) for join, rows in zip(joins, zip(*parts, strict=True), strict=True)]
+        return [np.concatenate(rows, axis=axis) for axis, rows in zip(axes, zip(*parts, strict=True), strict=True)]
 
     def _close(self) -> None:
         self._interpreter, self._signatures = None, {}

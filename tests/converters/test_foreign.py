@@ -15,7 +15,20 @@ from toolkit.converters.base import Recipe
 from toolkit.converters.onnx_from_pt2 import OnnxFromPt2
 from toolkit.converters.onnx_int8 import OnnxInt8
 from toolkit.converters.tflite_from_pt2 import TfliteFromPt2
-from toolkit.core import MANIFEST, Artifact, Format, InputError, Manifest, Precision, Samples, Signature, TensorSpec, new_folder, sha256_of
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    EngineError,
+    Format,
+    InputError,
+    Manifest,
+    Precision,
+    Samples,
+    Signature,
+    TensorSpec,
+    new_folder,
+    sha256_of,
+)
 from toolkit.runtimes import open_session
 
 FROM_PT2 = [OnnxFromPt2(), TfliteFromPt2()]
@@ -44,6 +57,12 @@ def exported(folder: Path, forward: Callable[..., Any], example: dict[str, Any])
             manifest = Manifest("net", Format.PT2, Precision.FP32, session.signature, {file.name: sha256_of(file)}, "import")
         (work / MANIFEST).write_bytes(manifest.to_json())
     return Artifact.load(folder)
+
+
+def zeros(*shape: int) -> Any:
+    import torch
+
+    return torch.zeros(*shape)
 
 
 def inputs(artifact: Artifact, rows: int) -> dict[str, np.ndarray]:
@@ -76,6 +95,28 @@ def test_inputs_by_name_and_outputs_in_fields(converter: OnnxFromPt2 | TfliteFro
         expected = session.run(arrays).as_dict()
     for name, array in compute(made, arrays).items():
         np.testing.assert_allclose(array, expected[name], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+def test_tflite_puts_a_batch_together_where_it_is_not_the_first_dimension(tmp_path: Path) -> None:
+    source = exported(tmp_path / "pt2-fp32", lambda net, x, mask: net.layer(x).t(), {"x": zeros(2, 8)})
+    made = TfliteFromPt2().convert(source, tmp_path / "out", Recipe(batch_sizes=(1, 4)))
+    arrays = inputs(source, 7)
+    with open_session(source) as one, open_session(made) as other:
+        expected, found = one.run(arrays)[0], other.run(arrays)[0]
+    assert found.shape == (4, 7)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_tflite_does_not_guess_where_the_rows_of_two_batches_lie(tmp_path: Path) -> None:
+    import torch
+
+    source = exported(tmp_path / "pt2-fp32", lambda net, x, mask: torch.cat([net.layer(x), net.layer(-x)]), {"x": zeros(2, 8)})
+    made = TfliteFromPt2().convert(source, tmp_path / "out", Recipe(batch_sizes=(1, 4)))
+    with open_session(source) as one, open_session(made) as other:
+        four = inputs(source, 4)
+        np.testing.assert_allclose(other.run(four)[0], one.run(four)[0], rtol=1e-4, atol=1e-5)
+        with pytest.raises(EngineError, match="batch 7 has to be put together"):
+            other.run(inputs(source, 7))
 
 
 @pytest.mark.parametrize("converter", FROM_PT2, ids=lambda converter: converter.name)

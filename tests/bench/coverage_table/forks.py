@@ -66,5 +66,5 @@ def _child(request: bytes, output: str, environment: dict[str, str]) -> None:
     os.dup2(sink, 1)
     os.dup2(sink, 2)
     # The child's side reads its request here, and then waits for an end that means that its parent died.
-    sys.stdin = SimpleNamespace(buffer=SimpleNamespace(readline=lambda: request, read=threading.Event().wait))  # type: ignore[assignment]
+    sys.stdin = SimpleNamespace(buffer=SimpleNamespace(readline=lambda: request, read=threading.Event().wait))
     isolated.main()
