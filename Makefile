@@ -8,7 +8,7 @@ SOURCES := toolkit models converters runtimes tests
 MUTANTS ?= 1000
 SEED ?= 0
 
-.PHONY: demo setup check test fuzz bench bench-go train-all matrix clean format
+.PHONY: demo setup check test fuzz bench bench-go train-all matrix coverage-table clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -49,6 +49,9 @@ train-all: $(STAMP) ## the full recipes with their bars, under two hours: docs/t
 
 matrix: $(STAMP) ## what train-all has made in every format and precision: docs/models.md
 	$(BIN)/python tests/bench/models_report.py --bundles artifacts/train-all
+
+coverage-table: $(STAMP) ## networks of others in every format: docs/coverage.md; goes on where it stopped
+	$(BIN)/python -m tests.bench.coverage_table
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

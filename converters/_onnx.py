@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from toolkit.core import ArtifactError, ConversionError, InputError, Signature
+
+from ._finite import broken
 
 _CHANNEL_SCALES = 13
 """The operator set in which DequantizeLinear got an axis."""
@@ -28,8 +28,8 @@ def read_model(file: Path) -> Any:
         raise ArtifactError(f"'{file}' is no valid ONNX model: {text}", hint="is the file complete? convert it again") from error
     for tensor in model.graph.initializer:
         values = onnx.numpy_helper.to_array(tensor)
-        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-            bad = int((~np.isfinite(values)).sum())
+        bad = broken(values)
+        if bad:
             raise InputError(
                 f"weight '{tensor.name}'", expected="finite numbers", got=f"{bad} NaN or infinite values", hint="train the model again"
             )

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core import ArtifactError, InputError
-from toolkit.core.pt2 import check_pt2
+from toolkit.core.pt2_plain import keep_tensors, plain_pt2
+
+from ._finite import broken
 
 
 def load_program(file: Path) -> Any:
@@ -16,23 +18,53 @@ def load_program(file: Path) -> Any:
 
     Raises:
         ArtifactError: the archive is truncated, or loading it could run code.
-        InputError: a weight is NaN or infinite.
+        InputError: a weight is NaN or infinite, or the network has a state that a call changes.
     """
-    check_pt2(file)
+    plain = plain_pt2(file)
     import torch
 
     try:
-        program = torch.export.load(file)
+        program = torch.export.load(plain)
     except Exception as error:
         text = (str(error).strip().splitlines() or [""])[0][:200]
         raise ArtifactError(f"'{file}' cannot be loaded: {type(error).__name__}: {text}", hint="export the model again") from error
     for name, tensor in {**program.state_dict, **program.constants}.items():
-        if isinstance(tensor, torch.Tensor) and tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            bad = int((~torch.isfinite(tensor)).sum())
+        plain_numbers = not (isinstance(tensor, torch.Tensor) and tensor.is_floating_point()) or bool(torch.isfinite(tensor).all())
+        bad = 0 if plain_numbers else broken(tensor.detach().double().numpy())
+        if bad:
             raise InputError(
                 f"weight '{name}'", expected="finite numbers", got=f"{bad} NaN or infinite values", hint="train the model again"
             )
+    changed = _changed(program)
+    if changed:
+        raise InputError(
+            f"'{file.name}' changes its own '{changed}' in each call",
+            expected="a network whose outputs depend on its inputs only",
+            hint="take the state as an input and return the new one",
+        )
     return program
+
+
+def _changed(program: Any) -> str:
+    """A buffer that the network itself writes to, by an operator in place or as one more output; empty when there is none."""
+    own = {**program.graph_signature.inputs_to_buffers, **program.graph_signature.inputs_to_parameters}
+    for node in program.graph.nodes:
+        schema = getattr(node.target, "_schema", None) if node.op == "call_function" else None
+        for argument, value in zip(schema.arguments if schema else (), node.args, strict=False):
+            if argument.alias_info is not None and argument.alias_info.is_write and getattr(value, "name", "") in own:
+                return str(own[value.name])
+    return str(next(iter(program.graph_signature.buffers_to_mutate.values()), ""))
+
+
+def flat_module(program: Any) -> Any:
+    """The program as a module from tensors in the signature's order to a tuple of tensors, without containers and constants."""
+    import torch
+
+    module = program.module(check_guards=False)
+    module.graph.set_codegen(torch.fx.graph.CodeGen())
+    keep_tensors(module.graph)
+    module.recompile()
+    return module
 
 
 @contextlib.contextmanager

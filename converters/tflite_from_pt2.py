@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.core import Artifact, Format, Precision, Scalar, Signature
 
-from ._pt2 import load_program, plain_attention
+from ._pt2 import flat_module, load_program, plain_attention
 from ._tflite import check, fixed_sizes, name_operators, quiet
 from .base import Converter, Node, Recipe
 
@@ -40,7 +40,7 @@ class TfliteFromPt2(Converter):
             import litert_torch
 
         program = load_program(source.model_file)
-        module = _named(program, signature)
+        module = _named(flat_module(program), signature)
         signatures: Any = litert_torch
         for size in sizes:
             example = {spec.name: torch.zeros(spec.concrete(size), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs}
@@ -55,7 +55,6 @@ class TfliteFromPt2(Converter):
 def _named(program: Any, signature: Signature) -> Any:
     """The program as a module that takes and returns tensors by the signature's names, which become the file's."""
     import torch
-    from torch.utils import _pytree as pytree
 
     inputs = [spec.name for spec in signature.inputs]
     outputs = [spec.name for spec in signature.outputs]
@@ -63,12 +62,11 @@ def _named(program: Any, signature: Signature) -> Any:
     class Named(torch.nn.Module):  # type: ignore[misc]
         def __init__(self) -> None:
             super().__init__()
-            self.program = program.module()
+            self.program = program
             # An exported program refuses train() and eval(), and litert-torch asks for a module in evaluation mode.
             self.training = False
 
         def forward(self, **arrays: Any) -> dict[str, Any]:
-            args, kwargs = pytree.tree_unflatten([arrays[name] for name in inputs], program.call_spec.in_spec)
-            return dict(zip(outputs, pytree.tree_leaves(self.program(*args, **kwargs)), strict=True))
+            return dict(zip(outputs, self.program.forward(*(arrays[name] for name in inputs)), strict=True))
 
     return Named()

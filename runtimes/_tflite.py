@@ -65,7 +65,7 @@ class _Port:
             array = array.transpose(self.to_file)
         if self.wanted != self.spec.dtype:
             cast = array.astype(self.spec.dtype)
-            if not np.array_equal(cast, array):
+            if np.issubdtype(cast.dtype, np.integer) and not np.array_equal(cast, array):
                 raise InputError(f"input '{self.name}'", expected=f"values that fit {self.spec.dtype}", got=f"up to {np.abs(array).max()}")
             return cast
         return np.ascontiguousarray(array)
@@ -75,6 +75,15 @@ class _Port:
         if self.from_file is not None:
             array = np.ascontiguousarray(array.transpose(self.from_file))
         return array if self.wanted == self.spec.dtype else array.astype(self.wanted)
+
+
+def _batch_axis(spec: TensorSpec, signature: Signature) -> int | None:
+    """The axis along which outputs of several calls are put together; None where no dimension is the batch.
+
+    A multiple of the batch is none: whether a sample's rows lie side by side (a reshape) or apart (two batches in one) is not known.
+    """
+    batch = signature.inputs[0].shape[:1] if signature.inputs else ()
+    return next((axis for axis, size in enumerate(spec.shape) if isinstance(size, str) and (size,) == batch), None)
 
 
 class TfLiteSession(Session):
@@ -103,7 +112,7 @@ class TfLiteSession(Session):
         self._outputs_of_file = _fitted(outputs, signature.outputs, request)
         self._batch = int(inputs[0].spec.shape[0]) if inputs and inputs[0].spec.shape else 0
         self._sizes = tuple(sorted(self._signatures.keys() | {self._batch}))
-        self._joins = all(spec.has_free_batch for spec in signature.outputs)
+        self._axes = [_batch_axis(spec, signature) for spec in signature.outputs]
         plain_inputs = all(port.to_file is None and port.wanted == port.spec.dtype for port in self._inputs)
         plain_outputs = all(port.from_file is None and port.wanted == port.spec.dtype for port in self._outputs_of_file)
         self._plain = plain_inputs and plain_outputs
@@ -160,9 +169,11 @@ class TfLiteSession(Session):
         return [results[port.name] for port in self._outputs_of_file]
 
     def _run_parts(self, arrays: list[np.ndarray], batch: int) -> list[np.ndarray]:
-        if not self._joins:
+        axes = [axis for axis in self._axes if axis is not None]
+        if len(axes) != len(self._axes):
             raise EngineError(
-                f"batch {batch} has to be put together, but an output has no batch dimension", expected=f"batch {self._batch}"
+                f"batch {batch} has to be put together, but an output has no batch dimension",
+                expected=f"batch {' or '.join(map(str, self._sizes))}",
             )
         parts: list[list[np.ndarray]] = []
         start = 0
@@ -173,9 +184,9 @@ class TfLiteSession(Session):
                 # Copies of the last row: zeros could be values that the model never met.
                 rows = [np.concatenate([row, np.repeat(row[-1:], size - real, axis=0)]) for row in rows]
             outputs = self._run_primary(rows) if size == self._batch else self._run_signature(rows, size)
-            parts.append([output[:real] for output in outputs])
+            parts.append([output[(slice(None),) * axis + (slice(real),)] for axis, output in zip(axes, outputs, strict=True)])
             start += size
-        return [np.concatenate(rows) for rows in zip(*parts, strict=True)]
+        return [np.concatenate(rows, axis=axis) for axis, rows in zip(axes, zip(*parts, strict=True), strict=True)]
 
     def _close(self) -> None:
         self._interpreter, self._signatures = None, {}
@@ -248,7 +259,8 @@ def _fitted(ports: Sequence[_Port], specs: Sequence[TensorSpec], request: OpenRe
 def _adapted(port: _Port, spec: TensorSpec, request: OpenRequest) -> _Port:
     have, want = port.spec.shape, spec.shape
     integers = all(np.issubdtype(np.dtype(dtype), np.integer) for dtype in (port.spec.dtype, spec.dtype))
-    if port.spec.dtype == spec.dtype or integers:
+    # The format's converters make 32-bit numbers of 64-bit ones.
+    if port.spec.dtype == spec.dtype or integers or (port.spec.dtype, spec.dtype) == ("float32", "float64"):
         if _fits(have, want):
             return _Port(port.name, port.index, port.spec, spec.dtype)
         if len(want) == 4 and _fits(have, (want[0], want[2], want[3], want[1])):

@@ -7,15 +7,16 @@ it again where another session changed it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+import itertools
+import re
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolkit.core import EngineError, Format, Precision, Signature, TensorSpec, needs
-from toolkit.core.pt2 import check_pt2
+from toolkit.core.pt2_plain import keep_tensors, plain_pt2
 
 from .base import Actual, Call, OpenRequest, Runtime, Session
 
@@ -45,8 +46,7 @@ class Torch(Runtime):
         import torch
         from torch.export.passes import move_to_device_pass
 
-        check_pt2(request.file)
-        program = torch.export.load(request.file)
+        program = torch.export.load(plain_pt2(request.file))
         device = "cuda" if request.device == "gpu" else "cpu"
         if device == "cuda":
             torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
@@ -78,6 +78,7 @@ class TorchSession(Session):
         module = program.module(check_guards=False).requires_grad_(requires_grad=False)
         # Without the tree of containers around inputs and outputs, and without the wrapper of `__call__`, a call is half as long.
         module.graph.set_codegen(torch.fx.graph.CodeGen())
+        keep_tensors(module.graph)
         module.recompile()
         self._forward = module.forward
         self._constants = [value for part in module.modules() for value in _tensors_of(part)]
@@ -151,36 +152,51 @@ def _tensors_of(module: Any) -> list[Any]:
 
 
 def _signature(program: Any, request: OpenRequest) -> Signature:
-    """Names and shapes as the program knows them; a symbol of a first dimension is called batch wherever it occurs."""
-    nodes = {node.name: node for node in program.graph.nodes}
-    signature = program.graph_signature
-    symbols: dict[str, str] = {}
+    """Names and shapes as the program knows them; the first free dimension of an input is called batch wherever it occurs.
 
-    def spec(name: str) -> TensorSpec:
-        value: Any = nodes[name].meta.get("val") if name in nodes else None
+    An output has the name of its field where the network returns fields, else that of the operator that makes it, with a number where
+    the name is taken. Constants among inputs and outputs are left out: tracing has fixed them.
+    """
+    nodes = {node.name: node for node in program.graph.nodes}
+    symbols: dict[str, str] = {}
+    taken: set[str] = set()
+
+    def spec(node: str, name: str) -> TensorSpec:
+        value: Any = nodes[node].meta.get("val") if node in nodes else None
         if not hasattr(value, "shape"):
             raise EngineError(f"'{request.file}' has '{name}', which is no tensor", expected="tensors as inputs and outputs")
-        sizes = [
-            size if isinstance(size, int) else symbols.setdefault(str(size), "batch" if axis == 0 else f"dim_{axis}")
-            for axis, size in enumerate(value.shape)
-        ]
-        return TensorSpec(name, str(value.dtype).removeprefix("torch."), tuple(sizes))
+        sizes = tuple(size if isinstance(size, int) else _symbol(str(size), axis, symbols) for axis, size in enumerate(value.shape))
+        unique = next(word for word in _numbered(name) if word not in taken)
+        taken.add(unique)
+        return TensorSpec(unique, str(value.dtype).removeprefix("torch."), sizes)
 
-    inputs = tuple(spec(name) for name in signature.user_inputs)
-    outputs = [spec(name) for name in signature.user_outputs]
-    names = _output_names(program, [each.name for each in outputs], taken=[each.name for each in inputs])
-    return Signature(inputs, tuple(replace(each, name=name) for each, name in zip(outputs, names, strict=True)))
+    signature = program.graph_signature
+    inputs = tuple(spec(each.arg.name, each.arg.name) for each in signature.input_specs if _is_users(each))
+    outputs = [each for each in signature.output_specs if each.kind.name == "USER_OUTPUT"]
+    named = zip(outputs, _fields(program.call_spec.out_spec, len(outputs)), strict=True)
+    return Signature(inputs, tuple(spec(each.arg.name, field or each.arg.name) for each, field in named if _is_users(each)))
 
 
-def _output_names(program: Any, names: list[str], *, taken: list[str]) -> list[str]:
-    """The keys of dictionaries, dotted where they are nested, in place of the graph's own names; ``_out`` behind one that is an input's."""
+def _is_users(spec: Any) -> bool:
+    return spec.kind.name in {"USER_INPUT", "USER_OUTPUT"} and not hasattr(spec.arg, "value")
+
+
+def _symbol(size: str, axis: int, symbols: dict[str, str]) -> str:
+    """The name of a free dimension; one that is computed, such as ``8*batch``, keeps its formula."""
+    if size.isidentifier():
+        name = "batch" if axis == 0 else f"dim_{axis}"
+        return symbols.setdefault(size, next(word for word in _numbered(name) if word not in symbols.values()))
+    return re.sub(r"[A-Za-z_]\w*", lambda found: symbols.get(found[0], found[0]), size)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    return (f"{name}_{number}" if number else name for number in itertools.count())
+
+
+def _fields(tree: Any, count: int) -> list[str]:
+    """The path to each output through the fields and places of what a network returns; empty where there is no field on the way."""
     from torch.utils import _pytree as pytree
 
-    found = []
-    for path, name in pytree.tree_flatten_with_path(pytree.tree_unflatten(names, program.call_spec.out_spec))[0]:
-        keys = [str(getattr(part, "key", getattr(part, "idx", ""))) for part in path]
-        named = ".".join(keys) if any(hasattr(part, "key") for part in path) else name
-        while named in taken or named in found:
-            named += "_out"
-        found.append(named)
-    return found
+    paths = [path for path, _ in pytree.tree_flatten_with_path(pytree.tree_unflatten(range(count), tree))[0]]
+    keys = [[getattr(step, "key", getattr(step, "idx", "")) for step in path] for path in paths]
+    return [".".join(re.sub(r"\W+", "_", str(key)) for key in path) if any(isinstance(key, str) for key in path) else "" for path in keys]

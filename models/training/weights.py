@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.core import Artifact, ArtifactError, Format, InputError, memory_limit, needs, run_isolated
-from toolkit.core.pt2 import check_pt2
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -111,9 +110,9 @@ def weights_task(payload: dict[str, Any]) -> None:
 def _from_pt2(file: Path) -> dict[str, Tensor]:
     import torch
 
-    check_pt2(file)
+    plain = plain_pt2(file)
     try:
-        weights: dict[str, Tensor] = torch.export.load(file).state_dict
+        weights: dict[str, Tensor] = torch.export.load(plain).state_dict
     except Exception as error:
         raise ArtifactError(f"'{file}' cannot be read: {_first_line(error)}", expected="a file written by torch.export.save") from error
     return weights

@@ -97,7 +97,14 @@ def _over_samples(session: Session, samples: Samples) -> dict[str, np.ndarray]:
         inputs = [np.ascontiguousarray(rows.inputs[spec.name]) for spec in signature.inputs]
         for name, array in _checked(session, inputs, len(rows)).items():
             chunks[name].append(array)
-    return {name: np.concatenate(parts) if parts and parts[0].ndim else np.asarray(parts) for name, parts in chunks.items()}
+    return {name: _joined(parts) for name, parts in chunks.items()}
+
+
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """The parts behind each other; of an output whose first dimension is not the batch only those of whole batches."""
+    if not parts or not parts[0].ndim:
+        return np.asarray(parts)
+    return np.concatenate([part for part in parts if part.shape[1:] == parts[0].shape[1:]])
 
 
 def _checked(session: Session, inputs: list[np.ndarray], batch: int) -> dict[str, np.ndarray]:
@@ -109,8 +116,8 @@ def _checked(session: Session, inputs: list[np.ndarray], batch: int) -> dict[str
     sizes = {symbol: size for symbol, size in pairs if isinstance(symbol, str)}
     for spec in session.signature.outputs:
         array = outputs[spec.name]
-        # The first dimension of an output may be another than the batch: states by step, [seq, batch, 8].
-        free = [size if axis or isinstance(size, int) else sizes.get(size, batch) for axis, size in enumerate(spec.shape)]
+        # A dimension of an output may be any symbol of an input's, states by step are [seq, batch, 8], or a formula of them.
+        free = [size if isinstance(size, int) else sizes.get(size, size) for size in spec.shape]
         fits = array.ndim == len(free) and all(isinstance(want, str) or want == have for want, have in zip(free, array.shape, strict=True))
         if array.dtype != np.dtype(spec.dtype) or not fits:
             raise EngineError(

@@ -21,21 +21,20 @@ def probe(signature: Signature, *, batch: int, seed: int = 0, samples: Samples |
     """Random inputs in signature order for one batch size.
 
     Floats are normal noise plus a ramp that differs along every axis, brought to the mean and spread of `samples` and into their
-    range, because a calibrated model promises nothing outside it; integers lie in the samples' range, else in [0, 2).
+    range, because a calibrated model promises nothing outside it; integers and flags are rows of the samples, the same ones in each
+    input, because they are seldom free of each other (a mask has its zeros behind its ones), else they lie in [0, 2).
     """
     generator = np.random.default_rng([seed, batch])
-    return [_fill(spec, generator, batch=batch, samples=samples) for spec in signature.inputs]
+    rows = generator.integers(0, max(len(samples), 1) if samples is not None else 1, batch)
+    return [_fill(spec, generator, rows=rows, samples=samples) for spec in signature.inputs]
 
 
-def _fill(spec: TensorSpec, generator: np.random.Generator, *, batch: int, samples: Samples | None) -> np.ndarray:
+def _fill(spec: TensorSpec, generator: np.random.Generator, *, rows: np.ndarray, samples: Samples | None) -> np.ndarray:
     real = samples.inputs.get(spec.name) if samples is not None and len(samples) else None
-    shape = (batch, *real.shape[1:]) if real is not None else spec.concrete(batch, free=4)
+    shape = (len(rows), *real.shape[1:]) if real is not None else spec.concrete(len(rows), free=4)
     dtype = np.dtype(spec.dtype)
-    if dtype == np.bool_:
-        return generator.random(shape) < 0.5
-    if np.issubdtype(dtype, np.integer):
-        low, high = (int(real.min()), int(real.max())) if real is not None else (0, 1)
-        return generator.integers(low, high + 1, size=shape, dtype=dtype)
+    if not np.issubdtype(dtype, np.floating):
+        return generator.integers(0, 2, size=shape).astype(dtype) if real is None else real[rows]
     noise = generator.standard_normal(shape)
     for axis, size in enumerate(shape):
         ramp = np.linspace(-1.0, 1.0, size) if size > 1 else np.zeros(1)

@@ -89,3 +89,51 @@ def test_each_session_runs_with_its_own_threads(bundles: dict[str, dict[Format, 
         assert torch.get_num_threads() == 1
         two.run(x)
         assert torch.get_num_threads() == 2
+
+
+class _Returns(torch.nn.Module):
+    def __init__(self, give: Callable[[torch.Tensor], object]) -> None:
+        super().__init__()
+        self.give = give
+
+    def forward(self, x: torch.Tensor) -> object:
+        return self.give(x)
+
+
+@pytest.mark.parametrize(
+    ("give", "outputs"),
+    [
+        (lambda x: {"logits": x + 1, "hidden": x * 2}, "logits:float32[batch,3], hidden:float32[batch,3]"),
+        (lambda x: {"states": (x + 1, [x * 2])}, "states_0:float32[batch,3], states_1_0:float32[batch,3]"),
+        (lambda x: {"x": x + 1}, "x_1:float32[batch,3]"),
+        (lambda x: ((y := x + 1), y), "add:float32[batch,3], add_1:float32[batch,3]"),
+        (lambda x: (x + 1, x), "add:float32[batch,3], x_1:float32[batch,3]"),
+        (lambda x: (x + 1, None, 3), "add:float32[batch,3]"),
+        (lambda x: (x + 1).mean(), "mean:float32[]"),
+        (lambda x: (x + 1).t(), "t:float32[3,batch]"),
+        (lambda x: torch.cat([x, x]), "cat:float32[2*batch,3]"),
+    ],
+    ids=["fields", "nested fields", "the input's name", "one twice", "the input", "constants", "a number", "batch last", "two for each"],
+)
+def test_outputs_of_every_shape_have_names_of_their_own(give: Callable[[torch.Tensor], object], outputs: str, tmp_path: Path) -> None:
+    file = _export(_Returns(give), torch.zeros(2, 3), tmp_path / "model.pt2")
+    with find_runtime("torch").open(file, SessionOptions(threads=1)) as session:
+        assert str(session.signature) == f"(x:float32[batch,3]) -> ({outputs})"
+        for batch in (1, 4):
+            x = np.arange(3 * batch, dtype="float32").reshape(batch, 3)
+            expected = [leaf.numpy() for leaf in torch.utils._pytree.tree_leaves(give(torch.from_numpy(x))) if hasattr(leaf, "numpy")]
+            for one, other in zip(session.run(x), expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_two_free_first_dimensions_are_two(tmp_path: Path) -> None:
+    class Product(torch.nn.Module):
+        def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+            return x @ y.t()
+
+    dims = ({0: torch.export.Dim("one", max=64)}, {0: torch.export.Dim("other", max=64)})
+    program = torch.export.export(Product(), (torch.zeros(2, 3), torch.zeros(5, 3)), dynamic_shapes=dims)
+    torch.export.save(program, tmp_path / "model.pt2")
+    with find_runtime("torch").open(tmp_path / "model.pt2", SessionOptions(threads=1)) as session:
+        assert str(session.signature) == "(x:float32[batch,3], y:float32[batch_1,3]) -> (matmul:float32[batch,batch_1])"
+        assert session.run([np.ones((4, 3), "float32"), np.ones((7, 3), "float32")])[0].shape == (4, 7)

@@ -28,6 +28,7 @@ import json
 import pickletools
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,7 +59,7 @@ _SIZE_FUNCTIONS = frozenset({
     "LessThan", "GreaterThan", "StrictLessThan", "StrictGreaterThan", "And", "Or", "Not", "Add",
     "Mul", "Pow", "Integer", "Float", "Rational", "ceiling", "floor",
 })  # fmt: skip
-_TREES = frozenset({None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"})
+PLAIN_TREES = frozenset({None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"})
 _GUARD_NODES = (
     ast.Expression, ast.Compare, ast.BoolOp, ast.BinOp, ast.UnaryOp, ast.Subscript, ast.Constant, ast.Name, ast.Attribute, ast.Call,
     ast.cmpop, ast.boolop, ast.operator, ast.unaryop, ast.expr_context,
@@ -68,15 +69,28 @@ _GUARD_METHODS = frozenset({"size", "stride", "storage_offset", "dim"})
 
 def check_pt2(path: Path) -> None:
     """Raise `ArtifactError` unless the ``.pt2`` archive at `path` is complete and holds nothing that torch would execute."""
+    check_archive(path, lambda _stream, _members: None)
+
+
+def check_archive(path: Path, edit: Callable[[IO[bytes], dict[str, zipfile.ZipInfo]], io.BytesIO | None]) -> io.BytesIO | None:
+    """Check the archive at `path`, as `check_pt2`, or the copy of it that `edit` returns; that copy is returned.
+
+    Args:
+        edit: given the archive and its members by their names below the root folder; returns None to leave it as it is.
+    """
     try:
         with path.open("rb") as stream:
-            _check_archive(stream, path)
+            copy = edit(stream, _members(stream, path))
+            _check_archive(stream if copy is None else copy, path)
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, RecursionError, EOFError) as error:
         text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         got = "0 bytes" if path.stat().st_size == 0 else text
         raise ArtifactError(
             f"'{path}' is no readable .pt2 archive", expected="a file written by torch.export.save", got=got, hint="export it again"
         ) from error
+    if copy is not None:
+        copy.seek(0)
+    return copy
 
 
 def _check_archive(stream: IO[bytes], path: Path) -> None:
@@ -168,7 +182,7 @@ def _check_text(text: str, path: Path, key: str) -> None:
 
 
 def _check_tree(tree: dict[str, Any], path: Path) -> None:
-    if tree["type"] not in _TREES or "__enum__" in str(tree["context"]):
+    if tree["type"] not in PLAIN_TREES or "__enum__" in str(tree["context"]):
         raise _unsafe(path, f"inputs or outputs in a '{tree['type']}'")
     for child in tree["children_spec"]:
         _check_tree(child, path)

@@ -67,3 +67,15 @@ def test_a_fixed_batch_is_the_only_one() -> None:
     assert batch_sizes(signature()) == BATCH_SIZES == (1, 2, 3, 7, 32)
     assert batch_sizes(signature(shape=(4, 3))) == (4,)
     assert batch_sizes(signature(shape=())) == (1,)
+
+
+def test_whole_numbers_are_rows_of_the_samples_in_every_input() -> None:
+    """A mask that begins with zeros, which no sample has, would ask an attention what it has no answer to."""
+    both = Signature((TensorSpec("tokens", "int64", ("batch", 4)), TensorSpec("mask", "bool", ("batch", 4))), ())
+    tokens = np.arange(36).reshape(9, 4)
+    samples = Samples({"tokens": tokens, "mask": tokens % 4 <= (tokens // 4) % 4})
+    for batch in BATCH_SIZES:
+        some, mask = probe(both, batch=batch, samples=samples)
+        assert some.shape == mask.shape == (batch, 4)
+        assert np.array_equal(mask, some % 4 <= (some // 4) % 4)
+    assert len(np.unique(some[:, 0])) > 4
