@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.core import Artifact, ArtifactError, Format, InputError, memory_limit, needs, run_isolated
+from toolkit.core.pt2_plain import plain_pt2
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
