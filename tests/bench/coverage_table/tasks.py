@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toolkit.core import Artifact, Samples
+from toolkit.core import Artifact, Samples, ToolkitError
 from toolkit.runtimes import open_session
 from toolkit.runtimes.base import Session
 
@@ -47,8 +48,12 @@ def agreement_task(payload: dict[str, Any]) -> dict[str, list[float]]:
     if not scores:
         return {candidate: [0.0, 0] for candidate in payload["candidates"]}
     exact = choices(reference, samples, scores[0])
-    found = {candidate: choices(Artifact.load(Path(candidate)), samples, scores[0]) for candidate in payload["candidates"]}
-    return {candidate: [float((chosen == exact).mean()), exact.size] for candidate, chosen in found.items()}
+    found: dict[str, list[float]] = {}
+    for candidate in payload["candidates"]:
+        # What an engine refuses, the parity of its cell says.
+        with contextlib.suppress(ToolkitError):
+            found[candidate] = [float((choices(Artifact.load(Path(candidate)), samples, scores[0]) == exact).mean()), exact.size]
+    return found
 
 
 def choices(artifact: Artifact, samples: Samples, output: str) -> np.ndarray:
