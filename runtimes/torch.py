@@ -154,8 +154,9 @@ def _tensors_of(module: Any) -> list[Any]:
 def _signature(program: Any, request: OpenRequest) -> Signature:
     """Names and shapes as the program knows them; the first free dimension of an input is called batch wherever it occurs.
 
-    An output has the name of its field where the network returns fields, else that of the operator that makes it, with a number where
-    the name is taken. Constants among inputs and outputs are left out: tracing has fixed them.
+    An output has the name of its field where the network returns fields, else that of the operator that makes it, with ``_out`` where
+    an input has that name, and with a number where another output has it. Constants among inputs and outputs are left out: tracing has
+    fixed them.
     """
     nodes = {node.name: node for node in program.graph.nodes}
     symbols: dict[str, str] = {}
@@ -174,7 +175,9 @@ def _signature(program: Any, request: OpenRequest) -> Signature:
     inputs = tuple(spec(each.arg.name, each.arg.name) for each in signature.input_specs if _is_users(each))
     outputs = [each for each in signature.output_specs if each.kind.name == "USER_OUTPUT"]
     named = zip(outputs, _fields(program.call_spec.out_spec, len(outputs)), strict=True)
-    return Signature(inputs, tuple(spec(each.arg.name, field or each.arg.name) for each, field in named if _is_users(each)))
+    given = {each.name for each in inputs}
+    outputs_named = [(each, field or each.arg.name) for each, field in named if _is_users(each)]
+    return Signature(inputs, tuple(spec(each.arg.name, f"{name}_out" if name in given else name) for each, name in outputs_named))
 
 
 def _is_users(spec: Any) -> bool:

@@ -88,7 +88,7 @@ def test_inputs_by_name_and_outputs_in_fields(converter: OnnxFromPt2 | TfliteFro
 
     source = exported(tmp_path / "pt2-fp32", forward, {"x": torch.zeros(2, 8), "mask": torch.ones(2, 8, dtype=torch.bool)})
     names = [spec.name for spec in source.manifest.signature.outputs]
-    assert names == ["logits", "states_0", "states_1_0", "choice"]
+    assert names == ["logits", "states.0", "states.1.0", "choice"]
     made = converter.convert(source, tmp_path / "out", Recipe(batch_sizes=(1, 32)))
     arrays = inputs(source, 33)
     with open_session(source) as session:

@@ -16,8 +16,8 @@ from tests.fuzz.seeds import Seeds
 SEED = 20
 # So many mutants of each: those of the last line need torch in a process of its own, which takes seconds.
 CHUNKS = {
-    "manifest,report": 80,
-    "recipe,samples": 50,
+    "manifest,report": 60,
+    "recipe,samples": 40,
     "link,stale": 16,
     "onnx": 24,
     "tflite,openvino": 24,

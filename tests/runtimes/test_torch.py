@@ -104,10 +104,10 @@ class _Returns(torch.nn.Module):
     ("give", "outputs"),
     [
         (lambda x: {"logits": x + 1, "hidden": x * 2}, "logits:float32[batch,3], hidden:float32[batch,3]"),
-        (lambda x: {"states": (x + 1, [x * 2])}, "states_0:float32[batch,3], states_1_0:float32[batch,3]"),
-        (lambda x: {"x": x + 1}, "x_1:float32[batch,3]"),
+        (lambda x: {"states": (x + 1, [x * 2])}, "states.0:float32[batch,3], states.1.0:float32[batch,3]"),
+        (lambda x: {"x": x + 1}, "x_out:float32[batch,3]"),
         (lambda x: ((y := x + 1), y), "add:float32[batch,3], add_1:float32[batch,3]"),
-        (lambda x: (x + 1, x), "add:float32[batch,3], x_1:float32[batch,3]"),
+        (lambda x: (x + 1, x), "add:float32[batch,3], x_out:float32[batch,3]"),
         (lambda x: (x + 1, None, 3), "add:float32[batch,3]"),
         (lambda x: (x + 1).mean(), "mean:float32[]"),
         (lambda x: (x + 1).t(), "t:float32[3,batch]"),

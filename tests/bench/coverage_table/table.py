@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -129,5 +130,7 @@ def _causes(result: Result) -> list[str]:
 
 
 def _short(text: str | None) -> str:
-    words = " ".join((text or "").split()).replace("|", "\\|").replace("<", "\\<")
+    words = " ".join((text or "").split())
+    # What an engine says of its own sources must not become a link, a column or a tag, nor name this machine's folders.
+    words = re.sub(r"\S*/(bundles|site-packages)/", "", re.sub(r"([|<\[\]()])", r"\\\1", words))
     return f"{words[:300]} …" if len(words) > 300 else words

@@ -12,38 +12,39 @@ from click.testing import CliRunner
 
 from tests.pipeline.quantize.breaking import broken_net
 from toolkit.cli import toolkit
+from toolkit.converters.base import Recipe
 from toolkit.converters.layers import Execution, Layer
 from toolkit.converters.study import Sensitivity, layers_of, static_quantizer, why_float
-from toolkit.core import Artifact, DataError, Format, ParityReport, Samples, Verdict
+from toolkit.core import Artifact, DataError, Format, ParityReport, Samples, UnknownNameError, Verdict
 from toolkit.pipeline.quantize import divide
 from toolkit.pipeline.quantize.search import Trial, _fewest
 from toolkit.pipeline.sources import Split
 
-pytestmark = pytest.mark.xdist_group("quantize")
+FORMATS = (Format.ONNX, Format.TFLITE, Format.OPENVINO)
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]], str]:
-    """The bundle, what --json says of each format, and what is printed the second time."""
-    folder = tmp_path_factory.mktemp("quantize")
-    artifact, file = broken_net(folder)
-    words = ["quantize", str(artifact.path.parent), "--data", str(file), "--choice", "1500", "--rounds", "1"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOOLKIT_CACHE", str(folder / "cache"))
-        patch.setenv("COLUMNS", "80")
-        first = CliRunner().invoke(toolkit, [*words, "--json", str(folder / "rows.json")])
-        assert first.exit_code == 0, first.output
-    return artifact.path.parent, json.loads((folder / "rows.json").read_text()), first.output
+def test_a_net_that_int8_breaks_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One test, because it takes a minute and a half to make what it looks at."""
+    artifact, file = broken_net(tmp_path)
+    bundle = artifact.path.parent
+    words = ["quantize", str(bundle), "--data", str(file), "--choice", "1500", "--rounds", "1", "--json", str(tmp_path / "rows.json")]
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "80")
+    result = CliRunner().invoke(toolkit, words)
+    assert result.exit_code == 0, result.output
+    rows = {row["target"]: row for row in json.loads((tmp_path / "rows.json").read_text())}
+    for format in FORMATS:
+        assert f"{format}-int8" in result.output
+        check_held(rows[f"{format}-int8"], Artifact.load(bundle / f"{format}-int8"))
+        check_work(format, Artifact.load(bundle / f"{format}-fp32"))
+    assert "layers kept in float" in result.output
+    check_unknown_layer(Artifact.load(bundle / "onnx-fp32"), tmp_path / "no")
 
 
-@pytest.mark.parametrize("format", ["onnx", "tflite", "openvino"])
-def test_a_net_that_int8_breaks_is_held(format: str, made: tuple[Path, list[dict[str, Any]], str]) -> None:
-    bundle, rows, printed = made
-    (row,) = [row for row in rows if row["target"] == f"{format}-int8"]
+def check_held(row: dict[str, Any], artifact: Artifact) -> None:
     plain, chosen = row["found"]["plain"]["report"]["task"], row["found"]["chosen"]["report"]["task"]
     assert plain["drop"] > 20
     assert chosen["drop_high"] <= 1
-    artifact = Artifact.load(bundle / f"{format}-int8")
     assert artifact.verdict is Verdict.PASSED
     kept = [layer["name"] for each in row["found"]["excluded"] for layer in each["layers"]]
     assert artifact.manifest.recipe["keep_float"] == "; ".join(kept)
@@ -53,20 +54,23 @@ def test_a_net_that_int8_breaks_is_held(format: str, made: tuple[Path, list[dict
     assert {layer["name"] for layer, _ in cost["in_float"]} <= set(kept)
     assert cost["size_bytes"] < cost["float_size_bytes"]
     assert cost["against_float"]["ratio"]["low"] > 0
-    assert f"{format}-int8" in printed
-    assert "layers kept in float" in printed
 
 
-@pytest.mark.parametrize("format", list(Format)[1:4])
-def test_the_work_of_each_layer_is_known(format: Format, made: tuple[Path, list[dict[str, Any]], str]) -> None:
-    bundle, _, _ = made
-    layers = layers_of(
-        static_quantizer(format), Artifact.load(bundle / f"{format}-fp32"), Samples({"image": np.zeros((1, 1, 8, 8), np.float32)})
-    )
+def check_work(format: Format, exact: Artifact) -> None:
+    samples = Samples({"image": np.zeros((1, 1, 8, 8), np.float32)})
+    layers = layers_of(static_quantizer(format), exact, samples)
     # By hand: pixels times weights of a pixel, the second convolution on a quarter of the pixels.
     expected = [64 * 9 * 16, 64 * 16 * 16, 64 * 9 * 16, 64 * 16 * 24, 64 * 9 * 24 * 24, 16 * 9 * 24 * 24, 16 * 24 * 10]
     assert [layer.multiply_adds for layer in layers if layer.multiply_adds] == expected
     assert len({layer.name for layer in layers}) == len(layers)
+
+
+def check_unknown_layer(exact: Artifact, out: Path) -> None:
+    samples = Samples({"image": np.random.default_rng(0).random((8, 1, 8, 8), np.float32)})
+    recipe = Recipe(calibration=samples, keep_float=("node_conv2d_9",))
+    with pytest.raises(UnknownNameError, match=r"unknown layer 'node_conv2d_9'.*did you mean 'node_conv2d"):
+        static_quantizer(Format.ONNX).convert(exact, out, recipe)
+    assert not out.exists()
 
 
 def test_choice_and_evaluation_share_no_row() -> None:
@@ -102,16 +106,3 @@ def test_shares_and_reasons() -> None:
     assert Execution(frozenset(), 0).share(layers[2:]) == 0
     assert "recurrent" in why_float(layers[1], Format.ONNX)
     assert "did not fuse" in why_float(layers[0], Format.ONNX)
-
-
-def test_a_layer_that_is_not_there(made: tuple[Path, list[dict[str, Any]], str]) -> None:
-    from toolkit.converters.base import Recipe
-    from toolkit.core import UnknownNameError
-
-    bundle, _, _ = made
-    samples = Samples({"image": np.random.default_rng(0).random((8, 1, 8, 8), np.float32)})
-    with pytest.raises(UnknownNameError, match=r"unknown layer 'node_conv2d_9'.*did you mean 'node_conv2d"):
-        static_quantizer(Format.ONNX).convert(
-            Artifact.load(bundle / "onnx-fp32"), bundle.parent / "no", Recipe(calibration=samples, keep_float=("node_conv2d_9",))
-        )
-    assert not (bundle.parent / "no").exists()
