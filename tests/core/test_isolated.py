@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from toolkit.core import ArtifactError, InputError, ProcessError, StorageError, UnknownNameError, run_isolated, stop_isolated
+from toolkit.core.isolated import _wait
 
 HERE = {"PYTHONPATH": str(Path(__file__).parent)}
 
@@ -171,6 +172,13 @@ def test_a_task_that_needs_too_much_memory_is_stopped_and_the_next_one_runs() ->
 def test_the_memory_of_its_children_counts() -> None:
     with pytest.raises(ProcessError, match="swell in children used more than"):
         call("swell_in_children", 150, memory_bytes=300 * 2**20, timeout_s=50)
+
+
+def test_an_end_that_another_thread_saw_first_is_an_end() -> None:
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    while child.poll() is None:
+        time.sleep(0.01)
+    assert _wait(child) == 0
 
 
 def test_memory_that_children_share_counts_once() -> None:

@@ -125,7 +125,8 @@ def _stop(child: subprocess.Popen[bytes], stopped: list[str], reason: str) -> No
 
 def _wait(child: subprocess.Popen[bytes]) -> int:
     if hasattr(os, "waitid"):
-        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        with contextlib.suppress(ChildProcessError):  # Another thread that stopped it has seen its end first.
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         _kill(child)  # What it has left running, while its number is still taken.
     return child.wait()
 
