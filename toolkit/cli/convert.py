@@ -7,23 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._common import (
-    Numbers,
-    Words,
-    complete,
-    console,
-    data_options,
-    evidence_line,
-    format_names,
-    json_option,
-    model_names,
-    plain,
-    precision_names,
-    print_json,
-    print_table,
-    progress,
-    size,
-    styled,
+from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, size, styled
+from ._request import (
+    batch_sizes_option,
+    calibration_option,
+    max_drop_option,
+    out_option,
+    precision_option,
+    read_source,
+    request_for,
+    source_argument,
+    timeout_option,
+    to_option,
 )
 
 if TYPE_CHECKING:
@@ -31,11 +26,9 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Convert a model and prove what arrived.")
-@click.argument("source", shell_complete=complete(model_names, files=True))
-@click.option("--to", "formats", type=Words(format_names), default="onnx,tflite,openvino", show_default=True, help="Target formats.")
-@click.option(
-    "--precision", "precisions", type=Words(precision_names), default="fp32,fp16,int8", show_default=True, help="Target precisions."
-)
+@source_argument
+@to_option
+@precision_option("fp32,fp16,int8")
 @data_options
 @click.option(
     "--weights", type=click.Path(path_type=Path), help="Weights (.safetensors) for a reference model or Python code named as SOURCE."
@@ -43,12 +36,12 @@ if TYPE_CHECKING:
 @click.option(
     "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="An input of Python code; a name in place of a size is free."
 )
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of bundles. Default: where the source's bundle is, else artifacts.")
-@click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that int8 may lose.")
-@click.option("--calibration", type=click.IntRange(min=1), default=512, show_default=True, help="Calibration samples at most.")
+@out_option
+@max_drop_option
+@calibration_option
 @click.option("--evaluation", type=click.IntRange(min=1), help="Evaluation samples at most. Default: all.")
-@click.option("--batch-sizes", type=Numbers(), default="1,32", show_default=True, help="Batch signatures of TF Lite files.")
-@click.option("--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds for each conversion step.")
+@batch_sizes_option
+@timeout_option
 @click.option(
     "--memory",
     type=click.FloatRange(min=0, min_open=True),
@@ -87,21 +80,13 @@ def command(
     toolkit convert net.py:make --weights net.safetensors
             --input 'image:float32[batch,3,224,224]' --data samples.npz
     """
-    from toolkit.pipeline.convert import Request, convert, nodes, succeeded
-    from toolkit.pipeline.sources import resolve_source, split_samples
-    from toolkit.runtimes.parity import Limits
+    from toolkit.pipeline.convert import convert, nodes, succeeded
 
     targets = nodes(formats, precisions)
-    with progress() as display:
-        display.add_task(f"reading {source}", total=None)
-        found = resolve_source(source, out=out or Path("artifacts"), weights=weights, data=data, inputs=inputs)
-    # Before anything is written: samples that do not fit must not leave an imported model behind.
-    split = split_samples(found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation)
-    artifact = found.place()
-    in_bundle = out is None and artifact.path.name == artifact.name
-    folder = artifact.path.parent if in_bundle else (out or Path("artifacts")) / artifact.manifest.model
-    memory_bytes = None if memory is None else int(memory * 2**30)
-    request = Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout, memory_bytes)
+    found, split = read_source(
+        source, data=data, data_dir=data_dir, out=out, calibration=calibration, evaluation=evaluation, weights=weights, inputs=inputs
+    )
+    request = request_for(found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, memory=memory)
     with progress() as display:
         bar = display.add_task("converting", total=2 * len(targets))
 
@@ -112,7 +97,7 @@ def command(
     if json_to:
         print_json(rows, json_to)
     if json_to != "-":
-        show(rows, folder)
+        show(rows, request.out)
     if not succeeded(rows):
         raise click.exceptions.Exit(1)
 

@@ -7,21 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._common import (
-    Numbers,
-    Words,
-    complete,
-    console,
-    data_options,
-    format_names,
-    json_option,
-    model_names,
-    plain,
-    precision_names,
-    print_json,
-    print_table,
-    progress,
-    size,
+from ._common import console, data_options, json_option, plain, print_json, print_table, progress, size
+from ._request import (
+    batch_sizes_option,
+    calibration_option,
+    max_drop_option,
+    out_option,
+    precision_option,
+    read_source,
+    request_for,
+    source_argument,
+    timeout_option,
+    to_option,
 )
 
 if TYPE_CHECKING:
@@ -29,24 +26,17 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Find the best artifact to ship on this machine.")
-@click.argument("source", shell_complete=complete(model_names, files=True))
+@source_argument
 @click.option("--budget", type=click.Choice(["latency", "throughput", "size"]), default="latency", show_default=True, help="What is small.")
-@click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that may be lost.")
-@click.option("--to", "formats", type=Words(format_names), default="onnx,tflite,openvino", show_default=True, help="Formats to try.")
-@click.option(
-    "--precision",
-    "precisions",
-    type=Words(precision_names),
-    default="fp32,fp16,bf16,int8,int8-dynamic,int8-weights",
-    show_default=True,
-    help="Precisions to try.",
-)
+@max_drop_option
+@to_option
+@precision_option("fp32,fp16,bf16,int8,int8-dynamic,int8-weights")
 @data_options
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of bundles. Default: where the source's bundle is, else artifacts.")
-@click.option("--calibration", type=click.IntRange(min=1), default=512, show_default=True, help="Samples that fix integer ranges.")
+@out_option
+@calibration_option
 @click.option("--choice", type=click.IntRange(min=1), default=2000, show_default=True, help="Samples that choose layers for float.")
-@click.option("--batch-sizes", type=Numbers(), default="1,32", show_default=True, help="Batch signatures of TF Lite files.")
-@click.option("--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds for each step.")
+@batch_sizes_option
+@timeout_option
 @json_option
 def command(
     source: str,
@@ -72,19 +62,14 @@ def command(
     toolkit optimize artifacts/cnn
     toolkit optimize net.onnx --data samples.npz --budget size --max-drop 0.5
     """
-    from toolkit.pipeline.convert import Request, nodes
+    from toolkit.pipeline.convert import nodes
     from toolkit.pipeline.optimize import Budget, optimize
     from toolkit.pipeline.quantize import divide
-    from toolkit.pipeline.sources import resolve_source, split_samples
-    from toolkit.runtimes.parity import Limits
 
     targets = nodes(formats, precisions)
-    found = resolve_source(source, out=out or Path("artifacts"), data=data)
-    split, choosing = divide(split_samples(found.artifact, data, folder=data_dir, calibration=calibration), choice)
-    artifact = found.place()
-    in_bundle = out is None and artifact.path.name == artifact.name
-    folder = artifact.path.parent if in_bundle else (out or Path("artifacts")) / artifact.manifest.model
-    request = Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout)
+    found, split = read_source(source, data=data, data_dir=data_dir, out=out, calibration=calibration)
+    split, choosing = divide(split, choice)
+    request = request_for(found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout)
     with progress() as display:
         bar = display.add_task("converting", total=None)
 

@@ -8,22 +8,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._common import (
-    Numbers,
-    Words,
-    complete,
-    console,
-    data_options,
-    evidence_line,
-    format_names,
-    json_option,
-    model_names,
-    plain,
-    print_json,
-    print_table,
-    progress,
-    size,
-    styled,
+from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, size, styled
+from ._request import (
+    batch_sizes_option,
+    calibration_option,
+    max_drop_option,
+    out_option,
+    read_source,
+    request_for,
+    source_argument,
+    timeout_option,
+    to_option,
 )
 
 if TYPE_CHECKING:
@@ -32,16 +27,16 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="int8 that holds its accuracy, layer by layer.")
-@click.argument("source", shell_complete=complete(model_names, files=True))
-@click.option("--to", "formats", type=Words(format_names), default="onnx,tflite,openvino", show_default=True, help="Target formats.")
-@click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that int8 may lose.")
+@source_argument
+@to_option
+@max_drop_option
 @data_options
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of bundles. Default: where the source's bundle is, else artifacts.")
-@click.option("--calibration", type=click.IntRange(min=1), default=512, show_default=True, help="Samples that fix the ranges.")
+@out_option
+@calibration_option
 @click.option("--choice", type=click.IntRange(min=1), default=2000, show_default=True, help="Samples that choose the layers.")
 @click.option("--evaluation", type=click.IntRange(min=1), help="Samples that judge the result, at most. Default: all.")
-@click.option("--batch-sizes", type=Numbers(), default="1,32", show_default=True, help="Batch signatures of TF Lite files.")
-@click.option("--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds for each step.")
+@batch_sizes_option
+@timeout_option
 @click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Rounds of the speed comparison.")
 @json_option
 def command(
@@ -70,19 +65,13 @@ def command(
     """
     from dataclasses import replace
 
-    from toolkit.pipeline.convert import Request, nodes
+    from toolkit.pipeline.convert import nodes
     from toolkit.pipeline.quantize import PROTOCOL, divide, quantize
-    from toolkit.pipeline.sources import resolve_source, split_samples
-    from toolkit.runtimes.parity import Limits
 
     targets = nodes(formats, ["int8"])
-    found = resolve_source(source, out=out or Path("artifacts"), data=data)
-    split = split_samples(found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation)
+    found, split = read_source(source, data=data, data_dir=data_dir, out=out, calibration=calibration, evaluation=evaluation)
     split, choosing = divide(split, choice)
-    artifact = found.place()
-    in_bundle = out is None and artifact.path.name == artifact.name
-    folder = artifact.path.parent if in_bundle else (out or Path("artifacts")) / artifact.manifest.model
-    request = Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout)
+    request = request_for(found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout)
     with progress() as display:
         bars = {target.format.value: display.add_task(f"{target.format}", total=None) for target in targets}
 
@@ -93,7 +82,7 @@ def command(
     if json_to:
         print_json(results, json_to)
     if json_to != "-":
-        show(results, folder)
+        show(results, request.out)
     if not all(result.passed for result in results):
         raise click.exceptions.Exit(1)
 

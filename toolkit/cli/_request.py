@@ -1,0 +1,88 @@
+"""What the commands that make artifacts begin with: their options, a source with its samples, and a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ._common import Numbers, Words, complete, format_names, model_names, precision_names, progress
+
+if TYPE_CHECKING:
+    from toolkit.converters.base import Node
+    from toolkit.pipeline.convert import Request
+    from toolkit.pipeline.sources import Source, Split
+
+F = TypeVar("F", bound=Callable[..., Any])
+_HOME = Path("artifacts")
+
+source_argument = click.argument("source", shell_complete=complete(model_names, files=True))
+to_option = click.option(
+    "--to", "formats", type=Words(format_names), default="onnx,tflite,openvino", show_default=True, help="Target formats."
+)
+max_drop_option = click.option(
+    "--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that int8 may lose."
+)
+out_option = click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder of bundles. Default: where the source's bundle is, else artifacts."
+)
+calibration_option = click.option(
+    "--calibration", type=click.IntRange(min=1), default=512, show_default=True, help="Calibration samples at most."
+)
+batch_sizes_option = click.option(
+    "--batch-sizes", type=Numbers(), default="1,32", show_default=True, help="Batch signatures of TF Lite files."
+)
+timeout_option = click.option(
+    "--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds for each conversion step."
+)
+
+
+def precision_option(default: str) -> Callable[[F], F]:
+    """Which precisions to make."""
+    return click.option(
+        "--precision", "precisions", type=Words(precision_names), default=default, show_default=True, help="Target precisions."
+    )
+
+
+def read_source(
+    source: str,
+    *,
+    data: str | None,
+    data_dir: Path | None,
+    out: Path | None,
+    calibration: int,
+    evaluation: int | None = None,
+    weights: Path | None = None,
+    inputs: Sequence[str] = (),
+) -> tuple[Source, Split]:
+    """What SOURCE names and its samples. Nothing is written: samples that do not fit must not leave an imported model behind."""
+    from toolkit.pipeline.sources import resolve_source, split_samples
+
+    with progress() as display:
+        display.add_task(f"reading {source}", total=None)
+        found = resolve_source(source, out=out or _HOME, weights=weights, data=data, inputs=inputs)
+    return found, split_samples(found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation)
+
+
+def request_for(
+    found: Source,
+    split: Split,
+    targets: tuple[Node, ...],
+    *,
+    out: Path | None,
+    max_drop: float,
+    batch_sizes: tuple[int, ...],
+    timeout: float,
+    memory: float | None = None,
+) -> Request:
+    """The request that the options say, with the source in its place."""
+    from toolkit.pipeline.convert import Request
+    from toolkit.runtimes.parity import Limits
+
+    artifact = found.place()
+    in_bundle = out is None and artifact.path.name == artifact.name
+    folder = artifact.path.parent if in_bundle else (out or _HOME) / artifact.manifest.model
+    memory_bytes = None if memory is None else int(memory * 2**30)
+    return Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout, memory_bytes)
