@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import ArtifactError, ConversionError, InputError, Signature
+from toolkit.core import ArtifactError, ConversionError, Signature
 
-from ._finite import broken
+from ._finite import broken, refuse
 
 _CHANNEL_SCALES = 13
 """The operator set in which DequantizeLinear got an axis."""
@@ -27,12 +27,7 @@ def read_model(file: Path) -> Any:
         text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise ArtifactError(f"'{file}' is no valid ONNX model: {text}", hint="is the file complete? convert it again") from error
     for tensor in model.graph.initializer:
-        values = onnx.numpy_helper.to_array(tensor)
-        bad = broken(values)
-        if bad:
-            raise InputError(
-                f"weight '{tensor.name}'", expected="finite numbers", got=f"{bad} NaN or infinite values", hint="train the model again"
-            )
+        refuse(tensor.name, broken(onnx.numpy_helper.to_array(tensor)))
     return model
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from toolkit.core import ArtifactError, InputError
 from toolkit.core.pt2_plain import keep_tensors, plain_pt2
 
-from ._finite import broken
+from ._finite import broken, refuse
 
 
 def load_program(file: Path) -> Any:
@@ -30,11 +30,7 @@ def load_program(file: Path) -> Any:
         raise ArtifactError(f"'{file}' cannot be loaded: {type(error).__name__}: {text}", hint="export the model again") from error
     for name, tensor in {**program.state_dict, **program.constants}.items():
         plain_numbers = not (isinstance(tensor, torch.Tensor) and tensor.is_floating_point()) or bool(torch.isfinite(tensor).all())
-        bad = 0 if plain_numbers else broken(tensor.detach().double().numpy())
-        if bad:
-            raise InputError(
-                f"weight '{name}'", expected="finite numbers", got=f"{bad} NaN or infinite values", hint="train the model again"
-            )
+        refuse(name, 0 if plain_numbers else broken(tensor.detach().double().numpy()))
     changed = _changed(program)
     if changed:
         raise InputError(

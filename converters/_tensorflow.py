@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import ConversionError, InputError, Signature
+from toolkit.core import ConversionError, Signature
 from toolkit.core.savedmodel import check_savedmodel, serving_name
 
+from ._finite import refuse
 from ._onnx import read_model, rename, write_model
 from ._tflite import check, name_operators, quiet
 
@@ -171,8 +172,5 @@ def _check_finite(weights: Mapping[str, Any]) -> None:
     import numpy as np
 
     for name, values in weights.items():
-        if np.issubdtype(values.dtype, np.floating) and not np.isfinite(values).all():
-            bad = int((~np.isfinite(values)).sum())
-            raise InputError(
-                f"weight '{name}'", expected="finite numbers", got=f"{bad} NaN or infinite values", hint="train the model again"
-            )
+        if np.issubdtype(values.dtype, np.floating):
+            refuse(name, int((~np.isfinite(values)).sum()))

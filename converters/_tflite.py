@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import Artifact, ConversionError, InputError, Samples, Signature
+from toolkit.core import Artifact, ConversionError, Format, InputError, Precision, Samples, Scalar, Signature
 
 from ._batches import batches
+from .base import Converter, Node, Recipe
 
 
 def quiet() -> None:
@@ -98,6 +99,17 @@ def fixed_sizes(signature: Signature, batch_sizes: Sequence[int]) -> list[int]:
     if not batch_sizes or min(batch_sizes) < 1:
         raise InputError("batch sizes", expected="at least one, each 1 or more", got=str(list(batch_sizes)))
     return sorted(set(batch_sizes))
+
+
+class ToTflite(Converter):
+    """An edge to TF Lite, whose files hold a signature for each of the recipe's batch sizes."""
+
+    target = Node(Format.TFLITE, Precision.FP32)
+    extra = "convert"
+
+    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
+        """The batch sizes, as text."""
+        return {"batch_sizes": ",".join(map(str, sorted(recipe.batch_sizes)))}
 
 
 def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature) -> Any:

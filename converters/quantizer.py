@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from abc import abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -61,7 +61,11 @@ class StaticQuantizer(Converter):
             made = write("first", recipe.keep_float)
             if self.fragile and not recipe.keep_float:
                 fragile = [layer.name for layer in calibrated.layers if layer.kind in self.fragile]
-                made = quieter(made, ratio=lambda file: signal_to_noise(calibrated, file), again=lambda: write("second", fragile))
+
+                def ratio(file: Path) -> float:
+                    return _signal_to_noise(calibrated.outputs(None), calibrated.outputs(file))
+
+                made = quieter(made, ratio=ratio, again=lambda: write("second", fragile))
             for file in made.parent.iterdir():
                 file.rename(target.parent / file.name)
         return None
@@ -71,25 +75,23 @@ class StaticQuantizer(Converter):
         """The float model of `source` with the ranges that `samples` reach; files may be left in the folder `work`."""
 
 
-def signal_to_noise(calibrated: Calibrated, file: Path) -> float:
-    """The worst ratio in decibels over the outputs of a quantized file on the calibration samples; 200 at most, and minus infinity where
-    the engine refuses the file.
-    """
-    exact = calibrated.outputs(None)
-    try:
-        return worst_ratio(zip(exact, calibrated.outputs(file), strict=True))
-    except RuntimeError:
-        return -math.inf
-
-
 def sensitivity(calibrated: Calibrated, groups: Sequence[Collection[str]], work: Path) -> list[float]:
     """The signal-to-noise ratio in decibels with the layers of each group alone in integers; 200 where that changes nothing, minus
     infinity where the engine refuses that file.
     """
     every = [layer.name for layer in calibrated.layers]
+    exact = list(calibrated.outputs(None))
     found: list[float] = []
     for group in groups:
         with tempfile.TemporaryDirectory(dir=work) as folder:
             calibrated.write(file := Path(folder) / calibrated.file_name, [name for name in every if name not in group])
-            found.append(signal_to_noise(calibrated, file))
+            found.append(_signal_to_noise(exact, calibrated.outputs(file)))
     return found
+
+
+def _signal_to_noise(exact: Iterable[dict[str, np.ndarray]], noisy: Iterable[dict[str, np.ndarray]]) -> float:
+    """The worst ratio in decibels over the outputs, batch by batch; 200 at most, minus infinity where the engine refuses the noisy file."""
+    try:
+        return worst_ratio(zip(exact, noisy, strict=True))
+    except RuntimeError:
+        return -math.inf

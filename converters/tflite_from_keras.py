@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.core import Artifact, Format, Precision, Scalar, Signature
+from toolkit.core import Artifact, Format, Precision, Signature
 
 from ._tensorflow import from_keras, write_tflite
-from ._tflite import fixed_sizes
-from .base import Converter, Node, Recipe
+from ._tflite import ToTflite, fixed_sizes
+from .base import Node, Recipe
 
 
-class TfliteFromKeras(Converter):
+class TfliteFromKeras(ToTflite):
     """One signature for each of the recipe's batch sizes, as in every TF Lite file here; recurrent layers need a fixed batch anyway.
 
     They are unrolled where the sequence is short: AI Edge Quantizer cannot calibrate a loop.
@@ -19,13 +19,7 @@ class TfliteFromKeras(Converter):
 
     name = "tflite_from_keras"
     source = Node(Format.KERAS, Precision.FP32)
-    target = Node(Format.TFLITE, Precision.FP32)
-    extra = "convert"
     distributions = ("tensorflow", "keras", "ai-edge-litert")
-
-    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
-        """The batch sizes, as text."""
-        return {"batch_sizes": ",".join(map(str, sorted(recipe.batch_sizes)))}
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature = source.manifest.signature

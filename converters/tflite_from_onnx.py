@@ -11,17 +11,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, ConversionError, Format, Precision, Scalar, Signature
+from toolkit.core import Artifact, ConversionError, Format, Precision, Signature
 
 from ._onnx import read_model
 from ._tensorflow import write_tflite
-from ._tflite import fixed_sizes, quiet
-from .base import Converter, Node, Recipe
+from ._tflite import ToTflite, fixed_sizes, quiet
+from .base import Node, Recipe
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-class TfliteFromOnnx(Converter):
+class TfliteFromOnnx(ToTflite):
     """The graph becomes a Keras network in TensorFlow's order of axes, whose inputs and outputs keep the order of the ONNX file.
 
     For files that came from elsewhere: a network of ours goes to TF Lite from its .pt2 file, in one step.
@@ -29,13 +29,7 @@ class TfliteFromOnnx(Converter):
 
     name = "tflite_from_onnx"
     source = Node(Format.ONNX, Precision.FP32)
-    target = Node(Format.TFLITE, Precision.FP32)
-    extra = "convert"
     distributions = ("onnx", "onnx2tf", "tensorflow", "tf-keras", "ai-edge-litert")
-
-    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
-        """The batch sizes, as text."""
-        return {"batch_sizes": ",".join(map(str, sorted(recipe.batch_sizes)))}
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature = source.manifest.signature

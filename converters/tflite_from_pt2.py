@@ -6,27 +6,21 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, Format, Precision, Scalar, Signature
+from toolkit.core import Artifact, Format, Precision, Signature
 
 from ._pt2 import flat_module, load_program, plain_attention
-from ._tflite import check, fixed_sizes, name_operators, quiet
-from .base import Converter, Node, Recipe
+from ._tflite import ToTflite, check, fixed_sizes, name_operators, quiet
+from .base import Node, Recipe
 
 
-class TfliteFromPt2(Converter):
+class TfliteFromPt2(ToTflite):
     """One signature for each of the recipe's batch sizes, named ``b1``, ``b32`` and so on, because the format's free batch does not survive
     the conversion; the weights are stored once. Names are kept; int64 inputs and outputs become int32.
     """
 
     name = "tflite_from_pt2"
     source = Node(Format.PT2, Precision.FP32)
-    target = Node(Format.TFLITE, Precision.FP32)
-    extra = "convert"
     distributions = ("torch", "litert-torch", "litert-converter", "ai-edge-litert")
-
-    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
-        """The batch sizes, as text."""
-        return {"batch_sizes": ",".join(map(str, sorted(recipe.batch_sizes)))}
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature = source.manifest.signature

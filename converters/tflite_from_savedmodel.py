@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toolkit.core import Artifact, Format, Precision, Scalar, Signature
+from toolkit.core import Artifact, Format, Precision, Signature
 
 from ._tensorflow import from_savedmodel, write_tflite
-from ._tflite import fixed_sizes
-from .base import Converter, Node, Recipe
+from ._tflite import ToTflite, fixed_sizes
+from .base import Node, Recipe
 
 
-class TfliteFromSavedmodel(Converter):
+class TfliteFromSavedmodel(ToTflite):
     """One signature for each of the recipe's batch sizes, as in every TF Lite file here; recurrent layers need a fixed batch anyway."""
 
     name = "tflite_from_savedmodel"
     source = Node(Format.SAVEDMODEL, Precision.FP32)
-    target = Node(Format.TFLITE, Precision.FP32)
-    extra = "convert"
     distributions = ("tensorflow", "ai-edge-litert")
-
-    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
-        """The batch sizes, as text."""
-        return {"batch_sizes": ",".join(map(str, sorted(recipe.batch_sizes)))}
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature = source.manifest.signature

@@ -2,72 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..operators.tflite import CONVERSIONS, Node, read_graph
 from . import Execution, Layer, size_of
 
-_CONVERSIONS = frozenset(["QUANTIZE", "DEQUANTIZE"])
 FLOAT_KINDS = {"TRANSPOSE_CONV": "AI Edge Quantizer breaks the file with the addition behind it"}
 UNFUSED = "AI Edge Quantizer has no rule for it"
 
 
 def layers(file: Path) -> tuple[Layer, ...]:
     """The operators of the smallest batch, by the names that `toolkit.converters._tflite.name_operators` gave their outputs."""
-    model, graph, names = _opened(file)
-    return tuple(
-        Layer(name, kind, _multiply_adds(kind, graph, operator)) for operator, kind, name in _operators(model, graph, names) if name
-    )
+    _, graph, nodes = read_graph(file)
+    return tuple(Layer(name, node.type, _multiply_adds(graph, node)) for node in nodes if (name := _name(graph, node)))
 
 
 def execution(file: Path) -> Execution:
     """As the file says: an interpreter has no choice."""
     from ai_edge_litert import schema_py_generated as schema
 
-    model, graph, names = _opened(file)
+    _, graph, nodes = read_graph(file)
     integer = {schema.TensorType.INT8, schema.TensorType.UINT8, schema.TensorType.INT16}
 
     def is_integer(tensor: int) -> bool:
         return graph.Tensors(tensor).Type() in integer
 
-    operators = list(_operators(model, graph, names))
     return Execution(
         frozenset(
-            name
-            for operator, kind, name in operators
-            if kind not in _CONVERSIONS and is_integer(operator.Inputs(0)) and is_integer(operator.Outputs(0))
+            _name(graph, node)
+            for node in nodes
+            if node.type not in CONVERSIONS and is_integer(node.inputs[0]) and is_integer(node.outputs[0])
         ),
-        sum(kind in _CONVERSIONS for _, kind, _ in operators),
+        sum(node.type in CONVERSIONS for node in nodes),
     )
 
 
-def _opened(file: Path) -> tuple[Any, Any, dict[int, str]]:
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(file.read_bytes(), 0)
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    return model, model.Subgraphs(model.SignatureDefs(0).SubgraphIndex() if model.SignatureDefsLength() else 0), names
+def _name(graph: Any, node: Node) -> str:
+    """An operator's output's name without the signature's."""
+    name: str = graph.Tensors(node.outputs[0]).Name().decode().partition("/")[2]
+    return name
 
 
-def _operators(model: Any, graph: Any, names: dict[int, str]) -> Iterator[tuple[Any, str, str]]:
-    """Each operator, its kind, and its output's name without the signature's."""
-    for index in range(graph.OperatorsLength()):
-        operator = graph.Operators(index)
-        code = model.OperatorCodes(operator.OpcodeIndex())
-        kind = names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "CUSTOM")
-        yield operator, kind, graph.Tensors(operator.Outputs(0)).Name().decode().partition("/")[2]
-
-
-def _multiply_adds(kind: str, graph: Any, operator: Any) -> int:
-    shapes = [_shape(graph, operator.Inputs(place)) for place in range(operator.InputsLength())]
-    output = _shape(graph, operator.Outputs(0))
-    count = _COUNTS.get(kind)
+def _multiply_adds(graph: Any, node: Node) -> int:
+    count = _COUNTS.get(node.type)
     # The smallest signature may still hold several samples.
     batch = _shape(graph, graph.Inputs(0))[:1] or [1]
-    return count(shapes, output) // batch[0] if count else 0
+    return count([_shape(graph, tensor) for tensor in node.inputs], _shape(graph, node.outputs[0])) // batch[0] if count else 0
 
 
 def _shape(graph: Any, tensor: int) -> list[int]:

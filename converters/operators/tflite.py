@@ -8,7 +8,7 @@ from typing import Any
 
 from toolkit.core import ArtifactError, Operators
 
-_CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
+CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
 
 
 def operators(file: Path) -> Operators:
@@ -19,6 +19,20 @@ def operators(file: Path) -> Operators:
     """
     from ai_edge_litert import schema_py_generated as schema
 
+    model, graph, nodes = read_graph(file)
+    tensors = [graph.Tensors(index) for index in range(graph.TensorsLength())]
+    integer = {getattr(schema.TensorType, name) for name in ("INT8", "UINT8", "INT4", "INT16") if hasattr(schema.TensorType, name)}
+    scaled = {index for index, tensor in enumerate(tensors) if tensor.Type() in integer and _has_scale(tensor)}
+    constants = {index for index in scaled if model.Buffers(tensors[index].Buffer()).DataLength()}
+    scaled |= {out for node in nodes if node.type == "DEQUANTIZE" and constants.intersection(node.inputs) for out in node.outputs}
+    quantized = sum(node.type not in CONVERSIONS and not scaled.isdisjoint([*node.inputs, *node.outputs]) for node in nodes)
+    return Operators(len(nodes), quantized, dict(sorted(Counter(node.type for node in nodes).items())))
+
+
+def read_graph(file: Path) -> tuple[Any, Any, list[Node]]:
+    """The model, the graph of its first signature, and the operators of that; raises `ArtifactError` for another kind of file."""
+    from ai_edge_litert import schema_py_generated as schema
+
     content = file.read_bytes()
     if content[4:8] != b"TFL3":
         got = "0 bytes" if not content else "another kind of file"
@@ -26,17 +40,10 @@ def operators(file: Path) -> Operators:
     model = schema.Model.GetRootAs(content, 0)
     graph = model.Subgraphs(model.SignatureDefs(0).SubgraphIndex() if model.SignatureDefsLength() else 0)
     names = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    tensors = [graph.Tensors(index) for index in range(graph.TensorsLength())]
-    integer = {getattr(schema.TensorType, name) for name in ("INT8", "UINT8", "INT4", "INT16") if hasattr(schema.TensorType, name)}
-    scaled = {index for index, tensor in enumerate(tensors) if tensor.Type() in integer and _has_scale(tensor)}
-    nodes = [_Node(model, graph.Operators(index), names) for index in range(graph.OperatorsLength())]
-    constants = {index for index in scaled if model.Buffers(tensors[index].Buffer()).DataLength()}
-    scaled |= {out for node in nodes if node.type == "DEQUANTIZE" and constants.intersection(node.inputs) for out in node.outputs}
-    quantized = sum(node.type not in _CONVERSIONS and not scaled.isdisjoint([*node.inputs, *node.outputs]) for node in nodes)
-    return Operators(len(nodes), quantized, dict(sorted(Counter(node.type for node in nodes).items())))
+    return model, graph, [Node(model, graph.Operators(index), names) for index in range(graph.OperatorsLength())]
 
 
-class _Node:
+class Node:
     """One operator: its type's name and the numbers of its tensors."""
 
     def __init__(self, model: Any, operator: Any, names: dict[int, str]) -> None:

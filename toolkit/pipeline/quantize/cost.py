@@ -43,7 +43,7 @@ def cost_of(found: Found, source: Artifact, samples: Samples, protocol: Protocol
     """Measure what was found against the float artifact `source` that it was made from; raises `ToolkitError`."""
     chosen, plain = found.chosen.artifact, found.plain.artifact
     format = source.manifest.format
-    layers = layers_of(static_quantizer(format), source, samples.rows(slice(1)))
+    layers = layers_of(static_quantizer(format), source, samples)
     runs = {artifact.path: execution_of(artifact) for artifact in (chosen, plain)}
     told = {layer.name: _sensitive(each) for each in found.excluded for layer in each.layers}
     in_float = tuple(

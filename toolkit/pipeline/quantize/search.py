@@ -78,7 +78,8 @@ def search(
         if names not in done:
             report(target, f"trying {len(names)} layers in float" if names else "trying all layers in integers")
             recipe = Recipe(request.split.calibration, request.batch_sizes, names)
-            made = obtain(quantizer, source, work / str(len(done)), recipe, timeout_s=request.timeout_s, log=log).artifact
+            out = work / str(len(done))
+            made = obtain(quantizer, source, out, recipe, timeout_s=request.timeout_s, memory_bytes=request.memory_bytes, log=log).artifact
             done[names] = _judged(names, made)
         return done[names]
 
