@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import sys
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ._tensorflow import write_tflite
 from ._tflite import ToTflite, fixed_sizes, quiet
 from .base import Node, Recipe
 
+_RECURSION_LIMIT = 10_000
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -58,11 +60,12 @@ def _keras_network(file: Path, kept: Sequence[str], folder: Path) -> Any:
     """The network as onnx2tf builds it, the axes of the inputs `kept` in their own order; raises `ConversionError`."""
     quiet()
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _recursion_limit():
         warnings.simplefilter("ignore")
         import onnx2tf
         import tf_keras
 
+        sys.setrecursionlimit(_RECURSION_LIMIT)
         tf_keras.backend.clear_session()  # It numbers its layers through the whole process, and the numbers would be in the file.
         try:
             return onnx2tf.convert(
@@ -77,3 +80,13 @@ def _keras_network(file: Path, kept: Sequence[str], folder: Path) -> Any:
             lines = [line for line in _COLOUR.sub("", str(error)).strip().splitlines() if line]
             text = (lines or [""])[0][:300]
             raise ConversionError(f"onnx2tf cannot convert the graph: {type(error).__name__}: {text}".rstrip(": ")) from error
+
+
+@contextlib.contextmanager
+def _recursion_limit() -> Iterator[None]:
+    """Keep the process's own limit: onnx2tf lifts it for good when it is imported, and endless recursion then ends the process."""
+    before = sys.getrecursionlimit()
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -33,6 +35,27 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
 def test_bad_json_is_one_kind_of_error(content: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_json(content, dict[str, object])
+
+
+@pytest.fixture
+def no_recursion_limit() -> Iterator[None]:
+    """As onnx2tf leaves a process that it is imported into."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(2**31 - 1)
+    yield
+    sys.setrecursionlimit(before)
+
+
+@pytest.mark.usefixtures("no_recursion_limit")
+@pytest.mark.parametrize("content", [b"[" * 1_000_000, b"[" * 100_000 + b"]" * 100_000, b'{"a": ' * 100_000, b'{"\\"": ' * 100_000])
+def test_depth_does_not_hang_on_the_recursion_limit(content: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError, match="nested too deeply"):
+        decode_json(content, object)
+
+
+def test_brackets_in_strings_and_side_by_side_are_not_depth() -> None:
+    value = ["[" * 1000, '\\"' + "{" * 1000, *([[]] * 1000), {"]": [[1]]}]
+    assert decode_json(msgspec.json.encode(value), list[object]) == value
 
 
 def test_arrays_may_have_any_name(tmp_path: Path) -> None:

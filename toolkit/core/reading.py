@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import zipfile
 from collections.abc import Mapping
@@ -19,6 +20,9 @@ import numpy as np
 T = TypeVar("T")
 
 _MOST_BYTES = 256 * 2**20
+_MOST_DEPTH = 500
+# A string, closed or not. Possessive: one that never ends is read once.
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
 
 def read_file(path: Path, *, most: int = _MOST_BYTES) -> bytes:
@@ -36,12 +40,24 @@ def read_file(path: Path, *, most: int = _MOST_BYTES) -> bytes:
 
 def decode_json(content: bytes, type: type[T]) -> T:
     """`content` as a value of `type`; raises `msgspec.DecodeError` whatever is wrong with it."""
+    # Counted here: msgspec stops at Python's recursion limit, which a library may have lifted, and then the stack ends instead.
+    if _depth(content) > _MOST_DEPTH:
+        raise msgspec.DecodeError(f"nested too deeply (over {_MOST_DEPTH} brackets)")
     try:
         return msgspec.json.decode(content, type=type)
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
     except RecursionError as error:
         raise msgspec.DecodeError("nested too deeply") from error
+
+
+def _depth(content: bytes) -> int:
+    """How many brackets are open at once, at most."""
+    if content.count(b"[") + content.count(b"{") <= _MOST_DEPTH:
+        return 0
+    text = np.frombuffer(_STRING.sub(b"", content), np.uint8)
+    change = np.isin(text, list(b"[{")).astype(np.int32) - np.isin(text, list(b"]}"))
+    return int(change.cumsum().max(initial=0))
 
 
 def write_arrays(target: Path | IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
