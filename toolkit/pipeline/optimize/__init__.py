@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.converters.cache import copy
-from toolkit.core import Artifact, ConversionError, Samples, write_file
+from toolkit.core import Artifact, Bundle, ConversionError, Samples
 from toolkit.core.measurement import Protocol
 
-from ..benchmark import BENCHMARK
+from ..benchmark import keep_report
 from ..convert import Request, convert
 from .budget import Budget, Choice
 from .search import Progress, Search
@@ -69,6 +69,7 @@ def optimize(
         front = search.front()
     folder = request.out.with_name(f"{request.out.name}-shipped")
     shipped = copy(Artifact.load(request.out / best.artifact), folder / best.artifact)
-    write_file(folder / BENCHMARK, search.report_of({shipped.name}).to_json())
-    write_file(request.out / BENCHMARK, search.report_of(set()).to_json())
+    keep_report(Bundle(folder), search.report(shipped.name))
+    keep_report(Bundle(request.out), search.report())
+    search.forget()
     return Optimized(best, reason, folder, front, search.dropped(), search.processes, time.monotonic() - started)

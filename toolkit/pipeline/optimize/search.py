@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -25,7 +26,7 @@ from toolkit.core import (
     write_file,
 )
 from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol, Setting
-from toolkit.runtimes.parity import observe
+from toolkit.runtimes.parity import Observation, observe
 
 from ..benchmark import join_parity, plan_settings
 from ..convert import Request
@@ -68,7 +69,7 @@ class Search:
         report: Progress,
     ) -> None:
         self._request, self._root, self._choice, self._budget, self._protocol = request, root, choice, budget, protocol
-        self._work, self._report = work, report
+        self._work, self._progress = work, report
         self._started, self._load = datetime.now(UTC).isoformat(timespec="seconds"), load_average()
         self._artifacts = {artifact.name: artifact for artifact in artifacts}
         known = {each.manifest.content_sha256: each for each in (root, *self._artifacts.values())}
@@ -100,7 +101,6 @@ class Search:
 
     def best(self) -> tuple[Choice, str]:
         """What to ship, and why."""
-        (self._request.out / STATE).unlink(missing_ok=True)
         first = self._race.active()[0]
         others = len(self._race.measured) - 1
         reason = f"Ship {first.setting.artifact}: the smallest {self._budget} of what passed, {others} others tried."
@@ -120,13 +120,17 @@ class Search:
                 front.append(self._choice_of(each))
         return tuple(front)
 
+    def forget(self) -> None:
+        """Remove what a killed run would have gone on from."""
+        (self._request.out / STATE).unlink(missing_ok=True)
+
     def dropped(self) -> dict[str, str]:
         """Why candidates are out."""
         return {f"{s.artifact}, {s.engine}, {s.threads} threads": why for s, why in self._race.dropped.items()}
 
-    def report_of(self, names: set[str]) -> BenchmarkReport:
-        """What was measured, of the named artifacts or of all; what was dropped is a row with its reason."""
-        rows = [row for row in self._rows() if not names or row.setting.artifact in names]
+    def report(self, only: str = "") -> BenchmarkReport:
+        """What was measured, of one artifact or of all; what was dropped is a row with its reason."""
+        rows = [row for row in self._rows() if only in {"", row.setting.artifact}]
         return self._as_report([replace(row, setting=replace(row.setting, folder=row.setting.artifact)) for row in rows])
 
     def _rows(self) -> list[Measurement]:
@@ -142,7 +146,7 @@ class Search:
             load_after=load_average(),
             protocol=self._protocol,
             measurements=tuple(rows),
-            parity=join_parity([Artifact.load(self._request.out / name) for name in self._artifacts], rows),
+            parity=join_parity(self._artifacts.values(), rows),
             samples=samples.origin,
             samples_sha256=samples.sha256,
             complete=True,
@@ -155,13 +159,13 @@ class Search:
         return [setting for setting in plan.settings if setting.scenario is self._budget.scenario]
 
     def _measure(self, index: int) -> None:
-        self._race.run(index, on_progress=lambda done, total: self._report(f"round {index + 1} of {self._protocol.rounds}", done, total))
+        self._race.run(index, on_progress=lambda done, total: self._progress(f"round {index + 1} of {self._protocol.rounds}", done, total))
 
     def _reports(self, setting: Setting) -> list[ParityReport]:
         artifact = self._artifacts[setting.artifact]
         own = [r for r in artifact.manifest.evidence if r.candidate == setting.content_sha256]
         if not any(report.engine == setting.engine for report in own):
-            self._report(f"verifying {setting.artifact} in {setting.engine}", 0, 0)
+            self._progress(f"verifying {setting.artifact} in {setting.engine}", 0, 0)
             engines = [*dict.fromkeys(report.engine for report in own), setting.engine]
             artifact = self._artifacts[setting.artifact] = self._verifier.verify(artifact, engines=engines)
         return [r for r in artifact.manifest.evidence if (r.candidate, r.engine) == (setting.content_sha256, setting.engine)]
@@ -193,20 +197,24 @@ class Search:
                 self._race.enter(self._settings([held]))
                 self._measure(index)
 
+    @cached_property
+    def _reference(self) -> Observation:
+        """The trained model on the samples for choosing layers."""
+        return observe(self._root, default_engine(self._root), self._choice)
+
     def _hold(self, format: Format) -> Artifact | None:
         """Static int8 with layers in float, where some choice of them holds the limit."""
         exact = self._artifacts.get(f"{format}-{Precision.FP32}")
         if exact is None:
             return None
         try:
-            reference = observe(self._root, default_engine(self._root), self._choice)
             found = hold_limit(
                 exact,
-                reference,
+                self._reference,
                 self._choice,
                 request=self._request,
                 work=self._work / format,
-                report=lambda name, what: self._report(f"{name}: {what}", 0, 0),
+                report=lambda name, what: self._progress(f"{name}: {what}", 0, 0),
             )
         except ToolkitError:
             return None
