@@ -33,7 +33,7 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 test: $(STAMP) ## the tests, in parallel and in random order, with coverage
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report=term --cov-fail-under=90
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --cov --cov-report=term --cov-fail-under=90
 
 fuzz: $(STAMP) ## a thousand damaged files over the real commands: make fuzz MUTANTS=5000 SEED=7
 	$(BIN)/python tests/fuzz/run.py --mutants $(MUTANTS) --seed $(SEED)

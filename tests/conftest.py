@@ -14,12 +14,45 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).parents[1]
+
+# What the tests of these folders share takes minutes to make.
+TOGETHER = ("tests/converters/", "tests/pipeline/debug/")
+# And they call libraries directly, whose warnings about themselves are named here by their texts.
+THIRD_PARTY = (
+    "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning",
+    "ignore:Warning. Enabling `experimental_preserve_all_tensors` with the BUILTIN or AUTO op resolver:UserWarning",
+)
 
 # What a shell starts in the background ignores Ctrl-C, and so would every process that a test starts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+class _ByFile(LoadScopeScheduling):
+    """A file's tests run in one worker, which makes what they share once; those of some folders too.
+
+    xdist's own groups are none with pytest 9: it marks a test by `item._nodeid`, which pytest no longer reads.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Called by pytest."""
+    for item in items:
+        if item.nodeid.startswith(TOGETHER):
+            for text in THIRD_PARTY:
+                item.add_marker(pytest.mark.filterwarnings(text))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    """Called by xdist."""
+    return _ByFile(config, log)
 
 
 @dataclass(frozen=True)

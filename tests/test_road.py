@@ -14,8 +14,6 @@ import toolkit as api
 from tests.conftest import Trained
 from toolkit.cli import toolkit
 
-pytestmark = pytest.mark.xdist_group("road")  # one worker copies the bundle and changes it
-
 
 def call(*words: str | Path) -> Result:
     return CliRunner().invoke(toolkit, [str(word) for word in words], catch_exceptions=False)

@@ -17,23 +17,8 @@ from toolkit.core import Artifact, Format, Precision, Samples, Signature, Tensor
 if TYPE_CHECKING:
     from torch import nn
 
-HERE = Path(__file__).parent
 # The engines are called directly here; onnxruntime would report each import to its maker.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-# Warnings of third parties about themselves, each by its text.
-THIRD_PARTY = (
-    "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning",
-    "ignore:Warning. Enabling `experimental_preserve_all_tensors` with the BUILTIN or AUTO op resolver:UserWarning",
-)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("converters"))
-            for text in THIRD_PARTY:
-                item.add_marker(pytest.mark.filterwarnings(text))
 
 
 @pytest.fixture(autouse=True)

@@ -10,24 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.converters.conftest import THIRD_PARTY
 from tests.converters.nets import convert_all, export
 from toolkit.converters.base import Node, Recipe
 from toolkit.core import Artifact, Format, Precision, Signature, TensorSpec
 
-HERE = Path(__file__).parent
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 FORMATS = (Format.ONNX, Format.OPENVINO, Format.TFLITE)
 NETS = ("plain", "branches", "sequence")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("debug"))
-            for text in THIRD_PARTY:
-                item.add_marker(pytest.mark.filterwarnings(text))
 
 
 def nets() -> dict[str, Any]:
