@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import ArtifactError, ConversionError, Signature
+from toolkit.core import ArtifactError, ConversionError, Signature, rename_symbols
 
 from ._finite import broken, refuse
 
@@ -154,4 +153,4 @@ def _rename_symbols(program: Any, symbols: dict[str, str]) -> None:
     for value in values:
         for axis, size in enumerate(value.shape or ()):
             if not isinstance(size, int) and size.value is not None:
-                value.shape[axis] = re.sub(r"[A-Za-z_]\w*", lambda found: symbols.get(found[0], found[0]), str(size.value))
+                value.shape[axis] = rename_symbols(str(size.value), symbols)

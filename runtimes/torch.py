@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.core import EngineError, Format, Precision, Signature, TensorSpec, needs
+from toolkit.core import EngineError, Format, Precision, Signature, TensorSpec, needs, rename_symbols
 from toolkit.core.pt2_plain import keep_tensors, plain_pt2
 
 from .base import Actual, Call, OpenRequest, Runtime, Session
@@ -189,7 +189,7 @@ def _symbol(size: str, axis: int, symbols: dict[str, str]) -> str:
     if size.isidentifier():
         name = "batch" if axis == 0 else f"dim_{axis}"
         return symbols.setdefault(size, next(word for word in _numbered(name) if word not in symbols.values()))
-    return re.sub(r"[A-Za-z_]\w*", lambda found: symbols.get(found[0], found[0]), size)
+    return rename_symbols(size, symbols)
 
 
 def _numbered(name: str) -> Iterator[str]:

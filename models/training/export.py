@@ -24,6 +24,7 @@ from toolkit.core import (
     TensorSpec,
     needs,
     new_folder,
+    rename_symbols,
     sha256_of,
     version_of,
 )
@@ -183,7 +184,7 @@ def _outputs(program: Any, signature: Signature, names: Sequence[str]) -> tuple[
         symbols.update({str(size): wanted for size, wanted in zip(nodes[name].shape, spec.shape, strict=True) if isinstance(wanted, str)})
 
     def size_of(size: Any) -> int | str:
-        return size if isinstance(size, int) else re.sub(r"[A-Za-z_]\w*", lambda found: symbols.get(found[0], found[0]), str(size))
+        return size if isinstance(size, int) else rename_symbols(str(size), symbols)
 
     values = [nodes[name] for name in program.graph_signature.user_outputs]
     return tuple(

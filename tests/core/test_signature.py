@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.core import InputError, Outputs, Signature, SignatureError, TensorSpec
+from toolkit.core import InputError, Outputs, Signature, SignatureError, TensorSpec, rename_symbols
 
 IMAGE = TensorSpec("image", "float32", ("batch", 1, 8, 8))
 TOKENS = TensorSpec("tokens", "int64", ("batch", "length"))
@@ -96,3 +96,8 @@ def test_a_spec_is_read_as_it_is_written(text: str) -> None:
 def test_a_spec_that_is_none(text: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         TensorSpec.parse(text)
+
+
+def test_symbols_are_renamed_whole_and_only_those_that_are_known() -> None:
+    assert rename_symbols("8*s0 + s01", {"s0": "batch", "batch": "no"}) == "8*batch + s01"
+    assert rename_symbols("s0", {"s0": "s1", "s1": "s0"}) == "s1"

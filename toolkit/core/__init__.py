@@ -39,7 +39,7 @@ from .machine import Machine, available_memory, available_threads, load_average,
 from .needs import has_module, install_command, needs, version_of, without_telemetry
 from .reading import decode_json, read_file, write_arrays
 from .samples import NOISE, Samples, noise
-from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec
+from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec, rename_symbols
 from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interval, paired_difference, wilson
 from .vocabulary import Vocabulary
 
@@ -103,6 +103,7 @@ __all__ = [
     "read_file",
     "remove_folder",
     "remove_leftover",
+    "rename_symbols",
     "run_isolated",
     "sha256_of",
     "size_of",

@@ -186,3 +186,8 @@ class Outputs(tuple[np.ndarray, ...]):
     def as_dict(self) -> dict[str, np.ndarray]:
         """The outputs by name, in order."""
         return dict(zip(self.names, self, strict=True))
+
+
+def rename_symbols(size: str, names: Mapping[str, str]) -> str:
+    """A free dimension or a formula of some, such as ``8*batch``, with each symbol that `names` knows under its new name."""
+    return re.sub(r"[A-Za-z_]\w*", lambda found: names.get(found[0], found[0]), size)
