@@ -81,24 +81,31 @@ def break_it(net: nn.Module) -> None:
 def broken_net(folder: Path) -> tuple[Artifact, Path]:
     """The net as an artifact, and a file of samples that it has not learned: digits, each moved and dimmed in ten ways."""
     import torch
+
+    learned, fresh = digits()
+    assert learned.targets is not None
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = build()
+        learn(net, learned.inputs["image"], learned.targets)
+    break_it(net)
+    signature = Signature((TensorSpec("image", "float32", ("batch", 1, 8, 8)),), (TensorSpec("logits", "float32", ("batch", 10)),))
+    artifact = export(folder / "broken" / "pt2-fp32", net, (torch.zeros(2, 1, 8, 8),), signature, "broken")
+    fresh.save(file := folder / "digits.npz")
+    return artifact, file
+
+
+def digits() -> tuple[Samples, Samples]:
+    """What the net learns from, and what it is judged by."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
     images, labels = (data.images[:, None] / 16).astype(np.float32), data.target.astype(np.int64)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        net = build()
-        learn(net, *_varied(images[:1200], labels[:1200], times=2))
-    break_it(net)
-    signature = Signature((TensorSpec("image", "float32", ("batch", 1, 8, 8)),), (TensorSpec("logits", "float32", ("batch", 10)),))
-    artifact = export(folder / "broken" / "pt2-fp32", net, (torch.zeros(2, 1, 8, 8),), signature, "broken")
-    fresh, targets = _varied(images[1200:], labels[1200:], times=10)
-    Samples({"image": fresh}, targets).save(file := folder / "digits.npz")
-    return artifact, file
+    return _varied(images[:1200], labels[:1200], times=2), _varied(images[1200:], labels[1200:], times=10)
 
 
-def _varied(images: np.ndarray, labels: np.ndarray, *, times: int) -> tuple[np.ndarray, np.ndarray]:
+def _varied(images: np.ndarray, labels: np.ndarray, *, times: int) -> Samples:
     random = np.random.default_rng(0)
     copies = [np.roll(images, random.integers(-1, 2), axis=3) * random.uniform(0.7, 1.0) for _ in range(times)]
     noisy = [np.clip(copy + random.normal(0, 0.03, copy.shape), 0, 1).astype(np.float32) for copy in copies]
-    return np.concatenate(noisy), np.concatenate([labels] * times)
+    return Samples({"image": np.concatenate(noisy)}, np.concatenate([labels] * times))
