@@ -83,7 +83,7 @@ def test_training_and_conversion_as_json(trained_cnn: Trained) -> None:
 
 
 def test_quantization_aware_training_into_every_format(tmp_path: Path) -> None:
-    words = ["cnn", "--epochs", "3", "--learning-rate", "0.01", "--out", tmp_path]
+    words: list[str | Path] = ["cnn", "--epochs", "3", "--learning-rate", "0.01", "--out", tmp_path]
     call("train", *words)
     file = tmp_path / "train.json"
     text = call("train", *words, "--qat", "2", "--resume", "--json", file).output

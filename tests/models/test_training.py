@@ -206,11 +206,13 @@ class TestQuantizationAware:
         with pytest.raises(InputError, match="was trained with another weights"):
             tuning({name: value + 1 for name, value in weights.items()}).resume()
 
-    def test_the_file_answers_like_the_score(self, few: DataSet, tmp_path: Path) -> None:
+    def test_the_file_is_plain_and_answers_like_the_score(self, few: DataSet, tmp_path: Path) -> None:
         import torch
 
         result = train(find_model("resnet"), few, recipe=self.TUNED, out=tmp_path)
-        program = torch.export.load(result.artifact.model_file).module()
+        exported = torch.export.load(result.artifact.model_file)
+        assert exported.state_dict.keys() == find_model("resnet").module(few).state_dict().keys()
+        program = exported.module()
         test = few.load("test")
         with torch.inference_mode():
             answers = program(torch.from_numpy(test.inputs["image"])).argmax(1).numpy()
