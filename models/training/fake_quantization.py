@@ -6,9 +6,9 @@ ordinary float network whose weights lie on the levels that the static int8 quan
 (In OpenVINO all but the first convolution's: NNCF gives those 7 bits, so that sums of products do not overflow on older processors.)
 
 The arithmetic is torch's own. The libraries around it do not fit a trainer of any network: torch.ao's quantization says of itself
-that it will be removed, torchao's works on an exported graph, in which a generator and its discriminator cannot take turns, and NNCF's
-refuses an ``nn.Sequential`` (it adds a module to it that has no forward), compiles C++ when it is first used, and reaches OpenVINO
-and ONNX only.
+that it will be removed, torchao rounds convolutions only in an exported graph, in which a generator and its discriminator cannot take
+turns, and NNCF refuses an ``nn.Sequential`` (it adds a module to it that has no forward), compiles C++ when it is first used, and reaches
+OpenVINO and ONNX only.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def quantizable(module: nn.Module) -> dict[str, nn.Module]:
 def quantized_weight(weight: Tensor, axis: int) -> Tensor:
     """Weights of any shape, rounded to 255 levels, symmetric around 0, up to the largest size of each channel along `axis`.
 
-    So do the static quantizers. A factor for each output channel changes scale and levels alike: batch normalisation,
-    which they fold into the weights before they round, needs no folding here, and goes on learning its statistics.
+    So do the static quantizers. A factor for each output channel changes scale and weights alike: batch normalisation, which they fold
+    into the weights before they round, needs no folding here, and goes on learning its statistics.
     """
     import torch
 
