@@ -30,7 +30,8 @@ class TrainingRecipe:
     translation, ``flip`` random mirroring, ``gradient_norm`` the clipping bound, ``bf16`` mixed precision, ``compile`` torch.compile
     for the steps, ``weight_decay`` what AdamW takes from each weight beside the gradient's step (L2), ``l1`` what the sum of all
     weights' sizes adds to the loss. ``few`` samples of each class are all that is learned from (0: all of them), ``hold_out`` is a
-    label that is not learned at all, and ``freeze`` keeps the weights that a training starts from, but for the last layer's.
+    label that is not learned at all, and ``freeze`` keeps the weights that a training starts from, but for the last layer's. After all that
+    come ``qat_epochs`` of quantization-aware training.
     """
 
     epochs: int = 10
@@ -48,6 +49,7 @@ class TrainingRecipe:
     few: int = 0
     hold_out: str = ""
     freeze: bool = False
+    qat_epochs: int = 0
     seed: int = 0
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from toolkit.models.data._split import stratified
 from .augment import augment
 from .checkpoint import CHECKPOINT, Checkpoint, EpochMetrics, Standing
 from .evaluate import Score, score_of
+from .fake_quantization import FakeQuantization, check_quantizable
 from .frechet import Observer
 from .learner import Learner, device_here, seed_everything
 from .weights import start_from
@@ -33,7 +35,7 @@ _LARGEST_VALIDATION = 3000
 @dataclass(frozen=True)
 class Progress:
     """Where a training stands: the epoch and step just done, the step's loss, the model's metric in the last validation (None before
-    the first), and the seconds since the call.
+    the first), and the seconds since the call. ``qat`` says whether these epochs are quantization-aware ones, which are counted anew.
     """
 
     epoch: int
@@ -43,6 +45,7 @@ class Progress:
     loss: float
     quality: float | None
     seconds: float
+    qat: bool = False
 
 
 class Run:
@@ -55,7 +58,9 @@ class Run:
         data_folder: where the user keeps the data.
         recipe: how.
         folder: for the checkpoint and the metrics after each epoch; None writes nothing.
-        start: whose weights are the first ones.
+        start: whose weights are the first ones, but for the last layer's.
+        weights: all weights, where an earlier run ended.
+        qat: whether this run is quantization-aware.
         validation: the rows of `samples` that are not learned from, ascending; None takes a tenth of each class.
     """
 
@@ -69,6 +74,8 @@ class Run:
         recipe: TrainingRecipe,
         folder: Path | None = None,
         start: Artifact | None = None,
+        weights: Mapping[str, Tensor] | None = None,
+        qat: bool = False,
         validation: np.ndarray | None = None,
     ) -> None:
         import torch
@@ -92,6 +99,13 @@ class Run:
         module = model.module(data, data_folder)
         if start is not None:
             start_from(module, start, freeze=recipe.freeze)
+        if recipe.qat_epochs:
+            check_quantizable(module)  # before an epoch is lost
+        self._pretrains = weights is None
+        if weights is not None:
+            module.load_state_dict(weights)
+            self.identity["weights"] = _digest(weights)
+        self._fake_quantization = FakeQuantization(module) if qat else None
         if folder is not None:
             make_folder(folder)  # now, and not when the first epoch is lost
         self.learner = Learner(model, module, recipe, steps=self.steps * recipe.epochs, device=device_here())
@@ -134,7 +148,7 @@ class Run:
 
         number = len(self.metrics) + 1
         began = time.perf_counter()
-        if number == 1:
+        if number == 1 and self._pretrains:
             self._model.pretrain(self.learner.module, self.inputs, self.recipe)
         seed_everything(self.recipe.seed, number)
         order = torch.randperm(len(self.inputs))
@@ -150,7 +164,8 @@ class Run:
             if on_progress:
                 known = self.metrics[-1].quality if self.metrics else None
                 seconds = time.perf_counter() - started
-                on_progress(Progress(number, self.recipe.epochs, step + 1, self.steps, loss, known, seconds))
+                qat = self._fake_quantization is not None
+                on_progress(Progress(number, self.recipe.epochs, step + 1, self.steps, loss, known, seconds, qat))
         score = self.score(self.validation)
         seconds = time.perf_counter() - began
         self.metrics.append(EpochMetrics(number, total / self.steps, score.loss, score.loss_error, score.accuracy, rate, seconds))
@@ -161,8 +176,10 @@ class Run:
         return self.metrics[-1]
 
     def use_best(self) -> None:
-        """Give the network the weights of its best epoch."""
+        """Give the network the weights of its best epoch, after a quantization-aware run as they were rounded; nothing is learned then."""
         self.learner.module.load_state_dict(self.best_weights)
+        if self._fake_quantization is not None:
+            self._fake_quantization.remove()
 
     def _save(self, folder: Path) -> None:
         standing = Standing(self.identity, tuple(self.metrics), self.learner.settings())
@@ -206,17 +223,25 @@ def chosen(metrics: Sequence[EpochMetrics]) -> EpochMetrics:
 
 
 def _words(recipe: TrainingRecipe) -> dict[str, str]:
-    return {key: str(value) for key, value in asdict(recipe).items()}
+    """What decides a run; the quantization-aware one that follows does not, so that it can be added to a training that is done."""
+    return {key: str(value) for key, value in asdict(recipe).items() if key != "qat_epochs"}
+
+
+def _digest(weights: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, value in weights.items():
+        digest.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def check_recipe(recipe: TrainingRecipe) -> None:
     """Raise `InputError` for a number that cannot be used."""
-    least = {"epochs": 1, "batch_size": 2, "patience": 0, "shift": 0, "weight_decay": 0, "l1": 0, "few": 0, "seed": 0}
+    least = {"epochs": 1, "batch_size": 2, "patience": 0, "shift": 0, "weight_decay": 0, "l1": 0, "few": 0, "qat_epochs": 0, "seed": 0}
     for key, value in least.items():
         if getattr(recipe, key) < value:
             raise InputError(f"recipe's {key.replace('_', ' ')}", expected=f"at least {value}", got=str(getattr(recipe, key)))
     # Beyond these torch's own numbers overflow, or a shifted image no longer fits into memory.
-    most: dict[str, float] = {"epochs": 10**6, "batch_size": 10**6, "patience": 10**6, "shift": 64, "seed": 2**63 - 1}
+    most: dict[str, float] = {"epochs": 10**6, "qat_epochs": 10**6, "batch_size": 10**6, "patience": 10**6, "shift": 64, "seed": 2**63 - 1}
     most |= dict.fromkeys(("learning_rate", "weight_decay", "l1", "gradient_norm"), 3e38)
     for name, bound in most.items():
         if getattr(recipe, name) > bound:

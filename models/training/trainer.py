@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from toolkit.core import Artifact, Format, Precision, Scalar, needs
@@ -16,21 +16,26 @@ from .checkpoint import EpochMetrics
 from .choice import HELD_OUT, anomaly_auc, chosen_samples, without_label
 from .evaluate import Score
 from .export import export_pt2
+from .fake_quantization import LEARNING_RATE
 from .learner import let_threads_sleep, reproducible
 from .run import Progress, Run, check_recipe
+
+QAT_EPOCHS = "qat_epochs"
+"""In a manifest's details: how many epochs the network learned with rounded weights and activations."""
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A finished training. ``parts`` are what a model ships besides, each in a bundle of its own; ``best`` is the epoch whose weights
-    were exported, ``test`` how good they are on the test split; ``anomaly_auc`` how well the
-    error tells the class that was held out from the others; ``baseline`` a classic method on the same data; ``resumed_epochs``
-    were done by earlier calls; ``bf16`` and ``compiled`` say whether mixed precision and torch.compile were really used.
+    """A finished training. ``qat_metrics`` are those of the quantization-aware epochs, which come last; ``parts`` are what a model ships
+    besides, each in a bundle of its own; ``best`` is the epoch whose weights were exported, ``test`` how good they are on the test split;
+    ``anomaly_auc`` how well the error tells the class that was held out from the others; ``baseline`` a classic method on the same data;
+    ``resumed_epochs`` were done by earlier calls; ``bf16`` and ``compiled`` say whether mixed precision and torch.compile were really used.
     """
 
     artifact: Artifact
     parts: tuple[Artifact, ...]
     metrics: tuple[EpochMetrics, ...]
+    qat_metrics: tuple[EpochMetrics, ...]
     best: EpochMetrics
     test: Score
     anomaly_auc: float | None
@@ -59,11 +64,14 @@ def train(
     the model ships besides to bundles beside `out` whose names end in the part's. An
     interrupted call leaves the last epoch's checkpoint; with `resume` the next one goes on from there, or starts if there is
     none, and ends with the same weights bit for bit as one that was never interrupted, on the same machine with as many threads.
-    With `start` the network begins with the weights of that artifact, but for its last layer.
+    With `start` the network begins with the weights of that artifact, but for its last layer. The recipe's quantization-aware epochs
+    begin with the best weights of the others and have files of their own in ``out/training/qat``: with `resume` they can be added to a
+    training that is done.
 
     Raises:
         MissingDependencyError: torch or safetensors is not installed.
-        InputError: the recipe cannot be used, or the checkpoint is of another model, data set or recipe.
+        InputError: the recipe cannot be used, or the checkpoint is of another model, data set or recipe, or the network cannot be
+            trained quantization-aware.
         DataError: the data are missing or too few.
         EngineError: the loss became infinite or NaN.
         StorageError: `out` cannot be written.
@@ -77,12 +85,16 @@ def train(
     with reproducible():
         samples, test = chosen_samples(data, data.load("train", data_folder), recipe), data.load("test", data_folder)
         run = Run(model, data, samples, data_folder, recipe=recipe, folder=out / "training", start=start)
-        if resume:
-            run.resume()
-        resumed = len(run.metrics)
-        while not run.is_done:
-            run.epoch(on_progress, started)
-        run.use_best()
+        resumed = _finish(run, resume, on_progress, started)
+        metrics, compiled = tuple(run.metrics), run.learner.compiled
+        qat_metrics: tuple[EpochMetrics, ...] = ()
+        if recipe.qat_epochs:
+            weights = run.learner.module.state_dict()
+            tuned = qat_recipe(recipe)
+            folder = out / "training" / "qat"
+            run = Run(model, data, samples, data_folder, recipe=tuned, folder=folder, start=start, weights=weights, qat=True)
+            resumed += _finish(run, resume, on_progress, started)
+            qat_metrics = tuple(run.metrics)
         score = run.score(without_label(data, test, recipe.hold_out))
         anomaly = anomaly_auc(model, run.learner.module, data, test, recipe.hold_out)
         baseline = model.baseline(run.learner.module.cpu(), data, data_folder)
@@ -90,12 +102,14 @@ def train(
             **asdict(recipe),
             "device": run.learner.device,
             "bf16": run.learner.bf16,
-            "compile": run.learner.compiled,
+            "compile": compiled,
             "best_epoch": run.best.epoch,
             f"test {model.metric}": score.quality,
             **({} if anomaly is None else {"test anomaly AUC": anomaly}),
         }
-        held_out: dict[str, Scalar] = {HELD_OUT: recipe.hold_out} if recipe.hold_out else {}
+        about: dict[str, Scalar] = {HELD_OUT: recipe.hold_out} if recipe.hold_out else {}
+        if recipe.qat_epochs:
+            about[QAT_EPOCHS] = len(qat_metrics)
         artifacts = [
             export_pt2(
                 shipment.module,
@@ -106,14 +120,15 @@ def train(
                 labels=data.labels if isinstance(model, Classifier) else (),
                 preprocessing=data.preparation(data_folder),
                 recipe=made,
-                details={**shipment.details, **held_out},
+                details={**shipment.details, **about},
             )
             for shipment in model.ships(run.learner.module, data)
         ]
     return TrainingResult(
         artifact=artifacts[0],
         parts=tuple(artifacts[1:]),
-        metrics=tuple(run.metrics),
+        metrics=metrics,
+        qat_metrics=qat_metrics,
         best=run.best,
         test=score,
         anomaly_auc=anomaly,
@@ -121,9 +136,25 @@ def train(
         resumed_epochs=resumed,
         device=run.learner.device,
         bf16=run.learner.bf16,
-        compiled=run.learner.compiled,
+        compiled=compiled,
         seconds=time.perf_counter() - started,
     )
+
+
+def qat_recipe(recipe: TrainingRecipe) -> TrainingRecipe:
+    """The recipe of the quantization-aware epochs: a schedule of their own, with a tenth of the learning rate, and no torch.compile."""
+    return replace(recipe, epochs=recipe.qat_epochs, learning_rate=LEARNING_RATE * recipe.learning_rate, compile=False)
+
+
+def _finish(run: Run, resume: bool, on_progress: Callable[[Progress], None] | None, started: float) -> int:
+    """Train to the end and leave the best weights in the network; how many epochs were done by earlier calls."""
+    if resume:
+        run.resume()
+    resumed = len(run.metrics)
+    while not run.is_done:
+        run.epoch(on_progress, started)
+    run.use_best()
+    return resumed
 
 
 def _bundle(out: Path, part: str) -> Path:

@@ -112,7 +112,7 @@ def markdown(results: Sequence[tuple[Case, dict[str, Any]]]) -> str:
         "Quality is accuracy for classifiers, the mean squared error of a pixel in prepared units for autoencoders, and the Fréchet",
         "distance between features of the toolkit's own classifier for generators. Validation is a part of the training split that was",
         "not learned from; the weights of the best epoch are the ones that are tested and shipped. Seconds are those of the epochs; a run",
-        "may have shared the machine with others.",
+        "may have shared the machine with others. None is quantization-aware: [qat.md](qat.md) says what that would gain.",
         "",
         "| command | seconds | epochs | best | validation, first epoch → best | test | bar | besides |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",

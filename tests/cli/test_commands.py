@@ -82,6 +82,27 @@ def test_training_and_conversion_as_json(trained_cnn: Trained) -> None:
     assert {row["target"] for row in trained_cnn.convert} >= {"onnx-fp32", "tflite-int8", "openvino-int8"}
 
 
+def test_quantization_aware_training_into_every_format(tmp_path: Path) -> None:
+    words: list[str | Path] = ["cnn", "--epochs", "3", "--learning-rate", "0.01", "--out", tmp_path]
+    call("train", *words)
+    file = tmp_path / "train.json"
+    text = call("train", *words, "--qat", "2", "--resume", "--json", file).output
+    assert "best of 2 quantization-aware epochs" in " ".join(text.split())
+    trained = json.loads(file.read_text())
+    assert (len(trained["metrics"]), len(trained["qat_metrics"]), trained["resumed_epochs"]) == (3, 2, 3)
+    targets = {f"{format}-int8" for format in ("onnx", "openvino", "tflite")}
+    rows = call("convert", tmp_path / "cnn", "--precision", "int8", "--max-drop", "5", "--evaluation", "200", "--json", "-").output
+    assert {row["target"] for row in json.loads(rows)} == targets
+    for target in targets:
+        assert "learned with int8 rounding: 2 epochs" in call("inspect", tmp_path / "cnn" / target).output
+
+
+def test_quantization_aware_training_is_refused(tmp_path: Path) -> None:
+    error = assert_refused("train", "lstm", "--qat", "1", "--out", tmp_path / "out")
+    assert "got 'layer.weight_ih_l0'; train it without --qat" in str(error)
+    assert not (tmp_path / "out").exists()
+
+
 def test_inspect(tiny: Path, trained_cnn: Trained) -> None:
     artifact = trained_cnn.bundle / "tflite-int8"
     text = call("inspect", artifact).output

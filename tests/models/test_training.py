@@ -21,7 +21,7 @@ from toolkit.models import TrainingRecipe, find_model
 from toolkit.models.data import DataSet
 from toolkit.models.training import EpochMetrics, Progress, TrainingResult, train
 from toolkit.models.training.checkpoint import Checkpoint
-from toolkit.models.training.run import chosen
+from toolkit.models.training.run import Run, chosen
 
 RECIPE = TrainingRecipe(
     epochs=3, batch_size=32, learning_rate=3e-3, weight_decay=1e-2, label_smoothing=0.05, shift=1, flip=True, bf16=True, seed=5
@@ -153,6 +153,92 @@ class TestResume:
             Checkpoint.load(tmp_path / "y.safetensors")
 
 
+class TestQuantizationAware:
+    """cnn and resnet: with dropout, and with batch normalisation and mixed precision. wgan-gp takes gradients of gradients."""
+
+    TUNED = replace(RECIPE, epochs=2, qat_epochs=2)
+
+    @pytest.mark.parametrize("model", ["cnn", "resnet", "wgan-gp"])
+    def test_bit_for_bit(self, few: DataSet, tmp_path: Path, model: str) -> None:
+        def tuned(out: Path, on: Callable[[Progress], None] | None = None) -> TrainingResult:
+            return train(find_model(model), few, recipe=self.TUNED, out=out, resume=True, on_progress=on)
+
+        whole = tuned(tmp_path / "whole")
+        seen: list[Progress] = []
+
+        def interrupt(progress: Progress) -> None:
+            seen.append(progress)
+            if (progress.qat, progress.epoch, progress.step) == (True, 2, 1):
+                raise KeyboardInterrupt
+
+        out = tmp_path / "interrupted"
+        with pytest.raises(KeyboardInterrupt):
+            tuned(out, interrupt)
+        assert [(p.qat, p.epoch) for p in seen if p.step == 1] == [(False, 1), (False, 2), (True, 1), (True, 2)]
+        resumed = tuned(out)
+        assert resumed.resumed_epochs == 3
+        assert resumed.artifact.manifest.content_sha256 == whole.artifact.manifest.content_sha256
+        assert [replace(each, seconds=0) for each in resumed.qat_metrics] == [replace(each, seconds=0) for each in whole.qat_metrics]
+        assert resumed.best in resumed.qat_metrics
+
+    def test_it_is_added_to_a_training_that_is_done(self, few: DataSet, tmp_path: Path) -> None:
+        whole = train(find_model("cnn"), few, recipe=self.TUNED, out=tmp_path / "whole")
+        first = train(find_model("cnn"), few, recipe=replace(self.TUNED, qat_epochs=0), out=tmp_path / "cnn")
+        assert "qat_epochs" not in first.artifact.manifest.details
+        added = train(find_model("cnn"), few, recipe=self.TUNED, out=tmp_path / "cnn", resume=True)
+        assert added.resumed_epochs == 2
+        assert added.artifact.manifest.content_sha256 == whole.artifact.manifest.content_sha256 != first.artifact.manifest.content_sha256
+        assert added.artifact.manifest.details["qat_epochs"] == added.artifact.manifest.recipe["qat_epochs"] == 2
+        assert (len(added.metrics), len(added.qat_metrics)) == (2, 2)
+        assert max(each.learning_rate for each in added.qat_metrics) < 0.11 * RECIPE.learning_rate
+
+    def test_it_does_not_go_on_from_other_weights(self, few: DataSet, tmp_path: Path) -> None:
+        model = find_model("mlp")
+        weights = model.module(few).state_dict()
+
+        def tuning(weights: dict[str, Any]) -> Run:
+            return Run(model, few, few.load("train"), None, recipe=RECIPE, folder=tmp_path, weights=weights, qat=True)
+
+        tuning(weights).epoch()
+        again = tuning(weights)
+        again.resume()
+        assert len(again.metrics) == 1
+        with pytest.raises(InputError, match="was trained with another weights"):
+            tuning({name: value + 1 for name, value in weights.items()}).resume()
+
+    def test_the_file_is_plain_and_answers_like_the_score(self, few: DataSet, tmp_path: Path) -> None:
+        import torch
+
+        result = train(find_model("resnet"), few, recipe=self.TUNED, out=tmp_path)
+        exported = torch.export.load(result.artifact.model_file)
+        assert exported.state_dict.keys() == find_model("resnet").module(few).state_dict().keys()
+        program = exported.module()
+        test = few.load("test")
+        with torch.inference_mode():
+            answers = program(torch.from_numpy(test.inputs["image"])).argmax(1).numpy()
+        assert np.mean(answers == test.targets) == result.test.accuracy
+
+    def test_pretraining_is_not_repeated(self, few: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A deep belief net is learned layer by layer first, which would forget all that came after."""
+        model = find_model("dbn")
+        calls: list[int] = []
+        pretrain = model.pretrain
+
+        def counted(*given: Any) -> None:
+            calls.append(1)
+            pretrain(*given)
+
+        monkeypatch.setattr(model, "pretrain", counted)
+        train(model, few, recipe=replace(self.TUNED, epochs=1, qat_epochs=1), out=tmp_path)
+        assert calls == [1]
+
+    def test_a_network_that_cannot_be_rounded_leaves_nothing(self, few: DataSet, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=r"cannot round all weights .* got 'layer.weight_ih_l0'; train it without --qat") as caught:
+            train(find_model("lstm"), few, recipe=self.TUNED, out=tmp_path / "lstm")
+        assert "\n" not in str(caught.value)
+        assert not (tmp_path / "lstm").exists()
+
+
 class TestStopping:
     def test_early(self, few: DataSet, tmp_path: Path) -> None:
         """So slow a training changes no weight: the second epoch is no better than the first."""
@@ -199,6 +285,7 @@ class TestBadInput:
         ("change", "message"),
         [
             ({"epochs": 0}, "recipe's epochs: expected at least 1, got 0"),
+            ({"qat_epochs": -1}, "recipe's qat epochs: expected at least 0, got -1"),
             ({"batch_size": 1}, "recipe's batch size: expected at least 2, got 1"),
             ({"learning_rate": 0.0}, "recipe's learning rate: expected more than 0"),
             ({"learning_rate": float("nan")}, "recipe's learning rate: expected more than 0, got nan"),

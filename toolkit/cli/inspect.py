@@ -42,6 +42,8 @@ def command(artifact: Path, json_to: str | None) -> None:
 
 
 def _show(manifest: Manifest, path: Path, total: int) -> None:
+    from toolkit.models.training.trainer import QAT_EPOCHS
+
     out = console()
     out.print(f"[bold]{plain(path)}[/]  {manifest.format} {manifest.precision}, {size(total)}")
     for what, specs in (("in", manifest.signature.inputs), ("out", manifest.signature.outputs)):
@@ -53,6 +55,8 @@ def _show(manifest: Manifest, path: Path, total: int) -> None:
         out.print("  " + plain(", ".join(f"{name} {count}" for name, count in kinds)))
     if manifest.edge:
         out.print(f"made by: {manifest.edge} {plain(', '.join(f'{n} {v}' for n, v in manifest.versions.items()))}")
+    if qat_epochs := manifest.details.get(QAT_EPOCHS):
+        out.print(f"learned with int8 rounding: {plain(qat_epochs)} epochs")
     if manifest.calibration:
         out.print(f"calibrated on: {manifest.calibration.samples} samples of {plain(manifest.calibration.origin)}")
     for name, digest in manifest.files.items():

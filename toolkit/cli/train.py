@@ -25,6 +25,7 @@ from ._common import complete, console, data_names, json_option, model_names, pl
     "--start-from", type=click.Path(path_type=Path), help="A trained .pt2 artifact whose weights are the first, but for the last layer."
 )
 @click.option("--freeze", is_flag=True, help="With --start-from: learn the last layer only.")
+@click.option("--qat", "qat_epochs", type=click.IntRange(min=1), metavar="EPOCHS", help="Then learn with int8 rounding: docs/qat.md.")
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile for the steps: docs/compiled-steps.md.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @json_option
@@ -42,18 +43,21 @@ def command(
     hold_out: str | None,
     start_from: Path | None,
     freeze: bool,
+    qat_epochs: int | None,
     compiled: bool,
     resume: bool,
     json_to: str | None,
 ) -> None:
     """Train a reference MODEL by its recipe and leave a self-contained .pt2 artifact in OUT/<model>/.
 
-    Ctrl-C keeps the last checkpoint; the same command with --resume goes on from it.
+    Ctrl-C keeps the last checkpoint; the same command with --resume goes on from it. With --qat, the weights are then fine-tuned
+    for int8: convolutional and linear networks only. Together with --resume it goes on from a training that is done.
 
     \b
     toolkit train cnn
     toolkit train cnn --data fashion-mnist --epochs 2
     toolkit train resnet --data fashion-mnist --resume
+    toolkit train cnn --qat 5 --resume
     toolkit train autoencoder --data fashion-mnist --hold-out Bag
     toolkit train cnn --data mnist --few 10 --start-from artifacts/cnn/pt2-fp32
     """
@@ -72,14 +76,14 @@ def command(
         raise InputError("--freeze keeps weights that are learned already", hint="add --start-from ARTIFACT")
     start = None if start_from is None else Artifact.load(start_from)
     changes: dict[str, float | str | None] = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
-    changes |= {"few": few, "hold_out": hold_out, "freeze": freeze or None, "compile": compiled or None}
+    changes |= {"few": few, "hold_out": hold_out, "freeze": freeze or None, "qat_epochs": qat_epochs, "compile": compiled or None}
     own = net.recipe(dataset.name) if recipe is None else read_recipe(recipe)
     chosen = replace(own, **{name: value for name, value in changes.items() if value is not None})  # type: ignore[arg-type]
     with progress() as display:
         bar = display.add_task(f"training {net.name}", total=None)
 
         def on_progress(step: Progress) -> None:
-            text = f"epoch {step.epoch}/{step.epochs} loss {step.loss:.3f}"
+            text = f"{'int8 ' if step.qat else ''}epoch {step.epoch}/{step.epochs} loss {step.loss:.3f}"
             text += f" {net.metric} {figure(net.metric, step.quality)}" if step.quality is not None else ""
             display.update(bar, total=step.epochs * step.steps, completed=(step.epoch - 1) * step.steps + step.step, description=text)
 
@@ -89,9 +93,10 @@ def command(
     if json_to:
         print_json(asdict(result), json_to)
     if json_to != "-":
+        trained = f"{len(result.qat_metrics)} quantization-aware epochs" if result.qat_metrics else f"{len(result.metrics)} epochs"
         console().print(
             f"{plain(result.artifact.path)}: {net.metric} {figure(net.metric, result.test.quality)} on the test samples of {dataset.name}, "
-            f"best of {len(result.metrics)} epochs: {result.best.epoch}, {result.seconds:.0f} s on {result.device}"
+            f"best of {trained}: {result.best.epoch}, {result.seconds:.0f} s on {result.device}"
         )
         for part in result.parts:
             console().print(f"with it: {plain(part.path)}")

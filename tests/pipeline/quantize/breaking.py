@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 WIDE, CHANNELS = 16, 24
-_OUTLIER = 4000.0
 
 
 def build() -> nn.Module:
@@ -58,11 +57,11 @@ def learn(net: nn.Module, images: np.ndarray, labels: np.ndarray) -> None:
     torch.set_num_threads(threads)
 
 
-def break_it(net: nn.Module) -> None:
+def break_it(net: nn.Module, *, decades: float, constant: float) -> None:
     """Change the weights so that the net computes the same and int8 does not.
 
-    Two neighbours are scaled against each other channel by channel, over three orders of magnitude: behind a ReLU that cancels (Nagel
-    et al. 2019 use it the other way round). And a channel of the stem becomes a large constant that the next layer does not read.
+    Two neighbours are scaled against each other channel by channel, over so many orders of magnitude: behind a ReLU that cancels (Nagel
+    et al. 2019 use it the other way round). And a channel of the stem becomes a constant that the next layer does not read.
     """
     import torch
 
@@ -70,35 +69,42 @@ def break_it(net: nn.Module) -> None:
     random = np.random.default_rng(0)
     with torch.no_grad():
         stem.weight[-1] = 0
-        stem.bias[-1] = _OUTLIER
+        stem.bias[-1] = constant
         for first, second in ((point, depth), (depth, mix)):
-            scale = torch.from_numpy((10.0 ** random.uniform(-1.5, 1.5, WIDE)).astype(np.float32))
+            scale = torch.from_numpy((10.0 ** random.uniform(-decades / 2, decades / 2, WIDE)).astype(np.float32))
             first.weight *= scale[:, None, None, None]
             first.bias *= scale
             second.weight /= scale[:, None, None, None] if second is depth else scale[None, :, None, None]
 
 
-def broken_net(folder: Path) -> tuple[Artifact, Path]:
+def broken_net(folder: Path, *, decades: float = 3.0, constant: float = 4000.0) -> tuple[Artifact, Path]:
     """The net as an artifact, and a file of samples that it has not learned: digits, each moved and dimmed in ten ways."""
     import torch
+
+    learned, fresh = digits()
+    assert learned.targets is not None
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        net = build()
+        learn(net, learned.inputs["image"], learned.targets)
+    break_it(net, decades=decades, constant=constant)
+    signature = Signature((TensorSpec("image", "float32", ("batch", 1, 8, 8)),), (TensorSpec("logits", "float32", ("batch", 10)),))
+    artifact = export(folder / "broken" / "pt2-fp32", net, (torch.zeros(2, 1, 8, 8),), signature, "broken")
+    fresh.save(file := folder / "digits.npz")
+    return artifact, file
+
+
+def digits() -> tuple[Samples, Samples]:
+    """What the net learns from, and what it is judged by."""
     from sklearn.datasets import load_digits
 
     data = load_digits()
     images, labels = (data.images[:, None] / 16).astype(np.float32), data.target.astype(np.int64)
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        net = build()
-        learn(net, *_varied(images[:1200], labels[:1200], times=2))
-    break_it(net)
-    signature = Signature((TensorSpec("image", "float32", ("batch", 1, 8, 8)),), (TensorSpec("logits", "float32", ("batch", 10)),))
-    artifact = export(folder / "broken" / "pt2-fp32", net, (torch.zeros(2, 1, 8, 8),), signature, "broken")
-    fresh, targets = _varied(images[1200:], labels[1200:], times=10)
-    Samples({"image": fresh}, targets).save(file := folder / "digits.npz")
-    return artifact, file
+    return _varied(images[:1200], labels[:1200], times=2), _varied(images[1200:], labels[1200:], times=10)
 
 
-def _varied(images: np.ndarray, labels: np.ndarray, *, times: int) -> tuple[np.ndarray, np.ndarray]:
+def _varied(images: np.ndarray, labels: np.ndarray, *, times: int) -> Samples:
     random = np.random.default_rng(0)
     copies = [np.roll(images, random.integers(-1, 2), axis=3) * random.uniform(0.7, 1.0) for _ in range(times)]
     noisy = [np.clip(copy + random.normal(0, 0.03, copy.shape), 0, 1).astype(np.float32) for copy in copies]
-    return np.concatenate(noisy), np.concatenate([labels] * times)
+    return Samples({"image": np.concatenate(noisy)}, np.concatenate([labels] * times))
