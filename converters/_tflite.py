@@ -109,7 +109,7 @@ class ToTflite(Converter):
 
     def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
         """The batch sizes, as text."""
-        return {"batch_sizes": ",".join(map(str, sorted(recipe.batch_sizes)))}
+        return super().recipe_record(recipe) | {"batch_sizes": ",".join(map(str, sorted(recipe.batch_sizes)))}
 
 
 def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature) -> Any:

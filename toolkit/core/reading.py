@@ -1,4 +1,4 @@
-"""Reading files that may come from anyone: regular files of a sane size only, and JSON that cannot exhaust the stack.
+"""Reading files that may come from anyone: regular files of a sane size only, and JSON and TOML that cannot exhaust the stack.
 
 A pipe would be waited on for ever, a device has no end, and brackets nested a thousand times deep are no manifest.
 """
@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import stat
+import tomllib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,6 +50,23 @@ def decode_json(content: bytes, type: type[T]) -> T:
         raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
     except RecursionError as error:
         raise msgspec.DecodeError("nested too deeply") from error
+
+
+def decode_toml(content: bytes, type: type[T]) -> T:
+    """`content` as a value of `type`; raises `msgspec.DecodeError` whatever is wrong with it."""
+    # Every bracket counts, also in a string: what is decoded here has few.
+    if content.count(b"[") + content.count(b"{") > _MOST_DEPTH:
+        raise msgspec.DecodeError(f"over {_MOST_DEPTH} brackets")
+    try:
+        return msgspec.convert(tomllib.loads(content.decode()), type=type)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error
+    except msgspec.DecodeError:
+        raise
+    except ValueError as error:  # What TOML's reader finds, and a number with thousands of digits.
+        raise msgspec.DecodeError(f"no TOML: {error}") from error
 
 
 def _depth(content: bytes) -> int:
