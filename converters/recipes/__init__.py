@@ -53,7 +53,7 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a percentile without its ranges, or ranges without their percentile."""
-        if (self.ranges is Ranges.PERCENTILE) != (self.percentile is not None):
+        if (self.ranges == Ranges.PERCENTILE) != (self.percentile is not None):
             raise ValueError('`ranges = "percentile"` and `percentile` belong together, such as 99.99')
         if self.percentile is not None and not 50 < self.percentile < 100:  # NaN passes the bounds above.
             raise ValueError(f"`percentile` must be between 50 and 100, got {self.percentile}")

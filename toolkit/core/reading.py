@@ -25,6 +25,8 @@ _MOST_DEPTH = 500
 # A string, closed or not. Possessive: one that never ends is read once.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 
+_TOML_KEY_ENDS = re.compile(rb"[=,{\n]")
+
 
 def read_file(path: Path, *, most: int = _MOST_BYTES) -> bytes:
     """The content of a regular file of at most `most` bytes; raises `OSError` for a pipe, a device or a larger file."""
@@ -54,9 +56,10 @@ def decode_json(content: bytes, type: type[T]) -> T:
 
 def decode_toml(content: bytes, type: type[T]) -> T:
     """`content` as a value of `type`; raises `msgspec.DecodeError` whatever is wrong with it."""
-    # Every bracket counts, also in a string: what is decoded here has few.
-    if content.count(b"[") + content.count(b"{") > _MOST_DEPTH:
-        raise msgspec.DecodeError(f"over {_MOST_DEPTH} brackets")
+    # Brackets nest, and dots in a key, for which the reader's time grows with their square. In strings they count too: few are needed.
+    dots = max(part.count(b".") for part in _TOML_KEY_ENDS.split(content))
+    if content.count(b"[") + content.count(b"{") > _MOST_DEPTH or dots > _MOST_DEPTH:
+        raise msgspec.DecodeError(f"nested too deeply (over {_MOST_DEPTH} brackets, or dots in a name)")
     try:
         return msgspec.convert(tomllib.loads(content.decode()), type=type)
     except UnicodeDecodeError as error:
