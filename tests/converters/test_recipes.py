@@ -159,7 +159,7 @@ choices = st.fixed_dictionaries(
         "keep_float": st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\x7f"), min_size=1, max_size=9), max_size=4),
     },
 )
-ranges = st.one_of(
+ranges: st.SearchStrategy[dict[str, object]] = st.one_of(
     st.just({}),
     st.sampled_from([{"ranges": each.value} for each in Ranges if each is not Ranges.PERCENTILE]),
     st.floats(50, 100, exclude_min=True, exclude_max=True).map(lambda value: {"ranges": "percentile", "percentile": value}),
