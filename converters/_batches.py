@@ -11,12 +11,12 @@ from toolkit.core import Samples, Signature
 CALIBRATION_BATCH = 32
 
 
-def batches(samples: Samples, size: int, *, exact: bool = False) -> Iterator[dict[str, np.ndarray]]:
-    """`samples` in order, `size` rows at a time; with `exact` the last batch is filled up with the first samples again, which
-    changes no minimum or maximum, since a smallest and a largest value do not depend on how often they occur.
+def batches(samples: Samples, size: int, *, start: int = 0, exact: bool = False) -> Iterator[dict[str, np.ndarray]]:
+    """`samples` in order from row `start`, `size` rows at a time; with `exact` the last batch is filled up with the first samples again,
+    which changes no minimum or maximum, since a smallest and a largest value do not depend on how often they occur.
     """
-    for start in range(0, len(samples), size):
-        rows = np.arange(start, start + size if exact else min(start + size, len(samples))) % len(samples)
+    for first in range(start, len(samples), size):
+        rows = np.arange(first, first + size if exact else min(first + size, len(samples))) % len(samples)
         yield dict(samples.rows(rows).inputs)
 
 

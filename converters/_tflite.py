@@ -109,7 +109,7 @@ class ToTflite(Converter):
 
     def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
         """The batch sizes, as text."""
-        return {"batch_sizes": ",".join(map(str, sorted(recipe.batch_sizes)))}
+        return super().recipe_record(recipe) | {"batch_sizes": ",".join(map(str, sorted(recipe.batch_sizes)))}
 
 
 def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature) -> Any:
@@ -127,11 +127,7 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
     manager = RecipeManager()
     manager.load_quantization_recipe(recipe)
     interpreter = Interpreter(model_path=str(source))
-    feeds = {}
-    for name in interpreter.get_signature_list():
-        details = interpreter.get_signature_runner(name).get_input_details()
-        size = int(details[signature.inputs[0].name]["shape"][0])
-        feeds[name] = list(_feeds(details, size, samples))
+    inputs = {name: interpreter.get_signature_runner(name).get_input_details() for name in interpreter.get_signature_list()}
 
     def ranges(*, delegate: bool) -> Any:
         calibrator = Calibrator(str(source), qsv_update_func=min_max_update)
@@ -141,7 +137,10 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
                 str(source), experimental_op_resolver_type=plain, experimental_preserve_all_tensors=True
             )
             calibrator._tfl_interpreter.allocate_tensors()
-        calibrator.calibrate(feeds, manager)
+        for name, details in inputs.items():
+            # One batch a call: the calibrator makes a list of what it is given, to count it.
+            for feed in _feeds(details, int(details[signature.inputs[0].name]["shape"][0]), samples):
+                calibrator.calibrate({name: [feed]}, manager)
         return calibrator.get_model_qsvs()
 
     try:

@@ -8,7 +8,7 @@ the public method checks and writes the artifact, the underscored one makes the 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, final
@@ -34,35 +34,41 @@ from toolkit.core import (
 )
 
 from .operators import operators_in
+from .recipes import Choices
 
 
 @dataclass(frozen=True)
 class Node:
-    """A kind of artifact: a format in a precision."""
+    """A kind of artifact: a format in a precision, and ``variant``, what its recipe's name adds if that is not the default."""
 
     format: Format
     precision: Precision
+    variant: str = ""
 
     def __str__(self) -> str:
-        return f"{self.format}-{self.precision}"
+        return "-".join(part for part in (self.format, self.precision, self.variant) if part)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How to convert. ``calibration`` are real samples under the signature's input names, never used for evaluation;
     ``batch_sizes`` are the signatures of a format that cannot leave the batch free; ``keep_float`` names the layers of the float file
-    that a quantizer leaves alone; ``options`` are a converter's own.
+    that a quantizer leaves alone; ``choices`` are those that the precision leaves open, and ``variant`` what they are called in the
+    artifact's name.
     """
 
     calibration: Samples | None = None
     batch_sizes: tuple[int, ...] = (1, 32)
     keep_float: tuple[str, ...] = ()
-    options: Mapping[str, Scalar] = field(default_factory=dict)
+    choices: Choices = field(default_factory=Choices)
+    variant: str = ""
 
 
 class Converter(ABC):
     """An edge from one kind of artifact to another. ``distributions`` are the packages whose versions decide the result; ``settings``
-    are the fixed choices that decide it, written to the manifest.
+    are what decides it besides, written to the manifest; ``choices`` are the values that a recipe may choose among, by the names of
+    `Choices`, each with the default first: those that the libraries and the engines of this format were seen to take. ``keeps_float``
+    says that single layers can stay in float.
     """
 
     name: ClassVar[str]
@@ -71,14 +77,35 @@ class Converter(ABC):
     extra: ClassVar[str]
     distributions: ClassVar[tuple[str, ...]]
     settings: ClassVar[Mapping[str, Scalar]] = {}
+    choices: ClassVar[Mapping[str, tuple[Scalar, ...]]] = {}
+    keeps_float: ClassVar[bool] = False
 
-    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:  # noqa: ARG002 - a converter that reads the recipe adds what it read
-        """What decides this edge's result besides source and calibration, as written to the manifest and hashed into the cache key.
+    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
+        """What decides this edge's result besides source and calibration, as written to the manifest and hashed into the cache key: the
+        settings, and the choices that are not the default.
 
-        A converter that reads ``recipe.batch_sizes`` or ``recipe.options`` adds what it reads, and nothing else, so that what it
+        A converter that reads ``recipe.batch_sizes`` or ``recipe.keep_float`` adds what it reads, and nothing else, so that what it
         ignores does not change its cache key.
         """
-        return dict(self.settings)
+        given = recipe.choices.given()
+        return {**self.settings, **{name: value for name, value in given.items() if value != self.choices.get(name, (None,))[0]}}
+
+    def choice(self, recipe: Recipe, name: str) -> Scalar:
+        """What the recipe chooses, or the default."""
+        return recipe.choices.given().get(name, self.choices[name][0])
+
+    def check_choices(self, choices: Choices, keep_float: Sequence[str] = ()) -> None:
+        """Raise `InputError`, which says what this edge can, unless it can make those choices."""
+        wrong = [
+            f"{name} = {_literal(value)}"
+            for name, value in choices.given().items()
+            if name != "percentile" and value not in self.choices.get(name, ())  # A number of its own, which belongs to `ranges`.
+        ]
+        wrong += ["keep_float"] if keep_float and not self.keeps_float else []
+        if wrong:
+            able = [f"{name} = {' or '.join(map(_literal, values))}" for name, values in self.choices.items()]
+            able += ["keep_float"] if self.keeps_float else []
+            raise InputError(f"{self.target} cannot do {', '.join(wrong)}", expected="; ".join(able) or "no choices")
 
     def versions(self) -> dict[str, str]:
         """The versions of the packages that do the work, read without importing them."""
@@ -89,7 +116,8 @@ class Converter(ABC):
         """Convert `source` into the folder `out`, which appears whole or not at all.
 
         Raises:
-            InputError: the source is of another kind, or calibration samples are missing or do not fit.
+            InputError: the source is of another kind, the recipe chooses what this edge cannot do, or calibration samples are missing or
+                do not fit.
             MissingDependencyError: the extra is not installed.
             ConversionError: the library refused, or the result is not what was asked for.
         """
@@ -118,6 +146,7 @@ class Converter(ABC):
                 signature=signature,
                 files={file.name: sha256_of(file) for file in sorted(work.iterdir())},
                 edge=self.name,
+                variant=recipe.variant,
                 parent=source.manifest.content_sha256,
                 root=source.manifest.root or source.manifest.content_sha256,
                 recipe=self.recipe_record(recipe),
@@ -141,15 +170,21 @@ class Converter(ABC):
         """Whether this edge can start from `source` with `recipe`, without a framework; the record of the calibration if there is one.
 
         Raises:
-            InputError: the source is of another kind.
+            InputError: the source is of another kind, or the recipe chooses what this edge cannot do.
             DataError: calibration samples are missing or do not fit the source's inputs.
         """
         kind = Node(source.manifest.format, source.manifest.precision)
         if kind != self.source:
             raise InputError(f"converter '{self.name}'", expected=str(self.source), got=str(kind))
+        self.check_choices(recipe.choices, recipe.keep_float)
         if not self.target.precision.is_calibrated:
             return None
         if recipe.calibration is None:
             raise DataError(f"{self.target} needs calibration samples", hint="name a data set: --data digits, or --data samples.npz")
         samples = recipe.calibration.fit(source.manifest.signature)
         return CalibrationRecord(samples.origin, len(samples), samples.sha256)
+
+
+def _literal(value: Scalar) -> str:
+    """As it stands in a recipe file."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

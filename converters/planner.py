@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 
 from toolkit.core import InputError, discover
 
@@ -16,11 +17,12 @@ def all_converters() -> tuple[Converter, ...]:
 
 def plan(source: Node, target: Node) -> tuple[Converter, ...]:
     """The shortest path of converters from `source` to `target`, none when they are the same; of equally short ones the first by name.
+    A variant is reached as its default is.
 
     Raises:
         InputError: no path; says which precisions the format has, or what can be reached.
     """
-    path = _paths(source).get(target)
+    path = _paths(source).get(replace(target, variant=""))
     if path is not None:
         return path
     known = sorted({converter.target.precision for converter in all_converters() if converter.target.format is target.format})

@@ -34,20 +34,20 @@ class Calibrated(Protocol):
 
 
 class StaticQuantizer(Converter):
-    """An edge to int8 with ranges from calibration samples. ``fragile`` are kinds of layers that stay float where that gives less noise
+    """An edge to integers with ranges from calibration samples. ``fragile`` are kinds of layers that stay float where that gives less noise
     and the outputs had too much; a recipe that names layers itself is followed to the letter.
     """
 
+    keeps_float = True
     fragile: ClassVar[frozenset[str]] = frozenset()
 
     def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
-        """The settings, and the layers that stay float."""
-        return {**self.settings, **({"keep_float": SEPARATOR.join(recipe.keep_float)} if recipe.keep_float else {})}
+        """The settings, the choices that are not the default, and the layers that stay float."""
+        return super().recipe_record(recipe) | ({"keep_float": SEPARATOR.join(recipe.keep_float)} if recipe.keep_float else {})
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
-        assert recipe.calibration is not None
         with tempfile.TemporaryDirectory(dir=target.parent) as work:
-            calibrated = self.calibrate(source, recipe.calibration.fit(source.manifest.signature), Path(work))
+            calibrated = self.calibrate(source, recipe, Path(work))
             known = [layer.name for layer in calibrated.layers]
             for name in recipe.keep_float:
                 if name not in known:
@@ -70,9 +70,16 @@ class StaticQuantizer(Converter):
                 file.rename(target.parent / file.name)
         return None
 
+    def calibrate(self, source: Artifact, recipe: Recipe, work: Path) -> Calibrated:
+        """The float model of `source` with the ranges that the recipe's calibration samples reach, by its choices; files may be left in the
+        folder `work`.
+        """
+        assert recipe.calibration is not None
+        return self._calibrate(source, recipe.calibration.fit(source.manifest.signature), recipe, work)
+
     @abstractmethod
-    def calibrate(self, source: Artifact, samples: Samples, work: Path) -> Calibrated:
-        """The float model of `source` with the ranges that `samples` reach; files may be left in the folder `work`."""
+    def _calibrate(self, source: Artifact, samples: Samples, recipe: Recipe, work: Path) -> Calibrated:
+        """As `calibrate`, with samples that fit."""
 
 
 def sensitivity(calibrated: Calibrated, groups: Sequence[Collection[str]], work: Path) -> list[float]:

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from toolkit.core import Artifact, Format, Samples, needs, run_isolated
+from toolkit.core import Artifact, Format, Precision, Samples, needs, run_isolated
 
+from .base import Node, Recipe
 from .layers import Execution, Layer
 from .planner import all_converters
 from .quantizer import StaticQuantizer, sensitivity
@@ -39,8 +40,9 @@ class Sensitivity:
 
 
 def static_quantizer(format: Format) -> StaticQuantizer:
-    """The quantizer of a format whose layers can be chosen; formats without one are no target of `toolkit quantize`."""
-    return next(each for each in all_converters() if isinstance(each, StaticQuantizer) and each.target.format is format)
+    """The quantizer to int8 of a format; formats without one are no target of `toolkit quantize`."""
+    found = (each for each in all_converters() if isinstance(each, StaticQuantizer))
+    return next(each for each in found if each.target == Node(format, Precision.INT8))
 
 
 def sensitivities(
@@ -109,8 +111,7 @@ def study_task(payload: dict[str, Any]) -> dict[str, Any]:
     assert isinstance(quantizer, StaticQuantizer)
     source, scratch = Artifact.load(Path(payload["source"])), Path(payload["scratch"])
     with needs(quantizer.extra):
-        samples = Samples.load(scratch / "calibration.npz").fit(source.manifest.signature)
-        calibrated = quantizer.calibrate(source, samples, scratch)
+        calibrated = quantizer.calibrate(source, Recipe(Samples.load(scratch / "calibration.npz")), scratch)
         ratios = sensitivity(calibrated, payload["names"], scratch) if payload["names"] else []
     # JSON has no infinity.
     return {"layers": msgspec.to_builtins(calibrated.layers), "alone_db": [max(ratio, REFUSED_DB) for ratio in ratios]}

@@ -9,11 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from toolkit.core import Artifact, ArtifactError, Samples, StorageError, UnknownNameError, memory_limit, new_folder, run_isolated
 
 from .base import Converter, Recipe
 from .cache import copy, key_of, lookup, store
 from .planner import all_converters
+from .recipes import Choices
 
 # Libraries' own reports; warnings and errors still reach the log.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "1", "PYTHONWARNINGS": "ignore"}
@@ -64,11 +67,12 @@ def obtain(
 
 
 def _adopted(kept: Artifact, source: Artifact, converter: Converter, recipe: Recipe, out: Path) -> Artifact:
-    """A copy of the kept artifact as a child of `source`, whose name, labels and origin may differ from those it was first made of."""
+    """A copy of the kept artifact as a child of `source`, whose names, labels and origin may differ from those it was first made of."""
     own = source.manifest
     manifest = replace(
         kept.manifest,
         model=own.model,
+        variant=recipe.variant,
         root=own.root or own.content_sha256,
         calibration=converter.check(source, recipe),
         preprocessing=own.preprocessing,
@@ -104,7 +108,8 @@ def convert_isolated(
             "origin": samples.origin if samples is not None else "",
             "batch_sizes": list(recipe.batch_sizes),
             "keep_float": list(recipe.keep_float),
-            "options": dict(recipe.options),
+            "choices": recipe.choices.given(),
+            "variant": recipe.variant,
         }
         most = memory_bytes or memory_limit()
         run_isolated("toolkit.converters.task:convert_task", payload, timeout_s=timeout_s, memory_bytes=most, log=log, environment=QUIET)
@@ -125,7 +130,8 @@ def convert_task(payload: dict[str, Any]) -> dict[str, Any]:
         calibration=replace(calibration, origin=payload["origin"]) if calibration else None,
         batch_sizes=tuple(payload["batch_sizes"]),
         keep_float=tuple(payload["keep_float"]),
-        options=payload["options"],
+        choices=msgspec.convert(payload["choices"], Choices),
+        variant=payload["variant"],
     )
     artifact = converters[payload["converter"]].convert(Artifact.load(Path(payload["source"])), Path(payload["out"]), recipe)
     return {"artifact": str(artifact.path)}

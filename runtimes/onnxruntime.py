@@ -63,7 +63,7 @@ class OnnxRuntime(Runtime):
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3
-        if request.stored is Precision.INT8_WEIGHTS:
+        if request.stored in {Precision.INT8_WEIGHTS, Precision.INT4_WEIGHTS}:
             # Else a DequantizeLinear of constant weights runs in every call; so it is folded once, and the speed is that of fp32.
             options.add_session_config_entry("session.disable_quant_qdq", "1")
         present = onnxruntime.get_available_providers()

@@ -41,3 +41,6 @@ def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
     assert {name for name in names if "/nets/" in name} == nets
     assert nets
     assert "toolkit/models/results.json" in names
+    recipes = {f"toolkit/{path.relative_to(source)}" for path in (source / "converters/recipes").glob("*.toml")}
+    assert {name for name in names if name.endswith(".toml")} == recipes
+    assert recipes

@@ -27,6 +27,12 @@ def test_the_table_of_support_is_generated() -> None:
     assert f"<!-- support: toolkit formats --markdown -->\n\n{support_table()}\n\n<!-- /support -->" in README
 
 
+def test_the_list_of_recipes_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    printed = [line.rstrip() for line in CliRunner().invoke(toolkit, ["recipes"]).output.splitlines()]
+    assert "\n".join(["$ toolkit recipes", *printed[1:]]) in (ROOT / "docs" / "recipes.md").read_text()
+
+
 def commands() -> list[str]:
     inline = [match for text in DOCUMENTS for match in re.findall(r"`(toolkit [a-z]+[^`]*)`", text)]
     blocks = [match for text in DOCUMENTS for match in re.findall(r"^\$ (toolkit [^#\n]+)", text, flags=re.MULTILINE)]

@@ -6,8 +6,8 @@ precision               rule
 fp32                    every output within 1e-4 + 1e-3 |r| of the reference, the engine computing in fp32
 fp16                    signal-to-quantization-noise ratio at least 40 dB and top-1 agreement at least 99 %
 bf16                    the same with 20 dB (8 bits of mantissa instead of 11)
-int8, int8-dynamic,     upper end of the 95 % interval of the task metric's drop at most one point; without labels the
-int8-weights            metric is top-1 agreement, without scores 20 dB
+those of integers       upper end of the 95 % interval of the task metric's drop at most one point; without labels the
+(int8, int4-weights...) metric is top-1 agreement, without scores 20 dB
 ======================  ==========================================================================================
 
 Whatever the precision, NaN, infinity, a wrong name, order, shape or dtype, a quantized file without quantized operators, and

@@ -40,6 +40,10 @@ def net(tmp_path: Path) -> Path:
     """A bundle with one artifact that passed, and good and bad inputs beside it."""
     with_parity(tiny_artifact(tmp_path / "net"))
     shutil.copyfile(tmp_path / "net" / "onnx-fp32" / "model.onnx", tmp_path / "good.onnx")
+    (tmp_path / "bad.toml").write_text('name = "int8-a"\nprecision = "int8"\nrangs = "minmax"\n')
+    (tmp_path / "one.toml").write_text('name = "int8-a"\nprecision = "int8"\nsymmetric = true\n')
+    (tmp_path / "two.json").write_text('{"name": "int8-a", "precision": "int8", "per_channel": false}')
+    (tmp_path / "deep.toml").write_text("keep_float = " + "[" * 10_000)
     np.save(tmp_path / "x.npy", np.zeros((3, 64), np.float32))
     np.save(tmp_path / "double.npy", np.zeros((3, 64)))
     np.save(tmp_path / "wide.npy", np.zeros((3, 65), np.float32))
@@ -56,6 +60,14 @@ def net(tmp_path: Path) -> Path:
         (["convert", "cnn"], ["not trained yet", "toolkit train cnn"]),
         (["convert", "net", "--to", "onxx"], ["unknown format 'onxx'", "did you mean 'onnx'"]),
         (["convert", "net", "--precision", "int9"], ["unknown precision 'int9'", "did you mean 'int8'"]),
+        (["convert", "net", "--recipe", "int8-entropi"], ["unknown recipe 'int8-entropi'", "or a file ending in .toml or .json"]),
+        (["convert", "net", "--recipe", "bad.toml"], ["'bad.toml' is no recipe: Object contains unknown field `rangs`", "--schema"]),
+        (["convert", "net", "--recipe", "nothing.json"], ["cannot read recipe 'nothing.json'", "No such file"]),
+        (["convert", "net", "--recipe", "int8,net.toml,int8"], ["cannot read recipe 'net.toml'"]),
+        (["convert", "net", "--recipe", "one.toml,two.json"], ["--recipe: expected recipes of different names, got int8-a, int8-a"]),
+        (["optimize", "net", "--recipe", "deep.toml"], ["'deep.toml' is no recipe: nested too deeply"]),
+        (["recipes", "int9"], ["unknown recipe 'int9'"]),
+        (["recipes", "int9", "--json"], ["unknown recipe 'int9'"]),
         (["convert", "net"], ["no data are known", "--data"]),
         (["convert", "net", "--data", "digitz"], ["unknown data set", "did you mean 'digits'"]),
         (["convert", "net", "--data", "empty.npz"], ["are empty"]),

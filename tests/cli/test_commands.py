@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def tiny(tmp_path: Path) -> Path:
         (["models"], {"name", "summary", "paper", "results"}),
         (["data"], {"name", "here", "input", "labels", "summary"}),
         (["formats"], {"format", "precision", "path", "engines"}),
+        (["recipes"], {"recipe", "formats"}),
     ],
 )
 def test_lists(words: list[str], keys: set[str], tmp_path: Path) -> None:
@@ -74,6 +76,37 @@ def test_a_data_set_by_name() -> None:
     assert "1000 training and 797 test samples" in " ".join(call("data", "digits").output.split())
     assert json.loads(call("data", "digits", "--json").output) == {"name": "digits", "train": 1000, "test": 797}
     assert isinstance(assert_refused("data", "digitz"), UnknownNameError)
+
+
+def test_a_recipe_is_printed_to_be_saved() -> None:
+    text = call("recipes", "int8-percentile").output
+    assert tomllib.loads(text) == {
+        "name": "int8-percentile",
+        "precision": "int8",
+        "about": "ranges of 99.99 % of the values",
+        "ranges": "percentile",
+        "percentile": 99.99,
+    }
+    assert json.loads(call("recipes", "int8-percentile", "--json").output) == [
+        {"recipe": tomllib.loads(text), "formats": ["onnx", "openvino"]}
+    ]
+    schema = json.loads(call("recipes", "--schema").output)
+    assert schema["$defs"]["NamedRecipe"]["required"] == ["name", "precision"]
+
+
+def test_recipes_take_the_place_of_the_default_precisions(trained_cnn: Trained, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text('name = "int8-mine"\nprecision = "int8"\nper_channel = false\n')
+    words = ("convert", trained_cnn.bundle, "--to", "onnx", "--out", tmp_path, "--max-drop", "20", "--json", "-")
+
+    def made(*more: str | Path) -> list[str]:
+        return [row["target"] for row in json.loads(call(*words, *more).output)]
+
+    own = tmp_path / "mine.toml"
+    assert made("--recipe", own) == ["onnx-int8-mine"]
+    assert made("--recipe", f"int8,{own}") == ["onnx-int8", "onnx-int8-mine"]
+    assert made("--precision", "fp32,int8", "--recipe", f"int8,{own}") == ["onnx-fp32", "onnx-int8", "onnx-int8-mine"]
+    text = call("convert", trained_cnn.bundle, "--to", "tflite", "--out", tmp_path, "--recipe", "int8-entropy", code=1).output
+    assert "not made: tflite-int8 cannot do ranges = entropy: expected ranges = minmax" in " ".join(text.split())
 
 
 def test_training_and_conversion_as_json(trained_cnn: Trained) -> None:

@@ -24,7 +24,7 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_commands_are_the_files_of_the_folder() -> None:
     known = {"benchmark", "cache", "clean", "convert", "data", "debug", "demo", "doctor", "formats", "inspect", "models", "optimize"}
-    known |= {"quantize", "run", "train", "verify"}
+    known |= {"quantize", "recipes", "run", "train", "verify"}
     assert known <= set(NAMES)
 
 
@@ -82,7 +82,12 @@ def completions(line: str, folder: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("toolkit convert x --precision fp32,in", ["fp32,int8", "fp32,int8-dynamic", "fp32,int8-weights"]),
+        (
+            "toolkit convert x --precision fp32,in",
+            ["fp32,int8", "fp32,int8-dynamic", "fp32,int8-weights", "fp32,int4-weights", "fp32,int16x8"],
+        ),
+        ("toolkit convert x --recipe int8-pe", ["int8-per-tensor", "int8-percentile", "<file>"]),
+        ("toolkit recipes int16", ["int16x8", "int16x8-per-tensor"]),
         ("toolkit convert x --to o", ["onnx", "openvino"]),
         ("toolkit benchmark x --engine litert,on", ["litert,onnxruntime"]),
         ("toolkit verify x --engine o", ["onnxruntime", "openvino"]),

@@ -15,6 +15,7 @@ from toolkit.converters.base import Recipe
 from toolkit.converters.cache import copy, key_of, lookup, store
 from toolkit.converters.onnx_int8 import OnnxInt8
 from toolkit.converters.planner import all_converters
+from toolkit.converters.recipes import Choices, Ranges
 from toolkit.converters.task import obtain
 from toolkit.converters.tflite_from_pt2 import TfliteFromPt2
 from toolkit.core import Artifact, Format, InputError, Samples, Scalar, Signature
@@ -157,6 +158,7 @@ from pathlib import Path
 from toolkit.core import Artifact
 from toolkit.converters.base import Recipe
 from toolkit.converters.planner import all_converters
+from toolkit.converters.recipes import Choices, Ranges
 from toolkit.converters.task import obtain
 converter = next(c for c in all_converters() if c.name == "onnx_int8_weights")
 made = obtain(converter, Artifact.load(Path({str(artifact.path)!r})), Path({str(tmp_path / "second")!r}), Recipe())
@@ -165,3 +167,20 @@ print(made.from_cache, sorted(heavy & set(sys.modules)))
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "True []\n"
+
+
+def test_choices_decide_the_key_and_their_name_does_not(artifact: Artifact, samples: Samples, tmp_path: Path) -> None:
+    plain = Recipe(calibration=samples)
+    tensor = replace(plain, choices=Choices(per_channel=False))
+    aloud = replace(plain, choices=Choices(ranges=Ranges.MINMAX, per_channel=True, symmetric=False))
+    assert key_of(OnnxInt8(), artifact, replace(plain, variant="mine")) == key_of(OnnxInt8(), artifact, plain)
+    assert key_of(OnnxInt8(), artifact, aloud) == key_of(OnnxInt8(), artifact, plain)
+    tight = [replace(plain, choices=Choices(ranges=Ranges.PERCENTILE, percentile=value)) for value in (99.0, 99.9)]
+    assert len({key_of(OnnxInt8(), artifact, each) for each in (plain, tensor, *tight)}) == 4
+    with pytest.raises(InputError, match="cannot do group_size = 32"):
+        key_of(OnnxInt8(), artifact, replace(plain, choices=Choices(group_size=32)))
+    first = obtain(OnnxInt8(), artifact, tmp_path / "first", replace(tensor, variant="first"))
+    again = obtain(OnnxInt8(), artifact, tmp_path / "again", replace(tensor, variant="again"))
+    assert (first.from_cache, again.from_cache) == (False, True)
+    assert (first.artifact.name, again.artifact.name) == ("onnx-int8-first", "onnx-int8-again")
+    assert Artifact.load(tmp_path / "again").manifest == replace(first.artifact.manifest, variant="again")

@@ -26,10 +26,16 @@ def test_paths(target: Node, path: list[str]) -> None:
     assert [converter.name for converter in plan(PT2, target)] == path
 
 
+def test_a_variant_is_reached_as_its_default_is() -> None:
+    target = Node(Format.ONNX, Precision.INT8, "entropy")
+    assert str(target) == "onnx-int8-entropy"
+    assert plan(PT2, target) == plan(PT2, Node(Format.ONNX, Precision.INT8))
+
+
 def test_what_a_trained_net_can_become() -> None:
     without = {
         *(Node(format, Precision.BF16) for format in (Format.ONNX, Format.TFLITE)),
-        Node(Format.OPENVINO, Precision.INT8_DYNAMIC),
+        *(Node(Format.OPENVINO, precision) for precision in (Precision.INT8_DYNAMIC, Precision.INT16X8)),
     }
     targets = (Format.ONNX, Format.OPENVINO, Format.TFLITE)
     assert reachable(PT2) == {Node(format, precision) for format in targets for precision in Precision} - without
@@ -49,7 +55,7 @@ def test_a_leaf_leads_nowhere() -> None:
 
 
 def test_a_precision_that_a_format_does_not_have() -> None:
-    with pytest.raises(InputError, match="openvino has no int8-dynamic converter: expected one of bf16, fp16, fp32, int8, int8-weights"):
+    with pytest.raises(InputError, match="openvino has no int8-dynamic converter: expected one of bf16, fp16, fp32, int4-weights, int8"):
         plan(PT2, Node(Format.OPENVINO, Precision.INT8_DYNAMIC))
 
 

@@ -56,6 +56,25 @@ def test_a_manifest_is_read_back_equal(tmp_path: Path) -> None:
     assert again.size_bytes == len(b"weights")
 
 
+def test_a_variant_is_part_of_the_name(tmp_path: Path) -> None:
+    artifact = make(tmp_path / "onnx-int8-entropy")
+    manifest = replace(artifact.manifest, variant="entropy")
+    (artifact.path / MANIFEST).write_bytes(manifest.to_json())
+    assert Bundle.load(tmp_path).artifact("onnx-int8-entropy").manifest == manifest
+    assert manifest.content_sha256 == artifact.manifest.content_sha256
+
+
+@pytest.mark.parametrize(
+    "variant", ["../x", "a/b", "A", "a\n", "-a", "a-", "a" * 21, "a-b-c-d-e", "dynamic", "weights", "dynamic-x", "\x1b[31m"]
+)
+def test_a_variant_that_is_no_name_is_refused(tmp_path: Path, variant: str) -> None:
+    artifact = make(tmp_path / "net")
+    (artifact.path / MANIFEST).write_bytes(replace(artifact.manifest, variant=variant).to_json())
+    with pytest.raises(ArtifactError, match="cannot be read") as caught:
+        Artifact.load(tmp_path / "net")
+    assert str(caught.value).isprintable()
+
+
 def test_the_identity_is_of_the_files_and_not_of_the_manifest(tmp_path: Path) -> None:
     one, two, other = make(tmp_path / "a"), make(tmp_path / "b", root="r"), make(tmp_path / "c", content=b"changed")
     assert one.manifest.content_sha256 == two.manifest.content_sha256 != other.manifest.content_sha256

@@ -30,8 +30,18 @@ def test_wrong_names_say_what_is_known_and_what_is_near() -> None:
 def test_precisions_decode() -> None:
     assert Precision.INT8.is_calibrated
     assert not Precision.INT8_DYNAMIC.is_calibrated
-    assert [p for p in Precision if p.is_quantized] == [Precision.INT8, Precision.INT8_DYNAMIC, Precision.INT8_WEIGHTS]
+    assert [p for p in Precision if p.is_quantized] == ["int8", "int8-dynamic", "int8-weights", "int4-weights", "int16x8"]
+    assert [p for p in Precision if p.is_calibrated] == ["int8", "int16x8"]
     assert (Precision.INT8_WEIGHTS.weights, Precision.INT8_WEIGHTS.activations) == ("int8", "float32")
+    assert (Precision.INT16X8.weights, Precision.INT16X8.activations) == ("int8", "int16")
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_a_recipes_name_begins_with_its_precision(precision: Precision) -> None:
+    assert Precision.leading(precision) is precision
+    assert Precision.leading(f"{precision}-entropy-2") is precision
+    with pytest.raises(UnknownNameError, match="unknown precision"):
+        Precision.leading(f"x{precision}-entropy")
 
 
 def test_a_missing_package_names_the_command_that_installs_it() -> None:

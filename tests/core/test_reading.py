@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from toolkit.core import decode_json, read_file, write_arrays
+from toolkit.core import decode_json, decode_toml, read_file, write_arrays
 
 
 @pytest.mark.timeout(20)  # A pipe that is waited on is a failure, not a hang of the whole run.
@@ -56,6 +56,26 @@ def test_depth_does_not_hang_on_the_recursion_limit(content: bytes) -> None:
 def test_brackets_in_strings_and_side_by_side_are_not_depth() -> None:
     value = ["[" * 1000, '\\"' + "{" * 1000, *([[]] * 1000), {"]": [[1]]}]
     assert decode_json(msgspec.json.encode(value), list[object]) == value
+
+
+def test_toml() -> None:
+    assert decode_toml(b"a = 1\n[b]\nc = ['x', 'y.z']", dict[str, object]) == {"a": 1, "b": {"c": ["x", "y.z"]}}
+    many = ", ".join(f"'layer.{number}.weight'" for number in range(1000))
+    assert len(decode_toml(f"names = [{many}]".encode(), dict[str, list[str]])["names"]) == 1000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"a", b"a = ", b"a = 1\na = 2", b"\xff", b"a = " + b"9" * 5000, b"a = " + b"[" * 100_000, b"a = " + b"[" * 501 + b"]" * 501,
+        b"a = " + b"{a=" * 501 + b"1" + b"}" * 501, b"a" + b".a" * 100_000 + b" = 1", b"x = {a" + b" . 'a'" * 100_000 + b" = 1}",
+        b"[a" + b".a" * 100_000 + b"]", b"a = 1",
+    ],
+)  # fmt: skip
+@pytest.mark.usefixtures("no_recursion_limit")
+def test_bad_toml_is_one_kind_of_error(content: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_toml(content, dict[str, str])
 
 
 def test_arrays_may_have_any_name(tmp_path: Path) -> None:

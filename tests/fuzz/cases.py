@@ -15,7 +15,7 @@ import numpy as np
 from toolkit.core import MANIFEST, Format, sha256_of
 
 from . import archives, models
-from .mutations import mutate_bytes, mutate_json
+from .mutations import mutate_bytes, mutate_json, mutate_toml, toml_of
 from .seeds import Seeds
 
 Words = tuple[str, ...]
@@ -207,6 +207,33 @@ def _recipe(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
     return ("train", "perceptron", "--data", "digits", "--recipe", "recipe.json", "--epochs", "1", "--out", "out"), ("work/out",)
 
 
+_CHOICES: dict[str, object] = {
+    "name": "int8-mine",
+    "precision": "int8",
+    "about": "mine",
+    "ranges": "percentile",
+    "percentile": 99.9,
+    "per_channel": False,
+    "symmetric": True,
+    "keep_float": [],
+}
+
+
+def _choices(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
+    """A recipe of a conversion, as TOML or JSON."""
+    _bundle(seeds, work, only=Format.ONNX)
+    file = work / random.choice(("mine.toml", "mine.json"))
+    if file.suffix == ".json":
+        file.write_bytes(mutate_bytes(_AS_JSON, random) if random.random() < 0.3 else mutate_json(_CHOICES, random))
+    else:
+        file.write_bytes(mutate_bytes(_AS_TOML, random) if random.random() < 0.5 else mutate_toml(_CHOICES, random))
+    return ("convert", "net", *_SHORT, "--to", "onnx", "--recipe", file.name, "--max-drop", "100", "--out", "out"), ("work/out",)
+
+
+_AS_JSON = json.dumps(_CHOICES).encode()
+_AS_TOML = toml_of(_CHOICES).encode()
+
+
 def _checkpoint(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
     shutil.copytree(seeds / "perceptron", work / "out" / "perceptron")
     shutil.rmtree(work / "out" / "perceptron" / "pt2-fp32")
@@ -249,6 +276,7 @@ KINDS: dict[str, tuple[Callable[[Random, Seeds, Path], tuple[Words, Words]], int
     "pt2": (_model(Format.PT2), 8),
     "samples": (_samples, 10),
     "recipe": (_recipe, 10),
+    "choices": (_choices, 8),
     "checkpoint": (_checkpoint, 3),
     "weights": (_weights, 3),
     "start": (_start, 2),

@@ -82,6 +82,28 @@ def mutate_json(value: Any, random: Random) -> bytes:
     return random.choice((_as_it_is,) * 12 + (_twice, _deep, _damaged, _surrogate, _sixteen))(text, random)
 
 
+def mutate_toml(value: dict[str, Any], random: Random) -> bytes:
+    """As `mutate_json`, in TOML; a change of the text itself nests, repeats or damages it."""
+    value = copy.deepcopy(value)
+    for _ in range(random.choice((1, 1, 1, 2, 3))):
+        _change(value, random)
+    text = toml_of(value)
+    what = random.randrange(16)
+    if what == 0:
+        text += text
+    elif what == 1:
+        depth = random.choice((100, 5000, 200_000))
+        text += random.choice(("x = " + "[" * depth, "x" + ".x" * depth + " = 1", "[" + "x." * depth + "x]", "x = " + "{x=" * depth)) + "\n"
+    elif what == 2:
+        text = text.replace(" = ", f" = {random.choice(('nan', '-inf', '2026-11-21', '0x_1', '9' * 5000))} #", 1)
+    return mutate_bytes(text.encode("utf-8", "replace"), random) if what == 3 else text.encode("utf-8", "replace")
+
+
+def toml_of(value: dict[str, Any]) -> str:
+    """Flat values as TOML, most of which is written as in JSON."""
+    return "".join(f"{json.dumps(str(name))} = {json.dumps(item)}\n" for name, item in value.items())
+
+
 def _change(value: Any, random: Random) -> None:
     """Change one place, whichever it is: each container is as likely as its number of entries."""
     places = [*_places(value)]

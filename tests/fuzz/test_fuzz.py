@@ -18,6 +18,7 @@ SEED = 20
 CHUNKS = {
     "manifest,report": 60,
     "recipe,samples": 40,
+    "choices": 24,
     "link,stale": 16,
     "onnx": 24,
     "tflite,openvino": 24,

@@ -56,6 +56,13 @@ def test_artifacts_that_can_be_made_again_are_found(bundle: Path) -> None:
     assert found(bundle, artifacts=True) == [".onnx-fp16", "logs/onnx-int8.log", "onnx-int8", "onnx-int8-weights"]
 
 
+@pytest.mark.parametrize(("variant", "again"), [("entropy", True), ("mine", False)])
+def test_an_artifact_of_a_users_own_recipe_stays(bundle: Path, variant: str, again: bool) -> None:
+    artifact = Artifact.load(bundle / "onnx-int8")
+    replace(artifact, manifest=replace(artifact.manifest, variant=variant)).with_evidence(())
+    assert ("onnx-int8" in found(bundle, artifacts=True)) is again
+
+
 def test_without_the_trained_model_nothing_can_be_made_again(bundle: Path) -> None:
     file = bundle / "onnx-fp32" / "model.onnx"
     file.write_bytes(file.read_bytes() + b"?")

@@ -12,10 +12,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import toolkit
 from tests.conftest import Trained
-from toolkit.core import MANIFEST, Artifact, UnknownNameError, Verdict
+from toolkit.converters.recipes import NamedRecipe, Ranges
+from toolkit.core import MANIFEST, Artifact, Bundle, Precision, UnknownNameError, Verdict
 from toolkit.pipeline.convert import Request, Row, convert, nodes, succeeded
 from toolkit.pipeline.sources import split_samples
 
@@ -30,6 +33,36 @@ def request(trained_cnn: Trained, out: Path, *names: str, calibration: int = 512
 def leftovers(bundle: Path) -> list[str]:
     """Whatever is neither a complete artifact nor the logs."""
     return [f.name for f in bundle.iterdir() if f.is_dir() and f.name not in {"logs", "training"} and not (f / MANIFEST).is_file()]
+
+
+def by_recipes(asked: Request, formats: list[str], *recipes: NamedRecipe) -> Request:
+    return replace(asked, targets=nodes(formats, (), recipes), recipes=recipes)
+
+
+def test_a_recipe_makes_an_artifact_of_its_own_name(trained_cnn: Trained, tmp_path: Path) -> None:
+    tight = NamedRecipe(name="int8-tight", precision=Precision.INT8, ranges=Ranges.PERCENTILE, percentile=99.9, keep_float=("node_linear",))
+    wide = NamedRecipe(name="int8-wide", precision=Precision.INT8, ranges=Ranges.ENTROPY)
+    again = NamedRecipe(name="int8-same", precision=Precision.INT8, ranges=Ranges.ENTROPY)
+    rows = convert(by_recipes(request(trained_cnn, tmp_path), ["onnx", "tflite"], tight, wide, again))
+    made = {row.target: row.artifact for row in rows if row.artifact}
+    assert list(made) == ["onnx-int8-tight", "onnx-int8-wide", "onnx-int8-same"]
+    assert [artifact.name for artifact in Bundle.load(tmp_path / "cnn")] == [*sorted(made), "pt2-fp32"]
+    assert (
+        made["onnx-int8-tight"].manifest.recipe.items() >= {"ranges": "percentile", "percentile": 99.9, "keep_float": "node_linear"}.items()
+    )
+    hashes = [artifact.manifest.content_sha256 for artifact in made.values()]
+    default = Artifact.load(trained_cnn.bundle / "onnx-int8")
+    assert len({default.manifest.content_sha256, *hashes}) == 3, "the name alone changes nothing"
+    assert made["onnx-int8-same"].manifest.variant == "same"
+    assert default.manifest.variant == ""
+    assert all(artifact.verdict for artifact in made.values())
+    refused = [row for row in rows if not row.available]
+    assert [row.target for row in refused] == ["tflite-int8-tight", "tflite-int8-wide", "tflite-int8-same"]
+    assert "tflite-int8 cannot do ranges = percentile: expected ranges = minmax" in refused[0].reason
+    assert succeeded(rows), "the other format can"
+    assert not succeeded(refused)
+    with toolkit.load(tmp_path / "cnn", unverified=True) as session:
+        assert session.run(np.zeros((1, 1, 8, 8), np.float32))["logits"].shape == (1, 10)
 
 
 def test_the_rows_say_how_each_was_made(trained_cnn: Trained) -> None:

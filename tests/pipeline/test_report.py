@@ -96,13 +96,14 @@ def a_report(*measurements: Measurement, evidence: tuple[ParityRow, ...] = (), m
 
 
 def many() -> BenchmarkReport:
-    """Sixty settings over five cells, with failures and hostile names."""
+    """Seventy-five settings over five cells, with failures and hostile names."""
     names = [
         (f"{f}-{p}", e)
         for f, e in (("onnx", "onnxruntime"), ("openvino", "openvino"), ("tflite", "litert"))
         for p in ("fp32", "fp16", "int8")
     ]
     names += [("openvino-bf16", "openvino"), ("onnx-int8-dynamic", "onnxruntime"), ("onnx-int8-weights", "onnxruntime")]
+    names += [("onnx-int4-weights", "onnxruntime"), ("tflite-int16x8", "litert"), ("onnx-int8-entropy", "onnxruntime")]
     cells: list[dict[str, Any]] = [{"threads": t, "batch": b} for t in (1, 2) for b in (1, 32)]
     cells.append({"threads": 2, "batch": 32, "streams": 2, "scenario": Scenario.OFFLINE})
     rows = [measured(n, e, 10_000.0 * (k + 1), **cell) for cell in cells for k, (n, e) in enumerate(names)]
@@ -116,6 +117,12 @@ def many() -> BenchmarkReport:
 
 def single() -> BenchmarkReport:
     return a_report(measured("onnx-fp32", "onnxruntime", 40_000.0), evidence=(parity("onnx-fp32", "onnxruntime", drop=0.0),))
+
+
+@pytest.mark.parametrize("precision", Precision)
+def test_every_precision_has_its_colours(precision: Precision) -> None:
+    html = render_html(single())
+    assert len(re.findall(rf"--p-{precision}: #[0-9a-f]{{6}};", html)) == 3, "light, dark, and as chosen"
 
 
 @pytest.mark.parametrize("report", [many(), single(), a_report()], ids=["many", "one row", "no row"])

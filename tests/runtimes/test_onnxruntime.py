@@ -62,7 +62,8 @@ def test_many_shapes_and_large_tensors_stay_right(tmp_path: Path) -> None:
             np.testing.assert_array_equal(session.run(x)[0], x * 2)
 
 
-def test_weights_in_int8_are_unpacked_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["int8-weights", "int4-weights"])
+def test_weights_in_int8_are_unpacked_once(precision: str, tmp_path: Path) -> None:
     """The optimized graph has no DequantizeLinear left, so that int8 weights cost no time in a call."""
     from toolkit.core import Artifact, Format, Manifest, Precision, Signature, TensorSpec
 
@@ -74,7 +75,7 @@ def test_weights_in_int8_are_unpacked_once(tmp_path: Path) -> None:
     packed, scale = rng.integers(-127, 127, (8, 4)).astype("int8"), rng.random(8).astype("float32")
     file = _model(tmp_path, nodes, {"y": ["batch", 4]}, inputs={"x": ["batch", 8]}, packed=packed, scale=scale, zero=np.zeros(8, "int8"))
     signature = Signature((TensorSpec("x", "float32", ("batch", 8)),), (TensorSpec("y", "float32", ("batch", 4)),))
-    manifest = Manifest("test", Format.ONNX, Precision.INT8_WEIGHTS, signature, {file.name: ""}, "test")
+    manifest = Manifest("test", Format.ONNX, Precision.parse(precision), signature, {file.name: ""}, "test")
     x = rng.standard_normal((2, 8)).astype("float32")
     with open_session(Artifact(tmp_path, manifest), options=SessionOptions(threads=1)) as session:
         np.testing.assert_allclose(session.run(x)[0], x @ (packed * scale[:, None]), rtol=1e-4)

@@ -22,12 +22,12 @@ VERDICT_STYLE = {"passed": "green", "undecided": "yellow", "failed": "red"}
 
 
 class Words(click.ParamType):
-    """A comma-separated list whose words complete in the shell; `known` gives them when asked."""
+    """A comma-separated list whose words complete in the shell; `known` gives them when asked, with `files` a file's name is one too."""
 
     name = "a,b,..."
 
-    def __init__(self, known: Callable[[], Sequence[str]]) -> None:
-        self._known = known
+    def __init__(self, known: Callable[[], Sequence[str]], *, files: bool = False) -> None:
+        self._known, self._files = known, files
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
         """The words; they are checked where they are used, with the nearest name in the message."""
@@ -41,7 +41,8 @@ class Words(click.ParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:  # noqa: ARG002
         """Complete the last word of the list."""
         head, comma, last = incomplete.rpartition(",")
-        return [CompletionItem(f"{head}{comma}{word}") for word in self._known() if word.startswith(last)]
+        names = [CompletionItem(f"{head}{comma}{word}") for word in self._known() if word.startswith(last)]
+        return [*names, CompletionItem(incomplete, type="file")] if self._files else names
 
 
 class Numbers(click.ParamType):
@@ -98,6 +99,13 @@ def precision_names() -> list[str]:
     from toolkit.core import Precision
 
     return [precision.value for precision in Precision]
+
+
+def recipe_names() -> list[str]:
+    """The built-in recipes."""
+    from toolkit.converters.recipes import builtin_recipes
+
+    return [*builtin_recipes()]
 
 
 def engine_names() -> list[str]:

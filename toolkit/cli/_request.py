@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
-from ._common import Numbers, Words, complete, format_names, model_names, precision_names, progress
+from ._common import Numbers, Words, complete, format_names, model_names, precision_names, progress, recipe_names
 
 if TYPE_CHECKING:
     from toolkit.converters.base import Node
+    from toolkit.converters.recipes import NamedRecipe
     from toolkit.pipeline.convert import Request
     from toolkit.pipeline.sources import Source, Split
 
@@ -34,6 +36,13 @@ calibration_option = click.option(
 batch_sizes_option = click.option(
     "--batch-sizes", type=Numbers(), default="1,32", show_default=True, help="Batch signatures of TF Lite files."
 )
+recipe_option = click.option(
+    "--recipe",
+    "recipes",
+    type=Words(recipe_names, files=True),
+    metavar="NAME|FILE,...",
+    help="Recipes (toolkit recipes) or .toml or .json files, in place of the default precisions.",
+)
 timeout_option = click.option(
     "--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds for each conversion step."
 )
@@ -44,6 +53,22 @@ def precision_option(default: str) -> Callable[[F], F]:
     return click.option(
         "--precision", "precisions", type=Words(precision_names), default=default, show_default=True, help="Target precisions."
     )
+
+
+def targets_of(
+    formats: tuple[str, ...], precisions: tuple[str, ...], words: tuple[str, ...] | None
+) -> tuple[tuple[Node, ...], tuple[NamedRecipe, ...]]:
+    """What to make, and by which recipes; precisions that nobody asked for give way to recipes."""
+    from toolkit.converters.recipes import find_recipe
+    from toolkit.core import InputError
+    from toolkit.pipeline.convert import nodes
+
+    recipes = tuple(find_recipe(word) for word in words or ())
+    if len({recipe.name for recipe in recipes}) < len(recipes):
+        raise InputError("--recipe", expected="recipes of different names", got=", ".join(recipe.name for recipe in recipes))
+    source = click.get_current_context().get_parameter_source("precisions")
+    asked = precisions if not recipes or source is not ParameterSource.DEFAULT else ()
+    return nodes(formats, asked, recipes), recipes
 
 
 def read_source(
@@ -76,6 +101,7 @@ def request_for(
     batch_sizes: tuple[int, ...],
     timeout: float,
     memory: float | None = None,
+    recipes: tuple[NamedRecipe, ...] = (),
 ) -> Request:
     """The request that the options say, with the source in its place."""
     from toolkit.pipeline.convert import Request
@@ -85,4 +111,4 @@ def request_for(
     in_bundle = out is None and artifact.path.name == artifact.name
     folder = artifact.path.parent if in_bundle else (out or _HOME) / artifact.manifest.model
     memory_bytes = None if memory is None else int(memory * 2**30)
-    return Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout, memory_bytes)
+    return Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout, memory_bytes, recipes)

@@ -15,8 +15,10 @@ from ._request import (
     out_option,
     precision_option,
     read_source,
+    recipe_option,
     request_for,
     source_argument,
+    targets_of,
     timeout_option,
     to_option,
 )
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 @source_argument
 @to_option
 @precision_option("fp32,fp16,int8")
+@recipe_option
 @data_options
 @click.option(
     "--weights", type=click.Path(path_type=Path), help="Weights (.safetensors) for a reference model or Python code named as SOURCE."
@@ -53,6 +56,7 @@ def command(
     source: str,
     formats: tuple[str, ...],
     precisions: tuple[str, ...],
+    recipes: tuple[str, ...] | None,
     data: str | None,
     data_dir: Path | None,
     weights: Path | None,
@@ -76,17 +80,20 @@ def command(
     \b
     toolkit convert artifacts/cnn
     toolkit convert cnn --to onnx,openvino --precision fp32,int8,int8-weights
+    toolkit convert artifacts/cnn --to onnx --recipe int8-entropy,mine.toml
     toolkit convert model.pt2 --data samples.npz --out artifacts/
     toolkit convert net.py:make --weights net.safetensors
             --input 'image:float32[batch,3,224,224]' --data samples.npz
     """
-    from toolkit.pipeline.convert import convert, nodes, succeeded
+    from toolkit.pipeline.convert import convert, succeeded
 
-    targets = nodes(formats, precisions)
+    targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(
         source, data=data, data_dir=data_dir, out=out, calibration=calibration, evaluation=evaluation, weights=weights, inputs=inputs
     )
-    request = request_for(found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, memory=memory)
+    request = request_for(
+        found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, memory=memory, recipes=named
+    )
     with progress() as display:
         bar = display.add_task("converting", total=2 * len(targets))
 
@@ -103,7 +110,7 @@ def command(
 
 
 def show(rows: list[Row], folder: Path) -> None:
-    """Print what became of each target, and which were asked for that their format does not have."""
+    """Print what became of each target, and which were asked for that their format does not have or cannot do."""
     cells = []
     for row in rows:
         if not row.available:
@@ -115,6 +122,6 @@ def show(rows: list[Row], folder: Path) -> None:
         cells.append([row.target, size(made.size_bytes) if made else "-", took, verdict, plain(reason)])
     columns = ["artifact", "size", "took", "parity", "evidence"]
     print_table(f"{folder}", columns, cells, right=["size", "took"], whole=columns[:-1])
-    missing = [row.target for row in rows if not row.available]
-    if missing:
-        console().print(f"not made, because the format has no such precision (toolkit formats): {', '.join(missing)}")
+    for row in rows:
+        if not row.available:
+            console().print(f"not made: {plain(row.reason)}")

@@ -74,7 +74,7 @@ def _fields(found: Finding) -> dict[str, object]:
 
 def _show(found: Finding, out: Path | None) -> None:
     console().print(f"[bold {'red' if found.departures else 'green'}]{plain(found.verdict)}[/]")
-    if found.precision.startswith("int8"):
+    if found.precision.startswith("int"):
         console().print(plain(found.noisiest))
     for note in found.notes:
         console().print(f"[yellow]note:[/] {plain(note)}")

@@ -15,8 +15,10 @@ from ._request import (
     out_option,
     precision_option,
     read_source,
+    recipe_option,
     request_for,
     source_argument,
+    targets_of,
     timeout_option,
     to_option,
 )
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
 @click.option("--budget", type=click.Choice(["latency", "throughput", "size"]), default="latency", show_default=True, help="What is small.")
 @max_drop_option
 @to_option
-@precision_option("fp32,fp16,bf16,int8,int8-dynamic,int8-weights")
+@precision_option("fp32,fp16,bf16,int8,int8-dynamic,int8-weights,int4-weights")
+@recipe_option
 @data_options
 @out_option
 @calibration_option
@@ -44,6 +47,7 @@ def command(
     max_drop: float,
     formats: tuple[str, ...],
     precisions: tuple[str, ...],
+    recipes: tuple[str, ...] | None,
     data: str | None,
     data_dir: Path | None,
     out: Path | None,
@@ -62,14 +66,13 @@ def command(
     toolkit optimize artifacts/cnn
     toolkit optimize net.onnx --data samples.npz --budget size --max-drop 0.5
     """
-    from toolkit.pipeline.convert import nodes
     from toolkit.pipeline.optimize import Budget, optimize
     from toolkit.pipeline.quantize import divide
 
-    targets = nodes(formats, precisions)
+    targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(source, data=data, data_dir=data_dir, out=out, calibration=calibration)
     split, choosing = divide(split, choice)
-    request = request_for(found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout)
+    request = request_for(found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, recipes=named)
     with progress() as display:
         bar = display.add_task("converting", total=None)
 

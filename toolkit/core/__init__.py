@@ -37,7 +37,7 @@ from .formats import Format, Precision
 from .isolated import memory_limit, run_isolated, stop_isolated
 from .machine import Machine, available_memory, available_threads, load_average, this_machine
 from .needs import has_module, install_command, needs, version_of, without_telemetry
-from .reading import decode_json, read_file, write_arrays
+from .reading import decode_json, decode_toml, read_file, write_arrays
 from .samples import NOISE, Samples, noise
 from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec, rename_symbols
 from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interval, paired_difference, wilson
@@ -86,6 +86,7 @@ __all__ = [
     "bootstrap_ratio",
     "cache_home",
     "decode_json",
+    "decode_toml",
     "discover",
     "has_module",
     "install_command",

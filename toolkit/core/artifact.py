@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
+from typing import Annotated
 
 import msgspec
 
@@ -20,6 +21,8 @@ from .vocabulary import Vocabulary
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
+VARIANT = r"^([a-z0-9]{1,20}(-[a-z0-9]{1,20}){0,3})?\Z"
+"""What may follow the precision in an artifact's name, which is the name of a folder: a few short words."""
 
 Scalar = str | int | float | bool
 
@@ -59,8 +62,9 @@ class CalibrationRecord:
 @dataclass(frozen=True)
 class Manifest:
     """What is written in ``manifest.json``. ``parent`` and ``root`` are the ``content_sha256`` of the artifact this one was
-    made from and of the trained model at the start of the path; ``edge`` is the converter that made it. ``details`` are what its
-    user must know besides, such as the rules that a game's net has learned; what is made from an artifact inherits them.
+    made from and of the trained model at the start of the path; ``edge`` is the converter that made it. ``variant`` is what the name of
+    its recipe adds to the precision, nothing for the default; ``recipe`` are the choices themselves. ``details`` are what its user must
+    know besides, such as the rules that a game's net has learned; what is made from an artifact inherits them.
 
     Schema history: 1, the first.
     """
@@ -71,6 +75,7 @@ class Manifest:
     signature: Signature
     files: dict[str, str]
     edge: str
+    variant: Annotated[str, msgspec.Meta(pattern=VARIANT)] = ""
     parent: str = ""
     root: str = ""
     recipe: dict[str, Scalar] = field(default_factory=dict)
@@ -91,8 +96,12 @@ class Manifest:
         return hashlib.sha256(lines.encode()).hexdigest()
 
     def check_itself(self) -> None:
-        """Raise `SignatureError` unless the signature, and what is known of preparing its inputs, can be a network's."""
+        """Raise `SignatureError` unless the signature, and what is known of preparing its inputs, can be a network's, and the precision can
+        be read from the artifact's name.
+        """
         self.signature.check_itself()
+        if Precision.leading(name := f"{self.precision}-{self.variant}") is not self.precision:
+            raise SignatureError(f"variant '{self.variant}' of {self.precision}", expected="another name", got=f"'{name}'")
         about = self.preprocessing
         if about is None:
             return
@@ -110,7 +119,7 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Artifact:
-    """A folder ``<model>/<format>-<precision>/`` with the model file and its manifest. Frozen: a change is a new value."""
+    """A folder ``<model>/<format>-<precision>[-<variant>]/`` with the model file and its manifest. Frozen: a change is a new value."""
 
     path: Path
     manifest: Manifest
@@ -154,8 +163,9 @@ class Artifact:
 
     @property
     def name(self) -> str:
-        """``<format>-<precision>``, the folder's usual name."""
-        return f"{self.manifest.format}-{self.manifest.precision}"
+        """``<format>-<precision>``, and ``-<variant>`` if its recipe is not the default: the folder's usual name."""
+        parts = (self.manifest.format, self.manifest.precision, self.manifest.variant)
+        return "-".join(part for part in parts if part)
 
     @property
     def size_bytes(self) -> int:

@@ -55,7 +55,8 @@ class Precision(StrEnum):
 
     ``weights`` and ``activations`` name the stored and the computed type. ``is_calibrated`` says that making
     it needs real samples. int8 is static (ranges fixed by calibration), int8-dynamic measures activations at
-    run time, int8-weights stores weights in int8 and computes in float.
+    run time, int8-weights stores weights in int8 and computes in float; int4-weights stores those of matrix products in int4 and those of
+    convolutions in int8; int16x8 is static with int16 activations and int8 weights.
     """
 
     weights: str
@@ -77,6 +78,8 @@ class Precision(StrEnum):
     INT8 = "int8", "int8", "int8", True
     INT8_DYNAMIC = "int8-dynamic", "int8", "int8 measured at run time", False
     INT8_WEIGHTS = "int8-weights", "int8", "float32", False
+    INT4_WEIGHTS = "int4-weights", "int4", "float32", False
+    INT16X8 = "int16x8", "int8", "int16", True
 
     @property
     def is_quantized(self) -> bool:
@@ -90,3 +93,11 @@ class Precision(StrEnum):
             if member.value == name.strip().lower():
                 return member
         raise UnknownNameError("precision", name, [p.value for p in cls])
+
+    @classmethod
+    def leading(cls, name: str) -> Precision:
+        """The precision with which `name` begins, as ``int8-entropy`` does with int8, the longest of several; raises `UnknownNameError`."""
+        found = [member for member in cls if name == member.value or name.startswith(f"{member.value}-")]
+        if not found:
+            raise UnknownNameError("precision", name, [p.value for p in cls])
+        return max(found, key=len)

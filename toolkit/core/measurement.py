@@ -53,7 +53,7 @@ class Setting:
     @property
     def precision(self) -> Precision:
         """The artifact's precision, decoded from its name."""
-        return Precision.parse(self.artifact.partition("-")[2])
+        return Precision.leading(self.artifact.partition("-")[2])
 
     @property
     def threads_per_stream(self) -> int:

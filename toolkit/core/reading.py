@@ -1,4 +1,4 @@
-"""Reading files that may come from anyone: regular files of a sane size only, and JSON that cannot exhaust the stack.
+"""Reading files that may come from anyone: regular files of a sane size only, and JSON and TOML that cannot exhaust the stack.
 
 A pipe would be waited on for ever, a device has no end, and brackets nested a thousand times deep are no manifest.
 """
@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import stat
+import tomllib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,6 +24,8 @@ _MOST_BYTES = 256 * 2**20
 _MOST_DEPTH = 500
 # A string, closed or not. Possessive: one that never ends is read once.
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+
+_TOML_KEY_ENDS = re.compile(rb"[=,{\n]")
 
 
 def read_file(path: Path, *, most: int = _MOST_BYTES) -> bytes:
@@ -49,6 +52,24 @@ def decode_json(content: bytes, type: type[T]) -> T:
         raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
     except RecursionError as error:
         raise msgspec.DecodeError("nested too deeply") from error
+
+
+def decode_toml(content: bytes, type: type[T]) -> T:
+    """`content` as a value of `type`; raises `msgspec.DecodeError` whatever is wrong with it."""
+    # Brackets nest, and dots in a key, for which the reader's time grows with their square. In strings they count too: few are needed.
+    dots = max(part.count(b".") for part in _TOML_KEY_ENDS.split(content))
+    if content.count(b"[") + content.count(b"{") > _MOST_DEPTH or dots > _MOST_DEPTH:
+        raise msgspec.DecodeError(f"nested too deeply (over {_MOST_DEPTH} brackets, or dots in a name)")
+    try:
+        return msgspec.convert(tomllib.loads(content.decode()), type=type)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
+    except RecursionError as error:
+        raise msgspec.DecodeError("nested too deeply") from error
+    except msgspec.DecodeError:
+        raise
+    except ValueError as error:  # What TOML's reader finds, and a number with thousands of digits.
+        raise msgspec.DecodeError(f"no TOML: {error}") from error
 
 
 def _depth(content: bytes) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.converters.planner import all_converters
+from toolkit.converters.recipes import builtin_recipes
 from toolkit.core import (
     MANIFEST,
     NOISE,
@@ -108,7 +109,13 @@ def _logs(folder: Path) -> list[Path]:
 def _can_be_made(artifact: Artifact, roots: set[str]) -> bool:
     manifest = artifact.manifest
     made = manifest.root in roots and manifest.edge in {converter.name for converter in all_converters()}
-    return made and _is_data_known(manifest) and {path.name for path in artifact.path.iterdir()} <= {MANIFEST, *manifest.files}
+    known = _is_recipe_known(manifest) and _is_data_known(manifest)
+    return made and known and {path.name for path in artifact.path.iterdir()} <= {MANIFEST, *manifest.files}
+
+
+def _is_recipe_known(manifest: Manifest) -> bool:
+    """Whether the recipe can be had again: a user's own file may be gone."""
+    return not manifest.variant or f"{manifest.precision}-{manifest.variant}" in builtin_recipes()
 
 
 def _is_data_known(manifest: Manifest) -> bool:

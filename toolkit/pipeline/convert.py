@@ -13,6 +13,7 @@ from typing import Any
 from toolkit.converters.base import Converter, Node, Recipe
 from toolkit.converters.cache import copy
 from toolkit.converters.planner import plan
+from toolkit.converters.recipes import NamedRecipe
 from toolkit.converters.task import Obtained, obtain
 from toolkit.core import Artifact, Format, Precision, StorageError, ToolkitError, Verdict, available_threads, make_folder, stop_isolated
 from toolkit.runtimes.parity import Limits
@@ -28,7 +29,8 @@ Progress = Callable[[str, str], None]
 class Row:
     """What became of one target. ``artifact`` is None when it could not be made; ``reason`` says why.
 
-    ``available`` is False where the format has no such precision, which is no failure while another requested format has it.
+    ``available`` is False where the format has no such precision or cannot do what the recipe chooses, which is no failure while another
+    requested format can.
     """
 
     target: str
@@ -46,7 +48,9 @@ class Row:
 
 @dataclass(frozen=True)
 class Request:
-    """What to make: ``targets`` in order, into the bundle folder ``out``; each step within the time and the memory that it is given."""
+    """What to make: ``targets`` in order, into the bundle folder ``out``; each step within the time and the memory that it is given.
+    ``recipes`` are those of the targets' variants.
+    """
 
     source: Artifact
     targets: tuple[Node, ...]
@@ -56,12 +60,13 @@ class Request:
     batch_sizes: tuple[int, ...] = (1, 32)
     timeout_s: float = 600.0
     memory_bytes: int | None = None
+    recipes: tuple[NamedRecipe, ...] = ()
 
 
-def nodes(formats: Iterable[str], precisions: Iterable[str]) -> tuple[Node, ...]:
-    """Every combination of the named formats and precisions; raises `UnknownNameError`."""
-    kinds = [Precision.parse(name) for name in precisions]
-    return tuple(Node(Format.parse(name), kind) for name in formats for kind in kinds)
+def nodes(formats: Iterable[str], precisions: Iterable[str], recipes: Iterable[NamedRecipe] = ()) -> tuple[Node, ...]:
+    """Every combination of the named formats with the precisions and the recipes; raises `UnknownNameError`."""
+    kinds = [(Precision.parse(name), "") for name in precisions] + [(recipe.precision, recipe.variant) for recipe in recipes]
+    return tuple(Node(Format.parse(name), *kind) for name in formats for kind in dict.fromkeys(kinds))
 
 
 def convert(request: Request, *, verify: bool = True, on_progress: Progress | None = None) -> list[Row]:
@@ -104,7 +109,7 @@ class _Scheduler:
 
     def __init__(self, request: Request, root: Artifact, work: Path, log: Path, pool: ThreadPoolExecutor) -> None:
         self._request, self._root, self._work, self._log, self._pool = request, root, work, log, pool
-        self._recipe = Recipe(calibration=request.split.calibration, batch_sizes=request.batch_sizes)
+        self._recipes = {(recipe.precision, recipe.variant): recipe for recipe in request.recipes}
         self._steps: dict[Node, Future[Obtained]] = {}
         self._start = Node(root.manifest.format, root.manifest.precision)
 
@@ -112,15 +117,18 @@ class _Scheduler:
         paths: dict[Node, Sequence[Converter] | ToolkitError] = {}
         for target in self._request.targets:
             try:
-                paths[target] = path = plan(self._start, target)
+                path = plan(self._start, target)
+                if target.variant and path:
+                    path[-1].check_choices((named := self._named(target)).choices, named.keep_float)
+                paths[target] = path
             except ToolkitError as error:
                 paths[target] = error
                 continue
             for converter in path:
-                node = converter.target
+                node = target if converter is path[-1] else converter.target
                 if node not in self._steps:
                     parent = self._steps.get(converter.source)
-                    self._steps[node] = self._pool.submit(self._step, converter, parent, report)
+                    self._steps[node] = self._pool.submit(self._step, converter, node, parent, report)
         try:
             return [self._row(target, paths[target]) for target in self._request.targets]
         except BaseException:
@@ -133,15 +141,25 @@ class _Scheduler:
         done = [step.result().artifact for step in self._steps.values() if step.exception() is None]
         return {artifact.manifest.content_sha256: artifact for artifact in done}
 
-    def _step(self, converter: Converter, parent: Future[Obtained] | None, report: Progress) -> Obtained:
-        name = str(converter.target)
+    def _named(self, target: Node) -> NamedRecipe:
+        return self._recipes[target.precision, target.variant]
+
+    def _recipe(self, node: Node) -> Recipe:
+        recipe = Recipe(self._request.split.calibration, self._request.batch_sizes)
+        if not node.variant:
+            return recipe
+        named = self._named(node)
+        return replace(recipe, keep_float=named.keep_float, choices=named.choices, variant=named.variant)
+
+    def _step(self, converter: Converter, node: Node, parent: Future[Obtained] | None, report: Progress) -> Obtained:
+        name, recipe = str(node), self._recipe(node)
         source = parent.result().artifact if parent else self._root
-        wanted = converter.target in self._request.targets
+        wanted = node in self._request.targets
         folder = (self._request.out if wanted else self._work) / name
         log = self._log / f"{name}.log"
         try:
             timeout_s, memory_bytes = self._request.timeout_s, self._request.memory_bytes
-            made = obtain(converter, source, folder, self._recipe, timeout_s=timeout_s, memory_bytes=memory_bytes, log=log)
+            made = obtain(converter, source, folder, recipe, timeout_s=timeout_s, memory_bytes=memory_bytes, log=log)
         except ToolkitError:
             report(name, "failed")
             raise

@@ -1,12 +1,14 @@
-"""What is supported, out of the registries themselves: formats, precisions, engines."""
+"""What is supported, out of the registries themselves: formats, precisions, recipes, engines."""
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 
 from toolkit.converters.base import Node
 from toolkit.converters.planner import plan, reachable
-from toolkit.core import Format, Precision
+from toolkit.converters.recipes import NamedRecipe, builtin_recipes
+from toolkit.core import Format, InputError, Precision, UnknownNameError
 from toolkit.runtimes import all_runtimes
 
 
@@ -31,6 +33,33 @@ def supported() -> tuple[Support, ...]:
         able = [r for r in engines if node.precision in r.precisions(node.format) or not r.is_installed()] or engines
         rows.append(Support(node.format, node.precision, path, tuple(r.name for r in able)))
     return tuple(rows)
+
+
+@dataclass(frozen=True)
+class RecipeRow:
+    """A built-in recipe and the formats that can do what it chooses."""
+
+    recipe: NamedRecipe
+    formats: tuple[Format, ...]
+
+
+def recipe_rows(name: str | None = None) -> tuple[RecipeRow, ...]:
+    """Every built-in recipe, or the one called `name`; raises `UnknownNameError`."""
+    known = builtin_recipes()
+    if name is not None and name not in known:
+        raise UnknownNameError("recipe", name, known)
+    return tuple(RecipeRow(recipe, formats_for(recipe)) for recipe in known.values() if name in {None, recipe.name})
+
+
+def formats_for(recipe: NamedRecipe) -> tuple[Format, ...]:
+    """The formats with an edge from a .pt2 file that can do what a recipe chooses."""
+    start, found = Node(Format.PT2, Precision.FP32), []
+    for node in sorted(reachable(start), key=lambda n: n.format):
+        if node.precision is recipe.precision:
+            with contextlib.suppress(InputError):
+                plan(start, node)[-1].check_choices(recipe.choices, recipe.keep_float)
+                found.append(node.format)
+    return tuple(found)
 
 
 def support_table() -> str:

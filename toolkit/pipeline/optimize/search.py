@@ -188,7 +188,7 @@ class Search:
         for other in [s for s in self._race.measured if (s.artifact, s.engine) == key and s not in self._race.dropped]:
             self._race.drop(other, f"parity: {self._failed[key]}")
         artifact = self._artifacts[setting.artifact]
-        if artifact.manifest.precision is Precision.INT8 and artifact.name not in self._held:
+        if artifact.name == f"{artifact.manifest.format}-{Precision.INT8}" and artifact.name not in self._held:
             self._held.add(artifact.name)
             held = self._hold(artifact.manifest.format)
             if held is not None:

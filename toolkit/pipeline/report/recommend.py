@@ -10,7 +10,16 @@ from toolkit.core.measurement import BenchmarkReport, Measurement, Scenario, Spe
 from . import text
 
 # From the one nearest to the trained network to the one farthest from it.
-_NEAREST = (Precision.FP32, Precision.FP16, Precision.BF16, Precision.INT8_WEIGHTS, Precision.INT8_DYNAMIC, Precision.INT8)
+_NEAREST = (
+    Precision.FP32,
+    Precision.FP16,
+    Precision.BF16,
+    Precision.INT8_WEIGHTS,
+    Precision.INT16X8,
+    Precision.INT8_DYNAMIC,
+    Precision.INT8,
+    Precision.INT4_WEIGHTS,
+)
 
 
 @dataclass(frozen=True)
