@@ -8,7 +8,7 @@ SOURCES := toolkit models converters runtimes tests
 MUTANTS ?= 1000
 SEED ?= 0
 
-.PHONY: demo setup check test fuzz bench bench-go bench-qat train-all matrix coverage-table clean format
+.PHONY: demo setup check test fuzz bench bench-go bench-qat bench-optimize train-all matrix coverage-table clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -46,6 +46,9 @@ bench-go: $(STAMP) ## rules and self-play, measured: docs/go-benchmarks.md
 
 bench-qat: $(STAMP) ## quantization-aware against float training, measured: docs/qat.md; goes on where it stopped
 	$(BIN)/python -m tests.bench.qat
+
+bench-optimize: $(STAMP) ## toolkit optimize against trying everything, on what train-all has made: docs/optimize.md
+	$(BIN)/python tests/bench/optimize_report.py
 
 train-all: $(STAMP) ## the full recipes with their bars, under two hours: docs/training.md
 	$(BIN)/python tests/bench/train_all.py
