@@ -43,7 +43,7 @@ def run_forked(
     payload: object,
     *,
     timeout_s: float = 600.0,
-    memory_bytes: int | None = None,  # noqa: ARG001 - what the frameworks hold before the fork would count too
+    memory_bytes: int | None = None,
     log: Path | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Any:
