@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+_LONGEST = 2048
+"""Along more numbers than this a product would take too many megabytes; FNet's longest is 768."""
+
 
 def concatenate_repeats(module: Any) -> None:
     """Repeat by concatenation what is repeated along an axis of length 1 and then reshaped, and what `repeat_interleave` repeats.
@@ -17,21 +20,20 @@ def concatenate_repeats(module: Any) -> None:
     graph = module.graph
     for node in list(graph.nodes):
         if node.target is aten.expand.default and any(user.target in {aten.reshape.default, aten.view.default} for user in node.users):
-            tensor, sizes = node.args[0], node.args[1]
-            own = tensor.meta["val"].shape
+            tensor, sizes = node.args[:2]
+            own = _shape(tensor)
             with graph.inserting_before(node):
                 for axis in range(-len(own), 0):
-                    if own[axis] == 1 and isinstance(sizes[axis], int) and sizes[axis] > 1:
+                    if isinstance(own[axis], int) and own[axis] == 1 and isinstance(sizes[axis], int) and sizes[axis] > 1:
                         tensor = graph.call_function(aten.cat.default, ([tensor] * sizes[axis], axis))
             node.update_arg(0, tensor)
-        elif node.target is aten.repeat_interleave.self_int and len(node.args) > 2 and isinstance(node.args[1], int):
-            tensor, times, axis = node.args[:3]
-            axis %= len(tensor.meta["val"].shape)
+        elif node.target is aten.repeat_interleave.self_int and len(node.args) == 3 and isinstance(node.args[1], int):
+            tensor, times, axis = node.args
+            axis %= len(_shape(node))
             with graph.inserting_before(node):
                 one = graph.call_function(aten.unsqueeze.default, (tensor, axis + 1))
-                all_of_them = graph.call_function(aten.cat.default, ([one] * times, axis + 1))
-                node.replace_all_uses_with(graph.call_function(aten.flatten.using_ints, (all_of_them, axis, axis + 1)))
-            graph.erase_node(node)
+                every = graph.call_function(aten.cat.default, ([one] * times, axis + 1))
+                _replace(node, graph.call_function(aten.flatten.using_ints, (every, axis, axis + 1)))
     module.recompile()
 
 
@@ -53,10 +55,9 @@ def multiply_fourier(module: Any) -> bool:
         with module.graph.inserting_before(node):
             real, imaginary = node.args[0], None
             for axis in axes:
-                real, imaginary = _transformed(module, real, imaginary, axis, node.meta["val"].shape)
+                real, imaginary = _transformed(module, real, imaginary, axis, _shape(node))
         for user in list(node.users):
-            user.replace_all_uses_with(real if user.target is aten.real.default else imaginary)
-            module.graph.erase_node(user)
+            _replace(user, real if user.target is aten.real.default else imaginary)
         module.graph.erase_node(node)
     module.recompile()
     return found
@@ -75,31 +76,42 @@ def average_whole_images(module: Any) -> bool:
         if node.target is not aten.avg_pool2d.default or len(node.args) < 5 or node.kwargs:
             continue
         image, window, _, padding, ceil_mode, *rest = node.args
-        sizes = image.meta["val"].shape[-2:]
-        fixed = all(isinstance(size, int) for size in sizes)
+        sizes = _shape(image)[-2:]
+        fixed = bool(sizes) and all(isinstance(size, int) for size in sizes)
         if ceil_mode and fixed and not any(padding) and not any(rest[1:]) and min(window) > max(sizes):
             found = True
             with module.graph.inserting_before(node):
-                node.replace_all_uses_with(module.graph.call_function(aten.mean.dim, (image, [-2, -1], True)))
-            module.graph.erase_node(node)
+                _replace(node, module.graph.call_function(aten.mean.dim, (image, [-2, -1], True)))
     module.recompile()
     return found
 
 
+def _shape(node: Any) -> Sequence[Any]:
+    """The sizes of what a node gives; empty where the program does not say."""
+    value = node.meta.get("val")
+    return () if value is None else tuple(value.shape)
+
+
+def _replace(node: Any, other: Any) -> None:
+    other.meta = dict(node.meta)
+    node.replace_all_uses_with(other)
+    node.graph.erase_node(node)
+
+
 def _axes(node: Any) -> list[int]:
-    """The axes of a node that is the plain Fourier transform of real numbers along fixed lengths; else none."""
+    """The axes of a node that is the plain Fourier transform of float32 numbers along fixed lengths; else none."""
     import torch
 
     aten = torch.ops.aten
     defaults = {aten.fft_fft.default: -1, aten.fft_fft2.default: [-2, -1], aten.fft_fftn.default: None}
-    if node.target not in defaults or node.args[0].meta["val"].is_complex():
+    if node.target not in defaults or node.kwargs or getattr(node.args[0].meta.get("val"), "dtype", None) is not torch.float32:
         return []
     _, length, axes, norm = (*node.args, *(None,) * (4 - len(node.args)))
-    shape = node.meta["val"].shape
+    shape = _shape(node)
     axes = defaults[node.target] if len(node.args) < 3 else axes
     every = range(len(shape)) if axes is None else [axes] if isinstance(axes, int) else axes
-    plain = length is None and norm in {None, "backward"} and not node.kwargs and all(isinstance(shape[axis], int) for axis in every)
-    return list(every) if plain else []
+    fixed = all(isinstance(shape[axis], int) and shape[axis] <= _LONGEST for axis in every)
+    return list(every) if fixed and length is None and norm in {None, "backward"} else []
 
 
 def _transformed(module: Any, real: Any, imaginary: Any, axis: int, shape: Sequence[Any]) -> tuple[Any, Any]:
