@@ -103,13 +103,13 @@ def _axes(node: Any) -> list[int]:
     import torch
 
     aten = torch.ops.aten
-    defaults = {aten.fft_fft.default: -1, aten.fft_fft2.default: [-2, -1], aten.fft_fftn.default: None}
+    defaults: dict[Any, Any] = {aten.fft_fft.default: -1, aten.fft_fft2.default: [-2, -1], aten.fft_fftn.default: None}
     if node.target not in defaults or node.kwargs or getattr(node.args[0].meta.get("val"), "dtype", None) is not torch.float32:
         return []
-    _, length, axes, norm = (*node.args, *(None,) * (4 - len(node.args)))
+    length, axes, norm = [*node.args[1:], None, None, None][:3]
     shape = _shape(node)
     axes = defaults[node.target] if len(node.args) < 3 else axes
-    every = range(len(shape)) if axes is None else [axes] if isinstance(axes, int) else axes
+    every: Sequence[int] = range(len(shape)) if axes is None else [axes] if isinstance(axes, int) else axes
     fixed = all(isinstance(shape[axis], int) and shape[axis] <= _LONGEST for axis in every)
     return list(every) if fixed and length is None and norm in {None, "backward"} else []
 

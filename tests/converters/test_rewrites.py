@@ -82,6 +82,7 @@ def test_a_transform_whose_complex_result_is_used_stays(tmp_path: Path) -> None:
 
     source = exported(tmp_path / "pt2-fp32", forward, {"x": zeros(2, 8)})
     made = OnnxFromPt2().convert(source, tmp_path / "onnx", Recipe())
+    assert made.manifest.operators is not None
     assert "DFT" in made.manifest.operators.by_type
     arrays = inputs(source, 5)
     for name, array in compute(made, arrays).items():
