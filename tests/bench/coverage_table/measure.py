@@ -23,7 +23,7 @@ BATCHES = (1, 2, 3, 7)
 _TASKS = f"{__package__}.tasks"
 _ENVIRONMENT = {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore"}
 _SAME = {("pt2", "onnx"), ("pt2", "tflite")}
-_RAW_S, _MAKE_S, _EDGE_S = 240.0, 240.0, 300.0
+_RAW_S, _MAKE_S, _EDGE_S = 600.0, 240.0, 600.0
 
 
 @dataclass(frozen=True)
