@@ -270,13 +270,14 @@ def build(net: Net) -> Any:
 
 
 def enlarge(module: Any, example: Mapping[str, Any]) -> None:
-    """Give scores that vary by less than 0.01 a standard deviation of 1 by their last matrix: signals shrink in a deep convolutional net."""
+    """Give scores that vary by less than 0.01 a standard deviation of 1 by their last matrix: signals shrink in a deep net."""
     import torch
 
     with torch.no_grad():
         scores = next(iter(module(**example).values()))
         if scores.ndim == 2 and scores.std(0).mean() < 0.01:
-            [weight for weight in module.parameters() if weight.ndim > 1][-1].div_(scores.std(0).mean())
+            last = [weight for weight in module.parameters() if weight.ndim > 1][-1]
+            last.div_(scores.std(0).mean())
 
 
 def inputs(net: Net, count: int) -> dict[str, np.ndarray]:
