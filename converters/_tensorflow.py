@@ -36,6 +36,7 @@ def from_keras(file: Path, signature: Signature, *, unroll: bool = False) -> Fun
 
     model = keras.saving.load_model(file, compile=False, safe_mode=True)
     _check_finite({weight.path: weight.numpy() for weight in model.weights})
+    _make_constant(model)
     if unroll and all(size <= _UNROLLED for tensor in model.inputs for size in tensor.shape[1:2] if size is not None):
         for layer in model._flatten_layers():
             if hasattr(layer, "unroll"):
@@ -50,6 +51,16 @@ def from_keras(file: Path, signature: Signature, *, unroll: bool = False) -> Fun
         return outputs
 
     return function
+
+
+def _make_constant(model: Any) -> None:
+    """Keep as arrays the tensors that a layer has beside its weights, such as a normalization's mean: tf2onnx takes them for inputs."""
+    import tensorflow as tf
+
+    for layer in model._flatten_layers():
+        for name, value in list(vars(layer).items()):
+            if isinstance(value, tf.Tensor):
+                setattr(layer, name, value.numpy())
 
 
 def from_savedmodel(file: Path, signature: Signature) -> Function:
@@ -89,9 +100,11 @@ def write_tflite(function: Function, signature: Signature, sizes: Sequence[int],
             }
         ).get_concrete_function(**{spec.name: spec for spec in specs})
 
+    # The gradient of swish cannot be saved, and nobody asks for it.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     with tempfile.TemporaryDirectory(prefix="toolkit-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tf.saved_model.save(tf.Module(), folder, signatures={f"b{size}": concrete(size) for size in sizes})
+        tf.saved_model.save(tf.Module(), folder, signatures={f"b{size}": concrete(size) for size in sizes}, options=options)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[f"b{size}" for size in sizes])
         try:
             target.write_bytes(converter.convert())
