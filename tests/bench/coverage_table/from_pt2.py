@@ -275,7 +275,7 @@ def enlarge(module: Any, example: Mapping[str, Any]) -> None:
 
     with torch.no_grad():
         scores = next(iter(module(**example).values()))
-        if scores.ndim == 2 and scores.std(0).mean() < 0.01:
+        if scores.ndim == 2 and 0 < scores.std(0).mean() < 0.01:
             last = [weight for weight in module.parameters() if weight.ndim > 1][-1]
             last.div_(scores.std(0).mean())
 
