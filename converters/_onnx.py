@@ -10,7 +10,7 @@ from toolkit.core import ArtifactError, ConversionError, Signature, rename_symbo
 from ._finite import broken, refuse
 
 _CHANNEL_SCALES = 13
-"""The operator set in which DequantizeLinear got an axis."""
+"""The operator set in which DequantizeLinear got an axis, and in which Softmax lost the axes behind its own."""
 _OWN_WEIGHTS = 4
 """The version of the file in which a weight need not be an input."""
 
@@ -30,8 +30,8 @@ def read_model(file: Path) -> Any:
     return model
 
 
-def read_to_quantize(file: Path) -> Any:
-    """As `read_model`, in an operator set that has a scale for each channel, and weights that are no inputs besides.
+def read_modern(file: Path) -> Any:
+    """As `read_model`, in an operator set that has a scale for each channel and softmax along one axis, and weights that are no inputs.
 
     Raises:
         ConversionError: an operator of an old file has no equivalent.
@@ -85,7 +85,7 @@ def prepared(file: Path, work: Path) -> Path:
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     clean, target = work / "clean.onnx", work / "prepared.onnx"
-    write_model(read_to_quantize(file), clean)
+    write_model(read_modern(file), clean)
     quant_pre_process(str(clean), str(target), skip_symbolic_shape=True)
     model = read_model(target)
     _own_weights(model.graph)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import ArtifactError, InputError
+from toolkit.core import ArtifactError, InputError, Signature
 from toolkit.core.pt2_plain import keep_tensors, plain_pt2
 
 from ._finite import broken, refuse
@@ -61,6 +61,27 @@ def flat_module(program: Any) -> Any:
     keep_tensors(module.graph)
     module.recompile()
     return module
+
+
+def export(program: Any, signature: Signature) -> Any:
+    """A `flat_module` that was changed as an exported program; what the signature leaves free stays free."""
+    import torch
+
+    class Positional(torch.nn.Module):  # type: ignore[misc]
+        """What a call of the program itself refuses, because its inputs had names."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.program = program
+
+        def forward(self, *tensors: Any) -> Any:
+            return self.program.forward(*tensors)
+
+    # Neither 0 nor 1, which torch takes for fixed.
+    example = tuple(torch.zeros(spec.concrete(2, free=2), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs)
+    symbols = {size: torch.export.Dim(size, min=1) for spec in signature.inputs for size in spec.shape if isinstance(size, str)}
+    free = tuple({axis: symbols[size] for axis, size in enumerate(spec.shape) if isinstance(size, str)} for spec in signature.inputs)
+    return torch.export.export(Positional(), example, dynamic_shapes=(free,))
 
 
 @contextlib.contextmanager

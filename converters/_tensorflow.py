@@ -16,7 +16,7 @@ from toolkit.core.savedmodel import check_savedmodel, serving_name
 
 from ._finite import refuse
 from ._onnx import read_model, rename, write_model
-from ._tflite import check, name_operators, quiet
+from ._tflite import check, name_operators, name_signatures, plain_name, quiet
 
 # More steps than this make a graph that takes minutes to convert.
 _UNROLLED = 128
@@ -36,6 +36,7 @@ def from_keras(file: Path, signature: Signature, *, unroll: bool = False) -> Fun
 
     model = keras.saving.load_model(file, compile=False, safe_mode=True)
     _check_finite({weight.path: weight.numpy() for weight in model.weights})
+    _make_constant(model)
     if unroll and all(size <= _UNROLLED for tensor in model.inputs for size in tensor.shape[1:2] if size is not None):
         for layer in model._flatten_layers():
             if hasattr(layer, "unroll"):
@@ -50,6 +51,16 @@ def from_keras(file: Path, signature: Signature, *, unroll: bool = False) -> Fun
         return outputs
 
     return function
+
+
+def _make_constant(model: Any) -> None:
+    """Keep as arrays the tensors that a layer has beside its weights, such as a normalization's mean: tf2onnx takes them for inputs."""
+    import tensorflow as tf
+
+    for layer in model._flatten_layers():
+        for name, value in list(vars(layer).items()):
+            if isinstance(value, tf.Tensor):
+                setattr(layer, name, value.numpy())
 
 
 def from_savedmodel(file: Path, signature: Signature) -> Function:
@@ -75,20 +86,25 @@ def write_tflite(function: Function, signature: Signature, sizes: Sequence[int],
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     names = [spec.name for spec in signature.inputs]
-    outputs = [spec.name for spec in signature.outputs]
 
     def concrete(size: int) -> Any:
-        specs = [tf.TensorSpec(spec.concrete(size), spec.dtype) for spec in signature.inputs]
+        specs = [
+            tf.TensorSpec(spec.concrete(size), spec.dtype, name=plain_name("input", place)) for place, spec in enumerate(signature.inputs)
+        ]
         traced = tf.function(lambda *arrays: tuple(function(dict(zip(names, arrays, strict=True))))).get_concrete_function(*specs)
         # A loop of a recurrent layer cannot read a variable in TF Lite.
         frozen = convert_variables_to_constants_v2(traced)
         return tf.function(
-            lambda **arrays: dict(zip(outputs, frozen(*(arrays[name] for name in names)), strict=True))
-        ).get_concrete_function(**{name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in zip(names, specs, strict=True)})
+            lambda **arrays: {
+                plain_name("output", place): value for place, value in enumerate(frozen(*(arrays[spec.name] for spec in specs)))
+            }
+        ).get_concrete_function(**{spec.name: spec for spec in specs})
 
+    # The gradient of swish cannot be saved, and nobody asks for it.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     with tempfile.TemporaryDirectory(prefix="toolkit-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tf.saved_model.save(tf.Module(), folder, signatures={f"b{size}": concrete(size) for size in sizes})
+        tf.saved_model.save(tf.Module(), folder, signatures={f"b{size}": concrete(size) for size in sizes}, options=options)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[f"b{size}" for size in sizes])
         try:
             target.write_bytes(converter.convert())
@@ -99,6 +115,7 @@ def write_tflite(function: Function, signature: Signature, sizes: Sequence[int],
                 "TF Lite takes no loop whose batch is free, as a SavedModel keeps it", hint="convert the .keras file, or fix the batch"
             ) from error
     name_operators(target)
+    name_signatures(target, signature)
     check(target, signature, sizes)
 
 

@@ -85,6 +85,24 @@ def name_operators(file: Path) -> None:
     tfl_flatbuffer_utils.write_model(model, str(file))
 
 
+def plain_name(kind: str, place: int) -> str:
+    """What the input or the output number `place` is called until `name_signatures`: ``input_0``."""
+    return f"{kind}_{place}"
+
+
+def name_signatures(file: Path, signature: Signature) -> None:
+    """Replace each `plain_name` in the file by the signature's: TensorFlow takes none that is no identifier, such as ``gpu_0/data_0``."""
+    from ai_edge_quantizer.utils import tfl_flatbuffer_utils
+
+    model = tfl_flatbuffer_utils.read_model(str(file))
+    for definition in model.signatureDefs:
+        for kind, entries, specs in (("input", definition.inputs, signature.inputs), ("output", definition.outputs, signature.outputs)):
+            names = {plain_name(kind, place).encode(): spec.name.encode() for place, spec in enumerate(specs)}
+            for entry in entries:
+                entry.name = names[entry.name]
+    tfl_flatbuffer_utils.write_model(model, str(file))
+
+
 def fixed_sizes(signature: Signature, batch_sizes: Sequence[int]) -> list[int]:
     """The batch sizes of a new file's signatures: those asked for, or the one that the model's signature fixes.
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from toolkit.core import Artifact, Format, Precision, Signature
 
 from ._onnx import read_model, rename, write_model
-from ._pt2 import load_program, plain_attention
+from ._pt2 import export, flat_module, load_program, plain_attention
+from ._rewrites import average_whole_images, multiply_fourier
 from .base import Converter, Node, Recipe
 
 
@@ -25,6 +26,9 @@ class OnnxFromPt2(Converter):
         import torch
 
         program = load_program(source.model_file)
+        flat = flat_module(program)
+        if any([multiply_fourier(flat), average_whole_images(flat)]):
+            program = export(flat, source.manifest.signature)
         with plain_attention(), torch.no_grad():
             exported = torch.onnx.export(program, dynamo=True, opset_version=self.settings["opset"], verbose=False)
         rename(exported.model, source.manifest.signature)

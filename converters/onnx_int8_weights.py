@@ -10,7 +10,7 @@ import numpy as np
 
 from toolkit.core import Artifact, Format, Precision, Signature
 
-from ._onnx import read_to_quantize, write_model
+from ._onnx import read_modern, write_model
 from .base import Converter, Node, Recipe
 
 
@@ -29,7 +29,7 @@ class OnnxInt8Weights(Converter):
     settings = {"symmetric": True, "per_channel": True}  # noqa: RUF012 - read-only
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:  # noqa: ARG002
-        model = read_to_quantize(source.model_file)
+        model = read_modern(source.model_file)
         compress_weights(model)
         write_model(model, target)
         return None

@@ -14,7 +14,7 @@ from typing import Any
 
 from toolkit.core import Artifact, ConversionError, Format, Precision, Signature
 
-from ._onnx import read_model
+from ._onnx import read_modern
 from ._tensorflow import write_tflite
 from ._tflite import ToTflite, fixed_sizes, quiet
 from .base import Node, Recipe
@@ -36,7 +36,7 @@ class TfliteFromOnnx(ToTflite):
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature = source.manifest.signature
         sizes = fixed_sizes(signature, recipe.batch_sizes)
-        model = read_model(source.model_file)
+        model = read_modern(source.model_file)
         names = [spec.name for spec in signature.inputs]
         # onnx2tf writes files of its own into the folder that it is called in.
         with tempfile.TemporaryDirectory(prefix="toolkit-") as folder, contextlib.chdir(folder):

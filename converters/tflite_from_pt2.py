@@ -9,6 +9,7 @@ from typing import Any
 from toolkit.core import Artifact, Format, Precision, Signature
 
 from ._pt2 import flat_module, load_program, plain_attention
+from ._rewrites import concatenate_repeats, multiply_fourier
 from ._tflite import ToTflite, check, fixed_sizes, name_operators, quiet
 from .base import Node, Recipe
 
@@ -33,8 +34,10 @@ class TfliteFromPt2(ToTflite):
             warnings.simplefilter("ignore")
             import litert_torch
 
-        program = load_program(source.model_file)
-        module = _named(flat_module(program), signature)
+        program = flat_module(load_program(source.model_file))
+        concatenate_repeats(program)
+        multiply_fourier(program)
+        module = _named(program, signature)
         signatures: Any = litert_torch
         for size in sizes:
             example = {spec.name: torch.zeros(spec.concrete(size), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs}

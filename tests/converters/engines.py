@@ -10,7 +10,7 @@ from toolkit.core import Artifact, Format
 
 
 def compute(artifact: Artifact, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Outputs by name; TF Lite takes batches of 32 and of 1."""
+    """Outputs by name; TF Lite takes batches of 32 and of 1, or of 1 only."""
     return _ENGINES[artifact.manifest.format](artifact, dict(inputs))
 
 
@@ -34,12 +34,12 @@ def _tflite(artifact: Artifact, inputs: dict[str, np.ndarray]) -> dict[str, np.n
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(artifact.model_file))
-    runners = {size: interpreter.get_signature_runner(f"b{size}") for size in (1, 32)}
+    runners = {size: interpreter.get_signature_runner(f"b{size}") for size in (1, 32) if f"b{size}" in interpreter.get_signature_list()}
     rows = len(next(iter(inputs.values())))
     parts = []
     start = 0
     while start < rows:
-        size = 32 if rows - start >= 32 else 1
+        size = 32 if rows - start >= 32 and 32 in runners else 1
         # Only int64 arrives as another type: a float cast to int8 would hide a border that was quantized by mistake.
         feed = {
             name: array[start : start + size].astype("int32") if array.dtype == np.int64 else array[start : start + size]

@@ -14,6 +14,7 @@ from tests.converters.engines import compute
 from toolkit.converters.base import Recipe
 from toolkit.converters.onnx_from_pt2 import OnnxFromPt2
 from toolkit.converters.onnx_int8 import OnnxInt8
+from toolkit.converters.tflite_from_onnx import TfliteFromOnnx
 from toolkit.converters.tflite_from_pt2 import TfliteFromPt2
 from toolkit.core import (
     MANIFEST,
@@ -152,36 +153,59 @@ def test_a_network_that_changes_itself_is_refused(converter: OnnxFromPt2 | Tflit
     assert not (tmp_path / "out").exists()
 
 
-def test_an_old_onnx_file_is_quantized(tmp_path: Path) -> None:
-    """Opset 9, whose quantization has one scale for all channels, and weights that are inputs with a default."""
+def old_onnx(folder: Path, nodes: list[Any], weights: dict[str, np.ndarray], image: tuple[int, ...], scores: tuple[int, ...]) -> Artifact:
+    """An artifact from ``net/x`` to ``net/y``, no identifiers, of operator set 9, in which weights are inputs with a default."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
-    random = np.random.default_rng(0)
-    weights = {"w": random.standard_normal((8, 3, 3, 3)), "b": random.standard_normal(8), "v": random.standard_normal((8 * 36, 5))}
     tensors = [numpy_helper.from_array(array.astype(np.float32), name) for name, array in weights.items()]
     graph = helper.make_graph(
-        [
-            helper.make_node("Conv", ["x", "w", "b"], ["c"], name="conv"),
-            helper.make_node("Relu", ["c"], ["r"], name="relu"),
-            helper.make_node("Flatten", ["r"], ["f"], name="flat"),
-            helper.make_node("MatMul", ["f", "v"], ["y"], name="last"),
-        ],
+        nodes,
         "old",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])]
+        [helper.make_tensor_value_info("net/x", TensorProto.FLOAT, image)]
         + [helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, list(tensor.dims)) for tensor in tensors],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 5])],
+        [helper.make_tensor_value_info("net/y", TensorProto.FLOAT, scores)],
         tensors,
     )
-    folder = tmp_path / "onnx-fp32"
     with new_folder(folder) as work:
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)], ir_version=3), work / "model.onnx")
-        signature = Signature((TensorSpec("x", "float32", (1, 3, 8, 8)),), (TensorSpec("y", "float32", (1, 5)),))
+        signature = Signature((TensorSpec("net/x", "float32", image),), (TensorSpec("net/y", "float32", scores),))
         files = {"model.onnx": sha256_of(work / "model.onnx")}
         (work / MANIFEST).write_bytes(Manifest("old", Format.ONNX, Precision.FP32, signature, files, "import").to_json())
-    source = Artifact.load(folder)
-    samples = Samples({"x": random.random((20, 3, 8, 8)).astype(np.float32)})
+    return Artifact.load(folder)
+
+
+def test_an_old_onnx_file_is_quantized(tmp_path: Path) -> None:
+    """Opset 9, whose quantization has one scale for all channels."""
+    from onnx import helper
+
+    random = np.random.default_rng(0)
+    weights = {"w": random.standard_normal((8, 3, 3, 3)), "b": random.standard_normal(8), "v": random.standard_normal((8 * 36, 5))}
+    nodes = [
+        helper.make_node("Conv", ["net/x", "w", "b"], ["c"], name="conv"),
+        helper.make_node("Relu", ["c"], ["r"], name="relu"),
+        helper.make_node("Flatten", ["r"], ["f"], name="flat"),
+        helper.make_node("MatMul", ["f", "v"], ["net/y"], name="last"),
+    ]
+    source = old_onnx(tmp_path / "onnx-fp32", nodes, weights, (1, 3, 8, 8), (1, 5))
+    samples = Samples({"net/x": random.random((20, 3, 8, 8)).astype(np.float32)})
     made = OnnxInt8().convert(source, tmp_path / "out", replace(Recipe(), calibration=samples))
-    one = {"x": samples.inputs["x"][:1]}
-    expected, found = compute(source, one)["y"], compute(made, one)["y"]
+    one = {"net/x": samples.inputs["net/x"][:1]}
+    expected, found = compute(source, one)["net/y"], compute(made, one)["net/y"]
     assert np.abs(expected - found).max() < 0.05 * np.abs(expected).max()
+
+
+def test_an_old_softmax_is_over_all_that_follows_its_axis(tmp_path: Path) -> None:
+    """Until opset 13; today's would be 1 for each of the images of one pixel that end SqueezeNet."""
+    from onnx import helper
+
+    random = np.random.default_rng(0)
+    nodes = [
+        helper.make_node("Conv", ["net/x", "w"], ["c"], name="conv"),
+        helper.make_node("GlobalAveragePool", ["c"], ["p"], name="pool"),
+        helper.make_node("Softmax", ["p"], ["net/y"], name="last"),
+    ]
+    source = old_onnx(tmp_path / "onnx-fp32", nodes, {"w": random.standard_normal((5, 3, 3, 3))}, (1, 3, 8, 8), (1, 5, 1, 1))
+    made = TfliteFromOnnx().convert(source, tmp_path / "out", Recipe())
+    one = {"net/x": random.random((1, 3, 8, 8)).astype(np.float32)}
+    np.testing.assert_allclose(compute(made, one)["net/y"], compute(source, one)["net/y"], rtol=1e-4, atol=1e-5)

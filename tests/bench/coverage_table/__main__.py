@@ -70,7 +70,8 @@ def main() -> None:
     rows = known(options.work)
     results = [rows[each.source, each.name] for each in every if (each.source, each.name) in rows]
     write_file(options.out / "coverage.json", msgspec.json.format(msgspec.json.encode(results), indent=1) + b"\n")
-    write_file(options.out / "coverage.md", page(results))
+    left = [each.name for each in every if (each.source, each.name) not in rows]
+    write_file(options.out / "coverage.md", page(results, left))
     print(count(results), file=sys.stderr)
 
 

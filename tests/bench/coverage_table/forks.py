@@ -20,7 +20,13 @@ import msgspec
 from toolkit.core import errors, isolated
 from toolkit.core.errors import ProcessError
 
-_USERS = ("toolkit.converters.task", "toolkit.runtimes.parity.observe", "toolkit.pipeline.sources", f"{__package__}.measure")
+_USERS = (
+    "toolkit.converters.task",
+    "toolkit.runtimes.parity.observe",
+    "toolkit.pipeline.sources",
+    "toolkit.pipeline.onnx_files",
+    f"{__package__}.measure",
+)
 _context = multiprocessing.get_context("forkserver")
 
 
@@ -33,9 +39,15 @@ def use_forks() -> None:
 
 
 def run_forked(
-    task: str, payload: object, *, timeout_s: float = 600.0, log: Path | None = None, environment: Mapping[str, str] | None = None
+    task: str,
+    payload: object,
+    *,
+    timeout_s: float = 600.0,
+    memory_bytes: int | None = None,
+    log: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Any:
-    """As `run_isolated`."""
+    """As `run_isolated`, with nobody watching the memory."""
     with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
         result, output = Path(folder) / "result.json", Path(folder) / "output.txt"
         output.touch()

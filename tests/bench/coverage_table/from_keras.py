@@ -5,6 +5,9 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from toolkit.core import Samples
 
@@ -34,8 +37,24 @@ def make(name: str, side: int, folder: Path, size: Size) -> tuple[Path, Samples]
 
     keras.utils.set_random_seed(0)
     # Classes are few, so that VGG's last layer is small; pixels are made what each network wants by itself or not at all.
-    model = getattr(keras.applications, name)(weights=None, input_shape=(side, side, 3), classes=10)
+    model = getattr(keras.applications, name)(weights=None, input_shape=(side, side, 3), classes=10, classifier_activation=None)
+    pixels = draw(size.calibration + size.evaluation, (side, side, 3), "float32", seed=0)
+    draw_weights(model, pixels[:8])
     file = folder / f"{name.lower()}.keras"
     model.save(file)
-    pixels = draw(size.calibration + size.evaluation, (side, side, 3), "float32", seed=0)
-    return file, Samples({model.input_names[0]: pixels}, None, "random")
+    return file, Samples({model.layers[0].name: pixels}, None, "random")
+
+
+def draw_weights(model: Any, pixels: np.ndarray) -> None:
+    """Seeded random weights with which the scores of `pixels` have a standard deviation of 1.
+
+    With Keras' own start signals shrink from layer to layer, until every error is within an absolute tolerance.
+    """
+    random = np.random.default_rng(0)
+    kernels = [weight for weight in model.weights if len(weight.shape) > 1]
+    for kernel in kernels:
+        *window, before, after = kernel.shape
+        # A kernel of a depthwise convolution has one input.
+        fan_in = np.prod(window) * (1 if window and after == 1 else before)
+        kernel.assign(random.normal(0.0, (2 / fan_in) ** 0.5, kernel.shape))
+    kernels[-1].assign(kernels[-1] / np.asarray(model(pixels, training=False)).std())

@@ -23,7 +23,7 @@ BATCHES = (1, 2, 3, 7)
 _TASKS = f"{__package__}.tasks"
 _ENVIRONMENT = {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore"}
 _SAME = {("pt2", "onnx"), ("pt2", "tflite")}
-_RAW_S, _MAKE_S, _EDGE_S = 240.0, 240.0, 300.0
+_RAW_S, _MAKE_S, _EDGE_S = 600.0, 240.0, 600.0
 
 
 @dataclass(frozen=True)
@@ -91,10 +91,9 @@ def _cells(architecture: Architecture, file: Path, source: Artifact, log: Path) 
     rows = {row.target: row for row in convert(Request(source, targets, source.path.parent, split, batch_sizes=(1, 4), timeout_s=_EDGE_S))}
     shutil.rmtree(source.path.parent / "logs", ignore_errors=True)
     exact = [node for node in wanted if node.precision is Precision.FP32 and node != start]
-    # A converter that passed and is nothing but a call of the raw exporter has shown that this one reaches.
-    shown = [node for node in exact if (architecture.source, str(node.format)) in _SAME and node in targets and rows[str(node)].passed]
-    raw = {str(node.format): "" for node in shown}
-    raw |= _raw(file, [str(node.format) for node in exact if node not in shown], log)
+    # A converter that passed and is a call of the raw exporter on the program as it is has shown that this one reaches.
+    passed = [node for node in exact if (architecture.source, str(node.format)) in _SAME and node in targets and rows[str(node)].passed]
+    raw = _raw(file, [str(node.format) for node in exact], [str(node.format) for node in passed], log)
     made = [
         str(row.artifact.path) for row in rows.values() if row.artifact is not None and row.artifact.manifest.precision is Precision.INT8
     ]
@@ -111,15 +110,15 @@ def _cells(architecture: Architecture, file: Path, source: Artifact, log: Path) 
     return tuple(cells)
 
 
-def _raw(file: Path, formats: list[str], log: Path) -> dict[str, str]:
+def _raw(file: Path, formats: list[str], passed: list[str], log: Path) -> dict[str, str]:
     """The reason of each format; when the process for all of them crashes, each has one of its own."""
-    payload = {"source": str(file), "targets": formats, "samples": str(file.with_name("samples.npz"))}
+    payload = {"source": str(file), "targets": formats, "passed": passed, "samples": str(file.with_name("samples.npz"))}
     try:
         found: dict[str, str] = run_isolated(f"{_TASKS}:raw_task", payload, timeout_s=_RAW_S, log=log, environment=_ENVIRONMENT)
     except ToolkitError as error:
         if len(formats) == 1:
             return {formats[0]: str(error)}
-        return {format: reason for each in formats for format, reason in _raw(file, [each], log).items()}
+        return {format: reason for each in formats for format, reason in _raw(file, [each], passed, log).items()}
     return found
 
 

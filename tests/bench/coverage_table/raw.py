@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.core.pt2_plain import plain_pt2
 from toolkit.runtimes.parity.compare import ATOL, RTOL
 
 ROWS = 2
@@ -47,9 +48,9 @@ Answer = tuple[Sequence[np.ndarray], Sequence[np.ndarray]]
 def _program(source: Path, inputs: Arrays) -> tuple[Any, dict[str, Any], list[np.ndarray]]:
     """The exported program, its example as tensors by name, and what torch answers."""
     import torch
-    import transformers.modeling_outputs  # noqa: F401 - the programs return its classes
 
-    program = torch.export.load(source)
+    # With plain containers in the place of the classes of `transformers`, which torch does not know.
+    program = torch.export.load(plain_pt2(source))
     example = {name: torch.from_numpy(array.copy()) for name, array in inputs.items()}
     with torch.no_grad():
         answer = program.module()(**example)

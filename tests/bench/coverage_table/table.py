@@ -39,8 +39,8 @@ def _is_fp32(cell: Cell) -> bool:
     return cell.target.endswith(f"-{Precision.FP32}") and cell.state != "source"
 
 
-def page(results: Sequence[Result]) -> str:
-    """The whole page in Markdown."""
+def page(results: Sequence[Result], left: Sequence[str]) -> str:
+    """The whole page in Markdown; `left` are the names of the architectures that are not measured."""
     made = [result for result in results if not result.problem]
     counts = count(made)
     versions = ", ".join(f"{name} {version}" for name in _TOOLS if (version := version_of(name)))
@@ -55,6 +55,7 @@ def page(results: Sequence[Result]) -> str:
         f"- {len(made)} architectures ({', '.join(_by_source(made))}), every one with random weights or constant ones.",
         f"- {counts.green} of {counts.cells} fp32 cells are green ({share}).",
         f"- The raw exporters reach {counts.reached} of them; {counts.reached - counts.missed} of those are green.",
+        *([f"- Not measured: {', '.join(left)}."] if left else []),
         "",
         "✓ parity passed, ? undecided with these samples, ✗ failed, – no edge leads there, = it is the source. The second mark of fp32 is",
         "the raw exporter (torch.onnx.export, openvino.convert_model, litert_torch.convert) on the same source: ✓ it converts and is right",

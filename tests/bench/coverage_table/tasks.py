@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.converters._pt2 import flat_module, load_program
+from toolkit.converters._rewrites import average_whole_images, concatenate_repeats, multiply_fourier
 from toolkit.core import Artifact, Samples, ToolkitError
 from toolkit.runtimes import open_session
 from toolkit.runtimes.base import Session
@@ -25,15 +27,28 @@ def make_task(payload: dict[str, Any]) -> str:
 
 
 def raw_task(payload: dict[str, Any]) -> dict[str, str]:
-    """`reach` for the file ``source`` and each of the formats ``targets``: why it is not reached, empty where it is."""
-    samples = Samples.load(Path(payload["samples"])).inputs
+    """`reach` for the file ``source`` and each of the formats ``targets``: why it is not reached, empty where it is.
+
+    The formats ``passed`` have been reached from the program as the converters leave it: where they change nothing, that is the raw one.
+    """
+    source, samples = Path(payload["source"]), Samples.load(Path(payload["samples"])).inputs
+    shown = [] if payload["passed"] and is_rewritten(source) else payload["passed"]
     reasons = {}
     for target in payload["targets"]:
         try:
-            reasons[target] = reach(Path(payload["source"]), target, samples)
+            reasons[target] = "" if target in shown else reach(source, target, samples)
         except Exception as error:
             reasons[target] = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     return reasons
+
+
+def is_rewritten(source: Path) -> bool:
+    """Whether the converters change the program in `source` before they hand it to an exporter."""
+    program = flat_module(load_program(source))
+    before = str(program.code)
+    for rewrite in (concatenate_repeats, multiply_fourier, average_whole_images):
+        rewrite(program)
+    return str(program.code) != before
 
 
 def agreement_task(payload: dict[str, Any]) -> dict[str, list[float]]:
