@@ -7,7 +7,7 @@ from pathlib import Path
 
 from toolkit.core import Artifact, ConversionError, Format, Precision, Signature, without_telemetry
 
-from ._onnx import read_to_quantize, write_model
+from ._onnx import read_modern, write_model
 from .base import Converter, Node, Recipe
 from .onnx_int8_weights import compress_weights
 
@@ -34,7 +34,7 @@ class OnnxInt4Weights(Converter):
         from onnxruntime.quantization.onnx_model import ONNXModel
 
         logging.getLogger(MatMulNBitsQuantizer.__module__).setLevel(logging.WARNING)
-        products = ONNXModel(read_to_quantize(source.model_file))
+        products = ONNXModel(read_modern(source.model_file))
         products.replace_gemm_with_matmul()
         quantizer = MatMulNBitsQuantizer(products.model, bits=4, block_size=int(self.choice(recipe, "group_size")), is_symmetric=True)
         quantizer.process()
