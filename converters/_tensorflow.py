@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +46,28 @@ def from_keras(file: Path, signature: Signature, *, unroll: bool = False) -> Fun
     names = [spec.name for spec in signature.inputs]
 
     def function(arrays: Mapping[str, Any]) -> Sequence[Any]:
-        outputs: Sequence[Any] = keras.tree.flatten(
-            model(keras.tree.pack_sequence_as(struct, [arrays[name] for name in names]), training=False)
-        )
+        with _inlined_functions():
+            outputs: Sequence[Any] = keras.tree.flatten(
+                model(keras.tree.pack_sequence_as(struct, [arrays[name] for name in names]), training=False)
+            )
         return outputs
 
     return function
+
+
+@contextlib.contextmanager
+def _inlined_functions() -> Iterator[None]:
+    """While a model is traced, functions inside it become part of the graph: tf2onnx keeps a call of one that is to be compiled, as
+    Keras' convolutions in groups are.
+    """
+    import tensorflow as tf
+
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
 
 
 def _make_constant(model: Any) -> None:
