@@ -74,8 +74,12 @@ def measure(architecture: Architecture, logs: Path) -> Result:
             file = Path(run_isolated(f"{_TASKS}:make_task", payload, timeout_s=_MAKE_S, log=log, environment=_ENVIRONMENT))
             source = resolve_source(str(file), out=folder / "bundles").place()
         except ToolkitError as error:
-            return replace(row, problem=str(error), seconds=time.perf_counter() - start)
-        cells = _cells(architecture, file, source, log)
+            return replace(row, problem=str(error).replace(f"{name}/", ""), seconds=time.perf_counter() - start)
+        # This machine's folders are nobody's business.
+        cells = tuple(
+            replace(cell, reason=cell.reason.replace(f"{name}/", ""), raw=cell.raw and cell.raw.replace(f"{name}/", ""))
+            for cell in _cells(architecture, file, source, log)
+        )
     return replace(row, cells=cells, signature=str(source.manifest.signature), seconds=time.perf_counter() - start)
 
 
