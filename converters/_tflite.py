@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import Artifact, ConversionError, Format, InputError, Precision, Samples, Scalar, Signature
+from toolkit.core import Affine, Artifact, ConversionError, Format, InputError, Precision, Samples, Scalar, Signature
 
 from ._batches import batches
 from .base import Converter, Node, Recipe
@@ -23,8 +23,9 @@ def quiet() -> None:
     logging.getLogger("absl").setLevel(logging.WARNING)
 
 
-def quantize(source: Artifact, target: Path, recipe: Any, ranges: Any = None) -> None:
-    """Write `source` quantized by an AI Edge Quantizer recipe to `target`; `ranges` is a calibration's result.
+def quantize(source: Artifact, target: Path, recipe: Any, ranges: Any = None, *, integer_io: bool = False) -> None:
+    """Write `source` quantized by an AI Edge Quantizer recipe to `target`; `ranges` is a calibration's result. With `integer_io` real
+    inputs and outputs may be integers with a scale.
 
     Raises:
         ConversionError: the file's own inputs or outputs are no longer the signature's.
@@ -34,13 +35,13 @@ def quantize(source: Artifact, target: Path, recipe: Any, ranges: Any = None) ->
 
     result = Quantizer(str(source.model_file), recipe).quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     target.write_bytes(result.quantized_model)
-    check(target, source.manifest.signature)
+    check(target, source.manifest.signature, integer_io=integer_io)
 
 
-def check(file: Path, signature: Signature, sizes: Sequence[int] = ()) -> None:
+def check(file: Path, signature: Signature, sizes: Sequence[int] = (), *, integer_io: bool = False) -> None:
     """Compare the inputs and outputs of each signature of a TF Lite file with `signature`, and the signatures with batch `sizes` if given.
 
-    64-bit types may be 32-bit in the file, by a converter's rule.
+    64-bit types may be 32-bit in the file, by a converter's rule, and with `integer_io` what has a scale stands for float32.
 
     Raises:
         ConversionError: another name or dtype, or a batch size that is missing.
@@ -56,7 +57,7 @@ def check(file: Path, signature: Signature, sizes: Sequence[int] = ()) -> None:
     for name in found:
         runner = interpreter.get_signature_runner(name)
         for details, specs in ((runner.get_input_details(), signature.inputs), (runner.get_output_details(), signature.outputs)):
-            got = {key: str(np.dtype(detail["dtype"])) for key, detail in details.items()}
+            got = {key: "float32" if integer_io and _affine(detail) else str(np.dtype(detail["dtype"])) for key, detail in details.items()}
             wanted = {spec.name: spec.dtype if got.get(spec.name) == spec.dtype else spec.dtype.replace("64", "32") for spec in specs}
             if got != wanted:
                 raise ConversionError(f"signature '{name}' of TF Lite differs", expected=str(wanted), got=str(got))
@@ -178,11 +179,23 @@ def outputs(file: Path, samples: Samples) -> Iterator[dict[str, np.ndarray]]:
     sizes = sorted(int(name.removeprefix("b")) for name in interpreter.get_signature_list())
     size = max((each for each in sizes if each <= len(samples)), default=sizes[0])
     runner = interpreter.get_signature_runner(f"b{size}")
+    scales = {name: _affine(detail) for name, detail in runner.get_output_details().items()}
     for feed in _feeds(runner.get_input_details(), size, samples):
-        yield runner(**feed)
+        yield {name: affine.dequantize(array) if (affine := scales[name]) else array for name, array in runner(**feed).items()}
 
 
 def _feeds(details: Mapping[str, Any], size: int, samples: Samples) -> Iterator[dict[str, np.ndarray]]:
     """Whole batches of `size` in the dtypes that a signature's inputs have in the file."""
+    scales = {name: _affine(detail) for name, detail in details.items()}
     for feed in batches(samples, size, exact=True):
-        yield {key: array.astype(details[key]["dtype"], copy=False) for key, array in feed.items()}
+        yield {
+            key: affine.quantize(array, dtype) if (affine := scales[key]) else array.astype(dtype, copy=False)
+            for key, array in feed.items()
+            for dtype in (details[key]["dtype"],)
+        }
+
+
+def _affine(detail: Mapping[str, Any]) -> Affine | None:
+    """What the integers of an input or output stand for; None where they are what they are, or floats."""
+    scale, zero_point = detail["quantization"]
+    return Affine(scale, zero_point) if scale else None

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from toolkit.core import Artifact, Format, Samples
+from toolkit.core import Artifact, Format, Samples, Scalar
 
 from ._tflite import calibrate, outputs, quantize
 from .base import Recipe
@@ -21,15 +21,19 @@ _TRANSPOSED, _SPLIT = "CONV_2D_TRANSPOSE", "SPLIT"
 
 class TfliteStatic(StaticQuantizer):
     """Every operator that AI Edge Quantizer can, with symmetric int8 weights and activations of ``bits`` per tensor; inputs and outputs
-    stay float32 outside, quantized at the border. Transposed convolutions stay float32 where the quantizer would break the file with
-    them; sums, products and squashing functions do where that gives less noise and the outputs had too much on the calibration samples: a
-    recurrence rounds its state at each of them in each step.
+    stay float32 outside, quantized at the border, unless a recipe wants integers there. Transposed convolutions stay float32 where the
+    quantizer would break the file with them; sums, products and squashing functions do where that gives less noise and the outputs had
+    too much on the calibration samples: a recurrence rounds its state at each of them in each step.
     """
 
     extra = "convert"
     distributions = ("ai-edge-quantizer", "ai-edge-litert")
     fragile = frozenset({"ADD", "SUB", "MUL", "TANH", "LOGISTIC"})
     bits: ClassVar[int]
+
+    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
+        """As every edge, with what the file's inputs and outputs are."""
+        return super().recipe_record(recipe) | ({"border": "integers"} if self.choice(recipe, "integer_io") else {})
 
     def _calibrate(self, source: Artifact, samples: Samples, recipe: Recipe, work: Path) -> _Calibrated:  # noqa: ARG002 - the ranges stay in memory
         from ai_edge_quantizer import qtyping
@@ -48,7 +52,7 @@ class TfliteStatic(StaticQuantizer):
         if recipe.choices.symmetric:
             for rule in rules:
                 rule["op_config"]["activation_tensor_config"]["symmetric"] = True
-        return _Calibrated(source, samples, rules)
+        return _Calibrated(source, samples, rules, integer_io=bool(self.choice(recipe, "integer_io")))
 
 
 class _Calibrated:
@@ -56,11 +60,12 @@ class _Calibrated:
 
     file_name = Format.TFLITE.file_name
 
-    def __init__(self, source: Artifact, samples: Samples, rules: list[dict[str, Any]]) -> None:
+    def __init__(self, source: Artifact, samples: Samples, rules: list[dict[str, Any]], *, integer_io: bool) -> None:
         self._source = source
         self._samples = samples
-        # Without these two the files' own inputs and outputs become integers, and the signature would no longer be the model's.
-        self._recipe = [*rules, *(_float(operation) for operation in ("INPUT", "OUTPUT"))]
+        self._integer_io = integer_io
+        # Without these two the files' own inputs and outputs become integers.
+        self._recipe = rules if integer_io else [*rules, *(_float(operation) for operation in ("INPUT", "OUTPUT"))]
         self._ranges = calibrate(source.model_file, self._recipe, samples, source.manifest.signature)
         self.layers = tflite_layers.layers(source.model_file)
 
@@ -70,16 +75,19 @@ class _Calibrated:
         kept = [_float("*", rf"(^|;)[^;]*/{re.escape(name)}(;|$)") for name in keep_float]
         rules = [*self._recipe, *kept]
         try:
-            quantize(self._source, target, rules, self._ranges)
+            self._quantize(target, rules)
         except ValueError:
             # It takes what is added behind a transposed convolution for its bias, and gives it one scale for each channel of the
             # weights: no interpreter opens such a file.
-            quantize(self._source, target, [*rules, _float(_TRANSPOSED)], self._ranges)
+            self._quantize(target, [*rules, _float(_TRANSPOSED)])
         except RuntimeError as error:
             # A split of which one part is not read gets no scale for it, and no interpreter opens such a file.
             if _SPLIT not in str(error):
                 raise
-            quantize(self._source, target, [*rules, _float(_SPLIT)], self._ranges)
+            self._quantize(target, [*rules, _float(_SPLIT)])
+
+    def _quantize(self, target: Path, rules: list[dict[str, Any]]) -> None:
+        quantize(self._source, target, rules, self._ranges, integer_io=self._integer_io)
 
     def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
         """By LiteRT."""

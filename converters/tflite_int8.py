@@ -16,5 +16,5 @@ class TfliteInt8(TfliteStatic):
     source = Node(Format.TFLITE, Precision.FP32)
     target = Node(Format.TFLITE, Precision.INT8)
     settings = {"recipe": "static_wi8_ai8", "border": "float32", "ranges": "minmax", "broken": "float", "noisy": "float state"}  # noqa: RUF012 - read-only
-    choices = {"ranges": (Ranges.MINMAX,), "per_channel": (True, False), "symmetric": (False, True)}  # noqa: RUF012 - read-only
+    choices = {"ranges": (Ranges.MINMAX,), "per_channel": (True, False), "symmetric": (False, True), "integer_io": (False, True)}  # noqa: RUF012 - read-only
     bits = 8

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from toolkit.core import ArtifactError, Dimension, EngineError, Format, InputError, Precision, Signature, TensorSpec
+from toolkit.core import Affine, ArtifactError, Dimension, EngineError, Format, InputError, Precision, Signature, TensorSpec
 
 from ._quiet import quiet
 from .base import Actual, Call, OpenRequest, Runtime, Session
@@ -50,7 +50,9 @@ class TfLiteRuntime(Runtime):
 
 @dataclass(frozen=True)
 class _Port:
-    """A tensor of the file and how the signature's array becomes it; ``to_file`` and ``from_file`` are axes, None as it is."""
+    """A tensor of the file and how the signature's array becomes it; ``to_file`` and ``from_file`` are axes, None as it is. ``affine`` is
+    what the file's integers stand for, None where they are integers and no more, or floats.
+    """
 
     name: str
     index: int
@@ -58,11 +60,19 @@ class _Port:
     wanted: str
     to_file: tuple[int, ...] | None = None
     from_file: tuple[int, ...] | None = None
+    affine: Affine | None = None
+
+    @property
+    def quantizes(self) -> bool:
+        """Whether real numbers outside are integers in the file."""
+        return self.affine is not None and np.issubdtype(np.dtype(self.wanted), np.floating)
 
     def encode(self, array: np.ndarray) -> np.ndarray:
         """The array in the file's layout and dtype; raises `InputError` for integers that the file's dtype cannot hold."""
         if self.to_file is not None:
             array = array.transpose(self.to_file)
+        if self.affine is not None and self.quantizes:
+            return self.affine.quantize(array, self.spec.dtype)
         if self.wanted != self.spec.dtype:
             cast = array.astype(self.spec.dtype)
             if np.issubdtype(cast.dtype, np.integer) and not np.array_equal(cast, array):
@@ -74,7 +84,9 @@ class _Port:
         """The array in the signature's layout and dtype."""
         if self.from_file is not None:
             array = np.ascontiguousarray(array.transpose(self.from_file))
-        return array if self.wanted == self.spec.dtype else array.astype(self.wanted)
+        if self.affine is not None and self.quantizes:
+            array = self.affine.dequantize(array)
+        return array.astype(self.wanted, copy=False)
 
 
 def _batch_axis(spec: TensorSpec, signature: Signature) -> int | None:
@@ -221,7 +233,9 @@ def _named(details: dict[str, dict[str, Any]]) -> tuple[_Port, ...]:
 
 def _port(name: str, detail: dict[str, Any]) -> _Port:
     dtype = np.dtype(detail["dtype"]).name
-    return _Port(name, int(detail["index"]), TensorSpec(name, dtype, tuple(int(size) for size in detail["shape_signature"])), dtype)
+    spec = TensorSpec(name, dtype, tuple(int(size) for size in detail["shape_signature"]))
+    scale, zero_point = detail["quantization"]
+    return _Port(name, int(detail["index"]), spec, dtype, affine=Affine(scale, zero_point) if scale else None)
 
 
 def _shapes(ports: Sequence[_Port]) -> list[tuple[Dimension, ...]]:
@@ -259,12 +273,13 @@ def _fitted(ports: Sequence[_Port], specs: Sequence[TensorSpec], request: OpenRe
 def _adapted(port: _Port, spec: TensorSpec, request: OpenRequest) -> _Port:
     have, want = port.spec.shape, spec.shape
     integers = all(np.issubdtype(np.dtype(dtype), np.integer) for dtype in (port.spec.dtype, spec.dtype))
+    port = replace(port, wanted=spec.dtype)
     # The format's converters make 32-bit numbers of 64-bit ones.
-    if port.spec.dtype == spec.dtype or integers or (port.spec.dtype, spec.dtype) == ("float32", "float64"):
+    if port.spec.dtype == spec.dtype or integers or port.quantizes or (port.spec.dtype, spec.dtype) == ("float32", "float64"):
         if _fits(have, want):
-            return _Port(port.name, port.index, port.spec, spec.dtype)
+            return port
         if len(want) == 4 and _fits(have, (want[0], want[2], want[3], want[1])):
-            return _Port(port.name, port.index, port.spec, spec.dtype, to_file=(0, 2, 3, 1), from_file=(0, 3, 1, 2))
+            return replace(port, to_file=(0, 2, 3, 1), from_file=(0, 3, 1, 2))
     raise EngineError(f"'{request.file}' does not fit its signature", expected=str(spec), got=str(port.spec))
 
 

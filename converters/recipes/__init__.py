@@ -42,7 +42,8 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     ``percentile`` is the share in percent of the values inside a PERCENTILE range. ``per_channel`` gives each output channel of a weight
     a scale of its own, else a weight has one. ``symmetric`` puts the zero of activations in the middle of their range. ``group_size`` is
-    how many 4-bit weights of an output channel share a scale, 0 for all of them.
+    how many 4-bit weights of an output channel share a scale, 0 for all of them. ``integer_io`` makes integers of the file's own inputs
+    and outputs, for devices without floats; a session still takes and gives real numbers.
     """
 
     ranges: Ranges | None = None
@@ -50,6 +51,7 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     per_channel: bool | None = None
     symmetric: bool | None = None
     group_size: Annotated[int, Meta(ge=0, le=1024)] | None = None
+    integer_io: bool | None = None
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a percentile without its ranges, or ranges without their percentile."""

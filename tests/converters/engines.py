@@ -45,7 +45,17 @@ def _tflite(artifact: Artifact, inputs: dict[str, np.ndarray]) -> dict[str, np.n
             name: array[start : start + size].astype("int32") if array.dtype == np.int64 else array[start : start + size]
             for name, array in inputs.items()
         }
-        parts.append({name: array.copy() for name, array in runners[size](**feed).items()})
+        if artifact.manifest.recipe.get("integer_io"):
+            for name, detail in runners[size].get_input_details().items():
+                scale, zero = detail["quantization"]
+                limits = np.iinfo(detail["dtype"])
+                feed[name] = np.clip(np.round(feed[name] / scale) + zero, limits.min, limits.max).astype(detail["dtype"])
+        found = {name: array.copy() for name, array in runners[size](**feed).items()}
+        if artifact.manifest.recipe.get("integer_io"):
+            for name, detail in runners[size].get_output_details().items():
+                scale, zero = detail["quantization"]
+                found[name] = ((found[name].astype(np.float64) - zero) * scale).astype(np.float32)
+        parts.append(found)
         start += size
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -18,6 +18,7 @@ from toolkit.converters.base import Converter, Node, Recipe
 from toolkit.converters.planner import all_converters
 from toolkit.converters.recipes import Choices, Ranges
 from toolkit.core import Artifact, ConversionError, Format, InputError, Precision, Samples, Scalar, Signature, TensorSpec
+from toolkit.runtimes import open_session
 
 if TYPE_CHECKING:
     from torch import nn
@@ -233,3 +234,19 @@ def test_a_histogram_never_holds_two_batches(
     assert set(seen) == {1}
     assert recipe.calibration is not None
     assert len(seen) % len(list(batches(recipe.calibration, 32))) == 0
+
+
+@pytest.mark.parametrize("name", ["tflite_int8", "tflite_int16x8"])
+def test_integers_at_the_border_are_a_sessions_business(
+    name: str, made: dict[Node, Artifact], recipe: Recipe, digits: tuple[Samples, Samples], tmp_path: Path
+) -> None:
+    """The file takes and gives integers; a session takes and gives what the model does, and a file without a manifest integers."""
+    converter = edge(name)
+    result = converter.convert(made[converter.source], tmp_path / "made", replace(recipe, choices=Choices(integer_io=True), variant="mine"))
+    images = digits[1].inputs["image"][:40]
+    with open_session(result) as session, open_session(made[converter.target]) as usual:
+        np.testing.assert_array_equal(session.run(images)["logits"], usual.run(images)["logits"])
+        outside = np.full((1, 1, 8, 8), 100.0, np.float32)
+        np.testing.assert_array_equal(session.run(outside)["logits"], usual.run(outside)["logits"])
+    with open_session(result.model_file) as session:
+        assert {spec.dtype for spec in (*session.signature.inputs, *session.signature.outputs)} == {"int16" if "16" in name else "int8"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .affine import Affine
 from .artifact import MANIFEST, Artifact, Bundle, CalibrationRecord, Manifest, Operators, Preprocessing, Scalar
 from .discovery import discover
 from .errors import (
@@ -46,6 +47,7 @@ from .vocabulary import Vocabulary
 __all__ = [
     "MANIFEST",
     "NOISE",
+    "Affine",
     "Arrays",
     "Artifact",
     "ArtifactError",
