@@ -244,7 +244,7 @@ def make(net: Net, folder: Path, size: Size) -> tuple[Path, Samples]:
     module = build(net)
     columns = inputs(net, size.calibration + size.evaluation)
     example = {name: torch.from_numpy(array[:2].copy()) for name, array in columns.items()}
-    enlarge(module, example)
+    enlarge(module, columns)
     batch = torch.export.Dim("batch", min=1)
     with torch.no_grad():
         program = torch.export.export(module, (), example, dynamic_shapes={name: {0: batch} for name in example})
@@ -269,15 +269,31 @@ def build(net: Net) -> Any:
     return functools.reduce(getattr, filter(None, net.part.split(".")), module).eval()
 
 
-def enlarge(module: Any, example: Mapping[str, Any]) -> None:
-    """Give scores that vary by less than 0.01 a standard deviation of 1 by their last matrix: signals shrink in a deep net."""
+def enlarge(module: Any, columns: Mapping[str, np.ndarray]) -> None:
+    """Give scores that vary by less than 0.01 a standard deviation of 1 by their last matrix: signals shrink in a deep net. Where they
+    vanish, batch normalizations first take their statistics from 64 rows, as in a training.
+    """
     import torch
 
+    few, many = ({name: torch.from_numpy(array[:rows].copy()) for name, array in columns.items()} for rows in (2, 64))
+
+    def spread() -> Any:
+        scores = next(iter(module(**few).values()))
+        return scores.std(0).mean() if scores.ndim == 2 else None
+
     with torch.no_grad():
-        scores = next(iter(module(**example).values()))
-        if scores.ndim == 2 and 0 < scores.std(0).mean() < 0.01:
+        if spread() == 0:
+            for layer in module.modules():
+                if isinstance(layer, torch.nn.BatchNorm2d):
+                    layer.reset_running_stats()
+                    layer.momentum = None
+                    layer.train()
+            module(**many)
+            module.eval()
+        size = spread()
+        if size is not None and size < 0.01:
             last = [weight for weight in module.parameters() if weight.ndim > 1][-1]
-            last.div_(scores.std(0).mean())
+            last.div_(size)
 
 
 def inputs(net: Net, count: int) -> dict[str, np.ndarray]:
