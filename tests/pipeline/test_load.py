@@ -66,6 +66,22 @@ def test_the_stored_benchmark_of_this_machine_decides(tmp_path: Path, measured: 
     assert chosen(bundle, tmp_path) == fastest
 
 
+def test_what_a_bundle_was_made_to_ship_is_opened_with_its_threads(tmp_path: Path, measured: BenchmarkReport) -> None:
+    bundle = a_bundle(tmp_path / "net")
+    setting = next(each.setting for each in measured.measurements if each.setting.artifact == "onnx-fp16")
+    made_for = replace(measured, shipped=replace(setting, threads=1))
+    store(made_for, bundle, {"onnx-fp32": 9000.0, "onnx-fp16": 9000.0, "onnx-int8": 1000.0})
+    assert chosen(bundle, tmp_path) == "onnx-fp16"
+    with toolkit.load(bundle) as session:
+        assert session.actual.threads == 1
+    if setting.threads > 1:
+        assert chosen(bundle, tmp_path, threads=setting.threads) == "onnx-int8"  # Other threads are another question.
+    store(
+        replace(made_for, shipped=replace(setting, content_sha256="0" * 64)), bundle, {f"onnx-{p}": 9.0 for p in SEEDS} | {"onnx-int8": 1.0}
+    )
+    assert chosen(bundle, tmp_path) == "onnx-int8"  # Files that were made again since.
+
+
 def slow_unless_measured(bundle: Path) -> None:
     """Only int8 opens: a choice that measures here must fall on it, whatever a stored benchmark says."""
     for name in ("onnx-fp32", "onnx-fp16"):

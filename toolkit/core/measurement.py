@@ -242,7 +242,8 @@ class ParityRow:
 @dataclass(frozen=True)
 class BenchmarkReport:
     """What ``benchmark.json`` holds. ``started`` is ISO 8601 in UTC; ``load_before`` and ``load_after`` are one-minute load averages;
-    ``complete`` is False when the run was interrupted; ``samples_sha256`` identifies the inputs.
+    ``complete`` is False when the run was interrupted; ``samples_sha256`` identifies the inputs; ``shipped`` is the setting for which the
+    bundle was made, where one was chosen.
 
     Schema history: 1, the first.
     """
@@ -258,6 +259,7 @@ class BenchmarkReport:
     samples: str = ""
     samples_sha256: str = ""
     complete: bool = True
+    shipped: Setting | None = None
     schema: int = SCHEMA
 
     def to_json(self) -> bytes:

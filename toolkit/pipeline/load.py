@@ -39,7 +39,7 @@ def load(
         model: a bundle folder, an artifact folder, or a model file (.onnx, .tflite, .xml, .pt2; no manifest needed).
         engine: an engine's name; by default the fastest for a bundle, else the first installed one that runs the format.
         device: cpu, gpu, npu or auto; one that is not there is an error.
-        threads: by default all that this process may use.
+        threads: by default those with which `toolkit optimize` chose the bundle on this machine, else all that this process may use.
         unverified: allow artifacts of a bundle that have no passed parity evidence.
 
     Returns:
@@ -64,7 +64,7 @@ def load(
     bundle = Bundle.load(path)
     _check_here(bundle, engine, device)
     found = candidates(bundle, engine=engine, device=device, unverified=unverified)
-    chosen = _from_benchmark(path, found, options) or _quickest(found, options)
+    chosen, options = _from_benchmark(path, found, options) or (_quickest(found, options), options)
     chosen.artifact.verify_files()
     return find_runtime(chosen.engine).open(chosen.artifact, options)
 
@@ -123,8 +123,10 @@ def _passed(artifact: Artifact, engine: str, device: str) -> bool:
     return verdicts == {Verdict.PASSED}
 
 
-def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions) -> Candidate | None:
-    """What the bundle's stored benchmark recommends among the candidates, when that is of this machine and measured them all."""
+def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions) -> tuple[Candidate, SessionOptions] | None:
+    """What the bundle was made to ship, or what its stored benchmark recommends among the candidates when it measured them all; both on
+    this machine only.
+    """
     machine = this_machine()
     try:
         report = BenchmarkReport.load(path / BENCHMARK)
@@ -133,6 +135,11 @@ def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions)
     if report.machine.fingerprint != machine.fingerprint:
         return None
     by_key = {(c.artifact.manifest.content_sha256, c.artifact.name, c.engine): c for c in found}
+    shipped = report.shipped
+    if shipped is not None and shipped.device == options.device and options.threads in {None, shipped.threads_per_stream}:
+        candidate = by_key.get((shipped.content_sha256, shipped.artifact, shipped.engine))
+        if candidate is not None:
+            return candidate, replace(options, threads=shipped.threads_per_stream)
     measured = {
         (m.setting.content_sha256, m.setting.artifact, m.setting.engine): m
         for m in report.measurements
@@ -145,7 +152,7 @@ def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions)
     if not by_key.keys() <= measured.keys():
         return None
     advice = recommend(replace(report, measurements=tuple(measured[key] for key in by_key))).measurement
-    return by_key[advice.setting.content_sha256, advice.setting.artifact, advice.setting.engine] if advice else None
+    return (by_key[advice.setting.content_sha256, advice.setting.artifact, advice.setting.engine], options) if advice else None
 
 
 def _quickest(found: list[Candidate], options: SessionOptions) -> Candidate:

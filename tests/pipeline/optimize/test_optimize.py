@@ -46,7 +46,7 @@ def test_what_is_shipped_passed_and_loads(trained_cnn: Trained, tmp_path: Path) 
     assert Artifact.load(found.folder / found.shipped.artifact).verdict is Verdict.PASSED
     assert found.shipped.artifact in found.reason
     with toolkit.load(found.folder) as session:
-        assert session.actual.engine == found.shipped.engine
+        assert (session.actual.engine, session.actual.threads) == (found.shipped.engine, found.shipped.threads)
     latencies, sizes = [each.latency_ns for each in found.front], [each.size_bytes for each in found.front]
     assert latencies == sorted(latencies)
     assert sizes == sorted(set(sizes), reverse=True)

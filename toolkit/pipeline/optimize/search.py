@@ -99,8 +99,8 @@ class Search:
             if len(self._race.active()) == 1 and index + 1 >= _ENOUGH_ROUNDS:
                 break
 
-    def best(self) -> tuple[Choice, str]:
-        """What to ship, and why."""
+    def best(self) -> tuple[Choice, Setting, str]:
+        """What to ship, as it was measured, and why."""
         first = self._race.active()[0]
         others = len(self._race.measured) - 1
         reason = f"Ship {first.setting.artifact}: the smallest {self._budget} of what passed, {others} others tried."
@@ -108,7 +108,7 @@ class Search:
             told = recommend(self._as_report(self._rows()))
             assert told.measurement is not None, "a candidate passed"
             first, reason = self._race.measured[told.measurement.setting], told.reason
-        return self._choice_of(first), reason
+        return self._choice_of(first), first.setting, reason
 
     def front(self) -> tuple[Choice, ...]:
         """Those that passed and that no other beats in both the budget and the size, the best by the budget first."""
@@ -128,10 +128,11 @@ class Search:
         """Why candidates are out."""
         return {f"{s.artifact}, {s.engine}, {s.threads} threads": why for s, why in self._race.dropped.items()}
 
-    def report(self, only: str = "") -> BenchmarkReport:
-        """What was measured, of one artifact or of all; what was dropped is a row with its reason."""
-        rows = [row for row in self._rows() if only in {"", row.setting.artifact}]
-        return self._as_report([replace(row, setting=replace(row.setting, folder=row.setting.artifact)) for row in rows])
+    def report(self, shipped: Setting | None = None) -> BenchmarkReport:
+        """What was measured, of the artifact that is shipped or of all; what was dropped is a row with its reason."""
+        rows = [row for row in self._rows() if shipped is None or row.setting.artifact == shipped.artifact]
+        report = self._as_report([replace(row, setting=_in_bundle(row.setting)) for row in rows])
+        return replace(report, shipped=shipped and _in_bundle(shipped))
 
     def _rows(self) -> list[Measurement]:
         return [replace(m, reason=self._race.dropped.get(s, m.reason)) for s, m in self._race.measured.items()]
@@ -248,3 +249,7 @@ class Search:
     def _keep(self, measured: Iterable[Measurement]) -> None:
         state = _State(this_machine().fingerprint, self._protocol, self._budget, tuple(m for m in measured if m.rounds))
         write_file(self._request.out / STATE, msgspec.json.encode(state))
+
+
+def _in_bundle(setting: Setting) -> Setting:
+    return replace(setting, folder=setting.artifact)
