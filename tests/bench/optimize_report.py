@@ -218,6 +218,9 @@ def page(rows: Sequence[Row]) -> str:
     for row in rows:
         steps = " | ".join(f"{row.steps_s[step]:.0f}" for step in ("convert", "verify", "benchmark"))
         lines.append(f"| {row.model} | {steps} | {row.candidates} | {row.rank} | {row.load:.1f} |")
+    missing = [name for name in MODELS if name not in {row.model for row in rows}]
+    if missing:
+        lines += ["", f"Not measured yet: {', '.join(missing)}."]
     return "\n".join([*lines, ""])
 
 
