@@ -57,7 +57,10 @@ def check(file: Path, signature: Signature, sizes: Sequence[int] = (), *, intege
     for name in found:
         runner = interpreter.get_signature_runner(name)
         for details, specs in ((runner.get_input_details(), signature.inputs), (runner.get_output_details(), signature.outputs)):
-            got = {key: "float32" if integer_io and _affine(detail) else str(np.dtype(detail["dtype"])) for key, detail in details.items()}
+            got = {
+                key: "float32" if integer_io and Affine.of(detail["quantization"]) else str(np.dtype(detail["dtype"]))
+                for key, detail in details.items()
+            }
             wanted = {spec.name: spec.dtype if got.get(spec.name) == spec.dtype else spec.dtype.replace("64", "32") for spec in specs}
             if got != wanted:
                 raise ConversionError(f"signature '{name}' of TF Lite differs", expected=str(wanted), got=str(got))
@@ -179,23 +182,17 @@ def outputs(file: Path, samples: Samples) -> Iterator[dict[str, np.ndarray]]:
     sizes = sorted(int(name.removeprefix("b")) for name in interpreter.get_signature_list())
     size = max((each for each in sizes if each <= len(samples)), default=sizes[0])
     runner = interpreter.get_signature_runner(f"b{size}")
-    scales = {name: _affine(detail) for name, detail in runner.get_output_details().items()}
+    scales = {name: Affine.of(detail["quantization"]) for name, detail in runner.get_output_details().items()}
     for feed in _feeds(runner.get_input_details(), size, samples):
         yield {name: affine.dequantize(array) if (affine := scales[name]) else array for name, array in runner(**feed).items()}
 
 
 def _feeds(details: Mapping[str, Any], size: int, samples: Samples) -> Iterator[dict[str, np.ndarray]]:
     """Whole batches of `size` in the dtypes that a signature's inputs have in the file."""
-    scales = {name: _affine(detail) for name, detail in details.items()}
+    scales = {name: Affine.of(detail["quantization"]) for name, detail in details.items()}
     for feed in batches(samples, size, exact=True):
         yield {
             key: affine.quantize(array, dtype) if (affine := scales[key]) else array.astype(dtype, copy=False)
             for key, array in feed.items()
             for dtype in (details[key]["dtype"],)
         }
-
-
-def _affine(detail: Mapping[str, Any]) -> Affine | None:
-    """What the integers of an input or output stand for; None where they are what they are, or floats."""
-    scale, zero_point = detail["quantization"]
-    return Affine(scale, zero_point) if scale else None

@@ -27,6 +27,7 @@ from toolkit.core import (
     Scalar,
     Signature,
     ToolkitError,
+    artifact_name,
     needs,
     new_folder,
     sha256_of,
@@ -46,7 +47,7 @@ class Node:
     variant: str = ""
 
     def __str__(self) -> str:
-        return "-".join(part for part in (self.format, self.precision, self.variant) if part)
+        return artifact_name(self.format, self.precision, self.variant)
 
 
 @dataclass(frozen=True)

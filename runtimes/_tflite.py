@@ -51,7 +51,7 @@ class TfLiteRuntime(Runtime):
 @dataclass(frozen=True)
 class _Port:
     """A tensor of the file and how the signature's array becomes it; ``to_file`` and ``from_file`` are axes, None as it is. ``affine`` is
-    what the file's integers stand for, None where they are integers and no more, or floats.
+    what the file's integers stand for, None where they are the signature's too, or floats.
     """
 
     name: str
@@ -62,16 +62,11 @@ class _Port:
     from_file: tuple[int, ...] | None = None
     affine: Affine | None = None
 
-    @property
-    def quantizes(self) -> bool:
-        """Whether real numbers outside are integers in the file."""
-        return self.affine is not None and np.issubdtype(np.dtype(self.wanted), np.floating)
-
     def encode(self, array: np.ndarray) -> np.ndarray:
         """The array in the file's layout and dtype; raises `InputError` for integers that the file's dtype cannot hold."""
         if self.to_file is not None:
             array = array.transpose(self.to_file)
-        if self.affine is not None and self.quantizes:
+        if self.affine is not None:
             return self.affine.quantize(array, self.spec.dtype)
         if self.wanted != self.spec.dtype:
             cast = array.astype(self.spec.dtype)
@@ -84,7 +79,7 @@ class _Port:
         """The array in the signature's layout and dtype."""
         if self.from_file is not None:
             array = np.ascontiguousarray(array.transpose(self.from_file))
-        if self.affine is not None and self.quantizes:
+        if self.affine is not None:
             array = self.affine.dequantize(array)
         return array.astype(self.wanted, copy=False)
 
@@ -234,8 +229,7 @@ def _named(details: dict[str, dict[str, Any]]) -> tuple[_Port, ...]:
 def _port(name: str, detail: dict[str, Any]) -> _Port:
     dtype = np.dtype(detail["dtype"]).name
     spec = TensorSpec(name, dtype, tuple(int(size) for size in detail["shape_signature"]))
-    scale, zero_point = detail["quantization"]
-    return _Port(name, int(detail["index"]), spec, dtype, affine=Affine(scale, zero_point) if scale else None)
+    return _Port(name, int(detail["index"]), spec, dtype, affine=Affine.of(detail["quantization"]))
 
 
 def _shapes(ports: Sequence[_Port]) -> list[tuple[Dimension, ...]]:
@@ -273,9 +267,9 @@ def _fitted(ports: Sequence[_Port], specs: Sequence[TensorSpec], request: OpenRe
 def _adapted(port: _Port, spec: TensorSpec, request: OpenRequest) -> _Port:
     have, want = port.spec.shape, spec.shape
     integers = all(np.issubdtype(np.dtype(dtype), np.integer) for dtype in (port.spec.dtype, spec.dtype))
-    port = replace(port, wanted=spec.dtype)
+    port = replace(port, wanted=spec.dtype, affine=port.affine if np.issubdtype(np.dtype(spec.dtype), np.floating) else None)
     # The format's converters make 32-bit numbers of 64-bit ones.
-    if port.spec.dtype == spec.dtype or integers or port.quantizes or (port.spec.dtype, spec.dtype) == ("float32", "float64"):
+    if port.spec.dtype == spec.dtype or integers or port.affine or (port.spec.dtype, spec.dtype) == ("float32", "float64"):
         if _fits(have, want):
             return port
         if len(want) == 4 and _fits(have, (want[0], want[2], want[3], want[1])):

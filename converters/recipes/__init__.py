@@ -132,11 +132,17 @@ def builtin_recipes() -> dict[str, NamedRecipe]:
     return {recipe.name: recipe for recipe in sorted(found, key=lambda each: (order.index(each.precision), each.name))}
 
 
+def builtin_recipe(name: str) -> NamedRecipe:
+    """The one that comes with the toolkit by that name; raises `UnknownNameError`."""
+    known = builtin_recipes()
+    if name not in known:
+        raise UnknownNameError("recipe", name, known)
+    return known[name]
+
+
 def recipe_text(name: str) -> str:
     """A built-in recipe as TOML; raises `UnknownNameError`."""
-    if name not in builtin_recipes():
-        raise UnknownNameError("recipe", name, builtin_recipes())
-    return (Path(__file__).parent / f"{name}{_SUFFIX}").read_text()
+    return (Path(__file__).parent / f"{builtin_recipe(name).name}{_SUFFIX}").read_text()
 
 
 def recipe_schema() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from toolkit.core import Artifact, Format, Precision, Scalar, needs
+from toolkit.core import QAT_EPOCHS, Artifact, Format, Precision, Scalar, needs
 from toolkit.models.base import Classifier, Model, TrainingRecipe
 from toolkit.models.baselines import Baseline
 from toolkit.models.data import DataSet
@@ -19,9 +19,6 @@ from .export import export_pt2
 from .fake_quantization import LEARNING_RATE
 from .learner import let_threads_sleep, reproducible
 from .run import Progress, Run, check_recipe
-
-QAT_EPOCHS = "qat_epochs"
-"""In a manifest's details: how many epochs the network learned with rounded weights and activations."""
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def command(artifact: Path, json_to: str | None) -> None:
 
 
 def _show(manifest: Manifest, path: Path, total: int) -> None:
-    from toolkit.models.training.trainer import QAT_EPOCHS
+    from toolkit.core import QAT_EPOCHS
 
     out = console()
     out.print(f"[bold]{plain(path)}[/]  {manifest.format} {manifest.precision}, {size(total)}")

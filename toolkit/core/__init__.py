@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .affine import Affine
-from .artifact import MANIFEST, Artifact, Bundle, CalibrationRecord, Manifest, Operators, Preprocessing, Scalar
+from .artifact import MANIFEST, QAT_EPOCHS, Artifact, Bundle, CalibrationRecord, Manifest, Operators, Preprocessing, Scalar, artifact_name
 from .discovery import discover
 from .errors import (
     ArtifactError,
@@ -47,6 +47,7 @@ from .vocabulary import Vocabulary
 __all__ = [
     "MANIFEST",
     "NOISE",
+    "QAT_EPOCHS",
     "Affine",
     "Arrays",
     "Artifact",
@@ -82,6 +83,7 @@ __all__ = [
     "UnknownNameError",
     "Verdict",
     "Vocabulary",
+    "artifact_name",
     "available_memory",
     "available_threads",
     "bootstrap_median",

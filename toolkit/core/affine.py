@@ -14,6 +14,11 @@ class Affine:
     scale: float
     zero_point: int
 
+    @classmethod
+    def of(cls, parameters: tuple[float, int]) -> Affine | None:
+        """That of a scale and a zero point; None for a scale of 0, which says that integers are what they are."""
+        return cls(*parameters) if parameters[0] else None
+
     def quantize(self, real: np.ndarray, dtype: str) -> np.ndarray:
         """The nearest integers of `dtype`, halves to even; what lies outside becomes the smallest or the largest."""
         bounds = np.iinfo(dtype)

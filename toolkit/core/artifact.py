@@ -21,6 +21,8 @@ from .vocabulary import Vocabulary
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
+QAT_EPOCHS = "qat_epochs"
+"""In a manifest's details: how many epochs the network learned with rounded weights and activations."""
 VARIANT = r"^([a-z0-9]{1,20}(-[a-z0-9]{1,20}){0,3})?\Z"
 """What may follow the precision in an artifact's name, which is the name of a folder: a few short words."""
 
@@ -117,6 +119,11 @@ class Manifest:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
+def artifact_name(format: Format, precision: Precision, variant: str) -> str:
+    """``<format>-<precision>``, and ``-<variant>`` if there is one."""
+    return "-".join(part for part in (format, precision, variant) if part)
+
+
 @dataclass(frozen=True)
 class Artifact:
     """A folder ``<model>/<format>-<precision>[-<variant>]/`` with the model file and its manifest. Frozen: a change is a new value."""
@@ -164,8 +171,7 @@ class Artifact:
     @property
     def name(self) -> str:
         """``<format>-<precision>``, and ``-<variant>`` if its recipe is not the default: the folder's usual name."""
-        parts = (self.manifest.format, self.manifest.precision, self.manifest.variant)
-        return "-".join(part for part in parts if part)
+        return artifact_name(self.manifest.format, self.manifest.precision, self.manifest.variant)
 
     @property
     def size_bytes(self) -> int:

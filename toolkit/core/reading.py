@@ -5,13 +5,14 @@ A pipe would be waited on for ever, a device has no end, and brackets nested a t
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
 import stat
 import tomllib
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -46,12 +47,8 @@ def decode_json(content: bytes, type: type[T]) -> T:
     # Counted here: msgspec stops at Python's recursion limit, which a library may have lifted, and then the stack ends instead.
     if _depth(content) > _MOST_DEPTH:
         raise msgspec.DecodeError(f"nested too deeply (over {_MOST_DEPTH} brackets)")
-    try:
+    with _as_decode_errors():
         return msgspec.json.decode(content, type=type)
-    except UnicodeDecodeError as error:
-        raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
-    except RecursionError as error:
-        raise msgspec.DecodeError("nested too deeply") from error
 
 
 def decode_toml(content: bytes, type: type[T]) -> T:
@@ -60,16 +57,24 @@ def decode_toml(content: bytes, type: type[T]) -> T:
     dots = max(part.count(b".") for part in _TOML_KEY_ENDS.split(content))
     if content.count(b"[") + content.count(b"{") > _MOST_DEPTH or dots > _MOST_DEPTH:
         raise msgspec.DecodeError(f"nested too deeply (over {_MOST_DEPTH} brackets, or dots in a name)")
+    with _as_decode_errors():
+        try:
+            found = tomllib.loads(content.decode())
+        except UnicodeDecodeError:
+            raise
+        except ValueError as error:  # What TOML's reader finds, and a number with thousands of digits.
+            raise msgspec.DecodeError(f"no TOML: {error}") from error
+        return msgspec.convert(found, type=type)
+
+
+@contextlib.contextmanager
+def _as_decode_errors() -> Iterator[None]:
     try:
-        return msgspec.convert(tomllib.loads(content.decode()), type=type)
+        yield
     except UnicodeDecodeError as error:
         raise msgspec.DecodeError(f"not UTF-8: {error.reason}") from error
     except RecursionError as error:
         raise msgspec.DecodeError("nested too deeply") from error
-    except msgspec.DecodeError:
-        raise
-    except ValueError as error:  # What TOML's reader finds, and a number with thousands of digits.
-        raise msgspec.DecodeError(f"no TOML: {error}") from error
 
 
 def _depth(content: bytes) -> int:

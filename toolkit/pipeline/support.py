@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from toolkit.converters.base import Node
 from toolkit.converters.planner import plan, reachable
-from toolkit.converters.recipes import NamedRecipe, builtin_recipes
-from toolkit.core import Format, InputError, Precision, UnknownNameError
+from toolkit.converters.recipes import NamedRecipe, builtin_recipe, builtin_recipes
+from toolkit.core import Format, InputError, Precision
 from toolkit.runtimes import all_runtimes
 
 
@@ -45,10 +45,8 @@ class RecipeRow:
 
 def recipe_rows(name: str | None = None) -> tuple[RecipeRow, ...]:
     """Every built-in recipe, or the one called `name`; raises `UnknownNameError`."""
-    known = builtin_recipes()
-    if name is not None and name not in known:
-        raise UnknownNameError("recipe", name, known)
-    return tuple(RecipeRow(recipe, formats_for(recipe)) for recipe in known.values() if name in {None, recipe.name})
+    recipes = builtin_recipes().values() if name is None else (builtin_recipe(name),)
+    return tuple(RecipeRow(recipe, formats_for(recipe)) for recipe in recipes)
 
 
 def formats_for(recipe: NamedRecipe) -> tuple[Format, ...]:

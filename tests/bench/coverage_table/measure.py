@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import time
@@ -74,13 +75,17 @@ def measure(architecture: Architecture, logs: Path) -> Result:
             file = Path(run_isolated(f"{_TASKS}:make_task", payload, timeout_s=_MAKE_S, log=log, environment=_ENVIRONMENT))
             source = resolve_source(str(file), out=folder / "bundles").place()
         except ToolkitError as error:
-            return replace(row, problem=str(error).replace(f"{name}/", ""), seconds=time.perf_counter() - start)
-        # This machine's folders are nobody's business.
+            return replace(row, problem=without_folders(str(error)), seconds=time.perf_counter() - start)
         cells = tuple(
-            replace(cell, reason=cell.reason.replace(f"{name}/", ""), raw=cell.raw and cell.raw.replace(f"{name}/", ""))
+            replace(cell, reason=without_folders(cell.reason), raw=cell.raw and without_folders(cell.raw))
             for cell in _cells(architecture, file, source, log)
         )
     return replace(row, cells=cells, signature=str(source.manifest.signature), seconds=time.perf_counter() - start)
+
+
+def without_folders(text: str) -> str:
+    """What an engine says of files, without the folders of this machine, which are nobody's business."""
+    return re.sub(r"[^\s'\"(]*/(?:bundles|site-packages|toolkit-coverage-[^/\s]+)/", "", text)
 
 
 def _cells(architecture: Architecture, file: Path, source: Artifact, log: Path) -> tuple[Cell, ...]:

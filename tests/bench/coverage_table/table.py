@@ -132,6 +132,6 @@ def _causes(result: Result) -> list[str]:
 
 def _short(text: str | None) -> str:
     words = " ".join((text or "").split())
-    # What an engine says of its own sources must not become a link, a column or a tag, nor name this machine's folders.
-    words = re.sub(r"\S*/(bundles|site-packages)/", "", re.sub(r"([|<\[\]()])", r"\\\1", words))
+    # What an engine says of its own sources must not become a link, a column or a tag.
+    words = re.sub(r"([|<\[\]()])", r"\\\1", words)
     return f"{words[:300]} …" if len(words) > 300 else words

@@ -21,7 +21,9 @@ from toolkit.core import (
     ToolkitError,
     Verdict,
     available_threads,
+    decode_json,
     load_average,
+    read_file,
     this_machine,
     write_file,
 )
@@ -240,8 +242,8 @@ class Search:
 
     def _known(self) -> tuple[Measurement, ...]:
         try:
-            state = msgspec.json.decode((self._request.out / STATE).read_bytes(), type=_State)
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError):
+            state = decode_json(read_file(self._request.out / STATE), _State)
+        except (OSError, msgspec.DecodeError):
             return ()
         same = (state.machine, state.protocol, state.budget) == (this_machine().fingerprint, self._protocol, self._budget)
         return state.measurements if same else ()
