@@ -55,6 +55,8 @@ class Brain:
         if self._game is None or _rules_of(self._game) != _rules_of(game):
             self._search = self._make(game)
             self._game = game
+            # Compiles what no cache has, seconds that are not to be taken from the clock of the first move.
+            self._search.run(Position(game).states, _ROW, np.array([2], np.int32))
 
     def think(self, position: Position, *, seconds: float | None = None, temperature: float = 0.0) -> Thought:
         """Search a position that has not ended, for at most `seconds`; with a temperature the move is drawn from the visits."""

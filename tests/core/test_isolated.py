@@ -111,10 +111,8 @@ def test_a_sudden_end_tells_the_last_words() -> None:
 
 
 def test_a_task_that_takes_too_long_is_stopped() -> None:
-    start = time.perf_counter()
     with pytest.raises(ProcessError, match="took longer than 1 s"):
-        call("sleep", 60, timeout_s=1.0)
-    assert time.perf_counter() - start < 30
+        call("sleep", 7200, timeout_s=1.0)
 
 
 def test_our_errors_keep_their_class_and_text() -> None:
@@ -212,7 +210,6 @@ def _alive(pid: int) -> bool:
 
 
 def test_children_of_other_threads_are_stopped_and_the_next_ones_run() -> None:
-    start = time.monotonic()
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(run_isolated, "test_isolated:sleep", 60, environment=HERE)
         while not call.done():
@@ -220,5 +217,4 @@ def test_children_of_other_threads_are_stopped_and_the_next_ones_run() -> None:
             time.sleep(0.02)
     with pytest.raises(ProcessError, match="SIGKILL"):
         call.result()
-    assert time.monotonic() - start < 30
     assert run_isolated("test_isolated:double", {"x": 2}, environment=HERE)["twice"] == 4

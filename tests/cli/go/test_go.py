@@ -103,6 +103,7 @@ def test_a_match_is_told_in_elo(tmp_path: Path) -> None:
     assert told["won"] + told["drawn"] + told["lost"] == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [[], ["--equal-time"]])
 def test_strength_compares_the_precisions(more: list[str]) -> None:
     told = json.loads(call("strength", "--games", "8", "--playouts", "16", "--opening", "3", "--json", "-", *more).output)
@@ -122,6 +123,7 @@ def test_a_short_training_leaves_a_net_that_plays(tmp_path: Path) -> None:
     assert game["game"] == "go-3x3"
 
 
+@pytest.mark.slow
 def test_a_training_that_was_killed_goes_on(tmp_path: Path) -> None:
     """A kill that nothing can catch, in the middle of a generation: what was finished before it stays."""
     run = tmp_path / "run"

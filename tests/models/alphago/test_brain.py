@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from toolkit.models.alphago.brain import Brain
@@ -46,12 +44,10 @@ def test_analysis_deepens() -> None:
 
 
 def test_a_time_limit_ends_it() -> None:
-    brain([], playouts=2).think(Position(Go(9)))  # compiles what is not in the cache, which is not thinking
     thinker = brain([], playouts=500_000)
     thinker.start(Go(9))
-    start = time.monotonic()
-    assert thinker.think(Position(Go(9)), seconds=0.2).candidates
-    assert time.monotonic() - start < 5
+    thought = thinker.think(Position(Go(9)), seconds=0.2)
+    assert 0 < sum(candidate.visits for candidate in thought.candidates) < 500_000
 
 
 @pytest.mark.parametrize("temperature", [0.0, 1.0])

@@ -34,6 +34,7 @@ def test_only_some_generations_are_rated(tmp_path: Path) -> None:
     assert not any(never.due(n) for n in range(1, 10))
 
 
+@pytest.mark.slow
 def test_a_chain_of_matches_makes_one_scale(tmp_path: Path) -> None:
     game = ConnectFour(5, 4)
     blind, seeing = artifact(game, tmp_path / "blind", never=2), artifact(game, tmp_path / "seeing")

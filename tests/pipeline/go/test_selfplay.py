@@ -164,6 +164,7 @@ def test_a_run_learns_converts_proves_and_resumes(tmp_path: Path) -> None:
     assert (told["game"], told["net"]["channels"], told["generations"]) == ("tic-tac-toe", 8, 2)
 
 
+@pytest.mark.slow
 def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
     first = Run(Go(2), OPTIONS, out=tmp_path / "small")
     first()

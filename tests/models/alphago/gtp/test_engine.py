@@ -10,15 +10,15 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolkit.models.alphago.brain import Brain
-from toolkit.models.alphago.games import Game, Go, TicTacToe
+from toolkit.models.alphago.brain import Brain, Thought
+from toolkit.models.alphago.games import Game, Go, Position, TicTacToe
 from toolkit.models.alphago.gtp.client import GtpClient
 from toolkit.models.alphago.gtp.clock import Clock
 from toolkit.models.alphago.gtp.engine import GtpEngine
@@ -232,7 +232,17 @@ def test_what_boards_ask_of_an_analysis(arguments: str) -> None:
     assert re.match(r"=2\ninfo move [A-E][1-5] visits \d+ winrate \d{1,5} prior \d{1,5} lcb", leela)
 
 
-def test_the_last_thought_of_an_analysis_is_told_and_lines_keep_their_order() -> None:
+def test_the_last_thought_of_an_analysis_is_told_and_lines_keep_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    deeper = threading.Event()
+
+    def analyse(brain: Brain, position: Position) -> Iterator[Thought]:
+        for number, thought in enumerate(original(brain, position)):
+            if number == 2:
+                deeper.set()
+            yield thought
+
+    original = Brain.analyse
+    monkeypatch.setattr(Brain, "analyse", analyse)
     reading, writing = os.pipe()
     out = io.StringIO()
     with os.fdopen(reading) as source, os.fdopen(writing, "w") as sink:
@@ -240,10 +250,10 @@ def test_the_last_thought_of_an_analysis_is_told_and_lines_keep_their_order() ->
         serving.start()
         sink.write("lz-analyze b 100000\n")
         sink.flush()
-        time.sleep(0.7)
+        assert deeper.wait(300)
         sink.write("1 name\n2 version\n3 protocol_version\nquit\n")
         sink.flush()
-        serving.join(20)
+        serving.join(300)
     analysis, *replies = out.getvalue().removesuffix("\n\n").split("\n\n")
     lines = analysis.split("\n")[1:]
     assert len(lines) == 2, "the first thought, and the last"
@@ -265,12 +275,19 @@ def test_the_clock_spreads_its_time() -> None:
     assert clock.seconds_for_move(0, cells=81, played=0) is None
 
 
-def test_a_short_time_is_kept() -> None:
+def test_a_short_time_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    thoughts: list[Thought] = []
+
+    def think(brain: Brain, position: Position, *, seconds: float | None = None) -> Thought:
+        thoughts.append(original(brain, position, seconds=seconds))
+        return thoughts[-1]
+
+    original = Brain.think
+    monkeypatch.setattr(Brain, "think", think)
     spoken = engine(playouts=200_000, size=9)
     spoken.handle("time_settings 8 0 0")
-    start = time.monotonic()
     assert str(spoken.handle("genmove b")).startswith("= ")
-    assert time.monotonic() - start < 5
+    assert 0 < sum(candidate.visits for candidate in thoughts[0].candidates) < 200_000
 
 
 def command(*words: str) -> list[str]:
