@@ -1,6 +1,6 @@
 """`toolkit optimize` against trying everything, on this machine: docs/optimize.md.
 
-    python tests/bench/optimize_report.py --bundles artifacts/train-all
+    python -m tests.bench.optimize_report --bundles artifacts/train-all
 
 Both begin with the trained network, an empty cache and an empty folder. Trying everything is what a person would type: convert to
 every format and precision, verify in every engine, benchmark in every engine with one thread and with all, by the protocol of
@@ -9,7 +9,6 @@ every format and precision, verify in every engine, benchmark in every engine wi
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import shutil
@@ -17,15 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tests.bench.by_model import ROOT, report
 from toolkit.cli.optimize import command as optimize
-from toolkit.core import Bundle, Interval, Samples, Verdict, available_threads, bootstrap_ratio, load_average, this_machine, write_file
+from toolkit.core import Bundle, Interval, Samples, Verdict, available_threads, bootstrap_ratio, load_average, this_machine
 from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol, Setting
 from toolkit.models.alphago.games import Go
 from toolkit.models.alphago.replay import Replay
@@ -36,9 +36,9 @@ from toolkit.pipeline.go.selfplay import play_games
 from toolkit.pipeline.go.workers import WorkerOptions
 from toolkit.pipeline.optimize import PROTOCOL
 from toolkit.pipeline.sources import split_samples
+from toolkit.runtimes import all_runtimes
 from toolkit.runtimes.benchmark import run_benchmark
 
-ROOT = Path(__file__).resolve().parents[2]
 NET = "go-9x9"
 POSITIONS = 8000
 MODELS = ("cnn", "lstm", "transformer", NET)
@@ -79,12 +79,12 @@ class Row:
     load: float
 
 
-def command(words: Sequence[str], *, cache: Path) -> float:
-    """The seconds of a command of the toolkit; some targets may fail, as they may for a person."""
+def command(words: Sequence[str], *, cache: Path, codes: Collection[int] = (0, 1)) -> float:
+    """The seconds of a command of the toolkit; some targets may fail, as they may for a person, unless `codes` says otherwise."""
     start = time.perf_counter()
     environment = {**os.environ, "TOOLKIT_CACHE": str(cache)}
     done = subprocess.run([sys.executable, "-m", "toolkit", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode not in {0, 1}:
+    if done.returncode not in codes:
         raise SystemExit(f"{' '.join(words)}: {done.stdout}{done.stderr}")
     return time.perf_counter() - start
 
@@ -93,11 +93,13 @@ def swept(source: Path, data: Sequence[str], work: Path) -> tuple[BenchmarkRepor
     """Everything converted, verified and measured."""
     cache, bundle = work / "cache", source.parent
     threads = ",".join(str(count) for count in dict.fromkeys((1, available_threads())))
+    # Both may ship what an app can load: no engine of a browser.
+    engines = ",".join(runtime.name for runtime in all_runtimes() if runtime.in_process)
     protocol = ["--rounds", str(PROTOCOL.rounds), "--seconds", str(PROTOCOL.min_seconds)]
     steps = {
         "convert": command(["convert", str(source), "--precision", PRECISIONS, *data], cache=cache),
-        "verify": command(["verify", str(bundle), "--engine", "all", *data], cache=cache),
-        "benchmark": command(["benchmark", str(bundle), "--engine", "all", "--threads", threads, *protocol, *data], cache=cache),
+        "verify": command(["verify", str(bundle), "--engine", engines, *data], cache=cache),
+        "benchmark": command(["benchmark", str(bundle), "--engine", engines, "--threads", threads, *protocol, *data], cache=cache),
     }
     return BenchmarkReport.load(bundle / BENCHMARK), Bundle.load(bundle), steps
 
@@ -149,10 +151,10 @@ def measured(name: str, bundles: Path, work: Path) -> Row:
         shutil.rmtree(source.parents[1] / "cache", ignore_errors=True)
     told = work / "optimize.json"
     load = load_average()
-    seconds = command(["optimize", str(sources["optimize"]), *data, "--json", str(told)], cache=work / "optimize" / "cache")
+    seconds = command(["optimize", str(sources["optimize"]), *data, "--json", str(told)], cache=work / "optimize" / "cache", codes=[0])
     optimized: dict[str, Any] = json.loads(told.read_text())
-    report, bundle, steps = swept(sources["sweep"], data, work / "sweep")
-    ranked = [pick_of(each) for each in passed(report)]
+    found, bundle, steps = swept(sources["sweep"], data, work / "sweep")
+    ranked = [pick_of(each) for each in passed(found)]
     picks = msgspec.convert(optimized["shipped"], Pick), ranked[0]
     shipped = sources["optimize"].parent.with_name(f"{name}-shipped")
     samples = samples_of(bundle, data)
@@ -164,9 +166,9 @@ def measured(name: str, bundles: Path, work: Path) -> Row:
         sweep_s=sum(steps.values()),
         steps_s=steps,
         optimize_processes=optimized["processes"],
-        sweep_processes=sum(len(m.rounds) for m in report.measurements),
+        sweep_processes=sum(len(m.rounds) for m in found.measurements),
         rank=1 + (ranked.index(picks[0]) if picks[0] in ranked else len(ranked)),
-        candidates=len(report.measurements),
+        candidates=len(found.measurements),
         ratio=None if picks[0] == picks[1] else duel(shipped, bundle.path, picks, samples),
         load=load,
     )
@@ -210,7 +212,8 @@ def page(rows: Sequence[Row]) -> str:
     lines += [
         "",
         f"It holds where the pick is within {WITHIN - 1:.0%} of the sweep's and took at most a third of the time. The sweep's time in",
-        "seconds, and the place of optimize's pick in the sweep's own figures:",
+        "seconds, and the place of optimize's pick in the sweep's own figures.",
+        "`verify` is in every engine that an app can load; what a row was measured with is in docs/measuring.md:",
         "",
         "| model | convert | verify | benchmark | candidates | place | load before |",
         "| --- | --- | --- | --- | --- | --- | --- |",
@@ -226,20 +229,7 @@ def page(rows: Sequence[Row]) -> str:
 
 def main() -> None:
     """Measure what is missing, and write the page after each model."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bundles", type=Path, default=ROOT / "artifacts" / "train-all")
-    parser.add_argument("--models", default=",".join(MODELS), help="which of them to measure; the others stay as they are")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "optimize.md")
-    options = parser.parse_args()
-    stored = options.out.with_suffix(".json")
-    rows = {row.model: row for row in msgspec.json.decode(stored.read_bytes(), type=list[Row])} if stored.exists() else {}
-    with tempfile.TemporaryDirectory(prefix="toolkit-optimize-report-") as work:
-        for name in options.models.split(","):
-            rows[name] = measured(name, options.bundles, Path(work))
-            ordered = [rows[each] for each in MODELS if each in rows]
-            write_file(stored, msgspec.json.format(msgspec.json.encode(ordered), indent=1) + b"\n")
-            write_file(options.out, page(ordered))
-            print(f"{name}: {rows[name]}", flush=True)
+    report(__doc__, Row, measured, page, models=MODELS, out=ROOT / "docs" / "optimize.md")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import pickle
@@ -142,6 +143,33 @@ def npy_mutant(data: bytes, random: Random, spring: Path) -> bytes:
     version = random.choice((1, 1, 2, 9))
     length = struct.pack("<H" if version == 1 else "<I", len(text))
     return b"\x93NUMPY" + bytes([version, 0]) + length + text + body
+
+
+def field_mutant(data: bytes, random: Random, spring: Path) -> bytes:
+    """A field bundle with other inputs, answers, manifests or names, or damaged bytes; what it says of itself often fits."""
+    if random.random() < 0.2:
+        return mutate_bytes(data, random)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    name = random.choice([*members])
+    what = random.randrange(5)
+    if what == 0:
+        evil = random.choice(("../canary/secret.txt", "/etc/x", "onnx-fp32/../../x", "\\x", "onnx-fp32/\n", "a" * 300, "inputs.npz/x"))
+        members[evil] = b"x"
+    elif what == 1:
+        del members[name]
+    elif name.endswith(".json"):
+        members[name] = mutate_json(json.loads(members[name]), random)
+    elif name.endswith(".npz"):
+        members[name] = npz_mutant(members[name], random, spring)
+    else:
+        members[name] = mutate_bytes(members[name], random)
+    if what == 2:
+        contents = json.loads(members["contents.json"])
+        if isinstance(contents, dict):
+            contents["expected_sha256"] = hashlib.sha256(members["expected.npz"]).hexdigest()
+            members["contents.json"] = json.dumps(contents).encode()
+    return _zip(members, compressed=random.random() < 0.5)
 
 
 def safetensors_mutant(data: bytes, random: Random) -> bytes:

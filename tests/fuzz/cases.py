@@ -136,10 +136,19 @@ def _report(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
     """A stored benchmark, by which a bundle's artifact is chosen."""
     bundle = _bundle(seeds, work, only=Format.ONNX)
     content = (seeds / "benchmark.json").read_bytes()
-    (bundle / "benchmark.json").write_bytes(
-        mutate_bytes(content, random) if random.random() < 0.2 else mutate_json(json.loads(content), random)
-    )
+    changed = mutate_bytes(content, random) if random.random() < 0.2 else mutate_json(json.loads(content), random)
+    if random.random() < 0.3:
+        (work / "a.json").write_bytes(content)
+        (work / "b.json").write_bytes(changed)
+        return ("report", "a.json", "b.json", "--html", "out/page.html"), ("work/out",)
+    (bundle / "benchmark.json").write_bytes(changed)
     return ("run", "net", "--input", "x.npy"), ()
+
+
+def _field(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
+    """What another machine packed."""
+    (work / "field.zip").write_bytes(archives.field_mutant((seeds / "field.zip").read_bytes(), random, work.parent / "spring"))
+    return ("check", "field.zip", "--engine", "openvino", "--rounds", "1", "--seconds", "0.01", "--out", "out/report.json"), ("work/out",)
 
 
 def _model(format: Format) -> Callable[[Random, Seeds, Path], tuple[Words, Words]]:
@@ -267,7 +276,8 @@ def _weights(random: Random, seeds: Seeds, work: Path) -> tuple[Words, Words]:
 
 KINDS: dict[str, tuple[Callable[[Random, Seeds, Path], tuple[Words, Words]], int]] = {
     "manifest": (_manifest, 30),
-    "report": (_report, 4),
+    "report": (_report, 6),
+    "field": (_field, 6),
     "link": (_link, 8),
     "stale": (_stale, 1),
     "onnx": (_model(Format.ONNX), 20),

@@ -36,6 +36,7 @@ def make_seeds(folder: Path) -> Seeds:
         np.save(work / "x.npy", x[:1])
         np.savez(work / "samples.npz", x=x, targets=random.integers(0, CLASSES, 40))
         _report(work)
+        _packed(work)
         _training(work)
     return Seeds(folder)
 
@@ -62,6 +63,13 @@ def _report(folder: Path) -> None:
     protocol = Protocol(rounds=1, min_seconds=0.001, min_calls=2, warmup_seconds=0.0, warmup_calls=1)
     found = benchmark_bundle(Bundle.load(folder / "net"), Samples.load(folder / "samples.npz"), protocol=protocol)
     (folder / BENCHMARK).write_bytes(found.to_json())
+
+
+def _packed(folder: Path) -> None:
+    from toolkit.core import Bundle, Samples
+    from toolkit.pipeline.field import pack
+
+    pack(Bundle.load(folder / "net"), Samples.load(folder / "samples.npz"), folder / "field.zip", names=("openvino-fp32",))
 
 
 def _artifact(folder: Path, format: Format, signature: Signature, content: bytes, *, root: str = "") -> None:

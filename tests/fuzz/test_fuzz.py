@@ -19,6 +19,7 @@ CHUNKS = {
     "manifest,report": 60,
     "recipe,samples": 40,
     "choices": 24,
+    "field": 16,
     "link,stale": 16,
     "onnx": 24,
     "tflite,openvino": 24,

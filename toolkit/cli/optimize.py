@@ -59,19 +59,17 @@ def command(
 ) -> None:
     """Find the format, precision, engine and number of threads with which SOURCE is best on this machine.
 
-    All are made and measured once; what is far behind the best that passed is not measured again. The one to ship is copied to
-    OUT/<model>-shipped. The same command goes on where it was killed.
+    All are made and measured roughly; what is far behind the best that passed is not measured again, the rest round by round. The
+    one to ship is copied to OUT/<model>-shipped. The same command goes on where it was killed.
 
     \b
     toolkit optimize artifacts/cnn
     toolkit optimize net.onnx --data samples.npz --budget size --max-drop 0.5
     """
     from toolkit.pipeline.optimize import Budget, optimize
-    from toolkit.pipeline.quantize import divide
 
     targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(source, data=data, data_dir=data_dir, out=out, calibration=calibration)
-    split, choosing = divide(split, choice)
     request = request_for(found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, recipes=named)
     with progress() as display:
         bar = display.add_task("converting", total=None)
@@ -79,7 +77,7 @@ def command(
         def on_progress(what: str, done: int, total: int) -> None:
             display.update(bar, description=what, completed=done, total=total or None)
 
-        result = optimize(request, choice=choosing, budget=Budget(budget), on_progress=on_progress)
+        result = optimize(request, choice=choice, budget=Budget(budget), on_progress=on_progress)
     if json_to:
         print_json(result, json_to)
     if json_to != "-":

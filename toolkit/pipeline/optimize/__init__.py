@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.converters.cache import copy
-from toolkit.core import Artifact, Bundle, ConversionError, Samples
+from toolkit.core import Artifact, Bundle, ConversionError
 from toolkit.core.measurement import Protocol
 
 from ..benchmark import keep_report
 from ..convert import Request, convert
+from ..quantize import divide
 from .budget import Budget, Choice
 from .search import Progress, Search
 
@@ -40,22 +41,23 @@ class Optimized:
 def optimize(
     request: Request,
     *,
-    choice: Samples,
+    choice: int,
     budget: Budget = Budget.LATENCY,
     protocol: Protocol = PROTOCOL,
     on_progress: Callable[[str, int, int], None] | None = None,
 ) -> Optimized:
     """Find what is best by `budget` among all that `request` names, in every installed engine that runs it, with one thread and with all.
 
-    Every candidate is made, and measured for one round. Then the best is verified, again until one passes, and what is far behind it is
-    dropped; what is left is measured for another round, and so on (successive halving, Jamieson and Talwalkar 2016). Static int8 that
-    would be best but loses too much is quantized again with layers in float, chosen on the samples `choice`. A run that was killed goes
-    on where it was.
+    Every candidate is made and measured roughly, those of an engine in one process. Then the best is verified, again until one passes,
+    and what is far behind it is dropped; what is left is measured for a round in processes of its own, and so on (successive halving,
+    Jamieson and Talwalkar 2016). Static int8 that would be best but loses too much is quantized again with layers in float, chosen on
+    `choice` of the evaluation samples, and judged by the others. A run that was killed goes on where it was.
 
     Raises:
         ConversionError: nothing could be made, or nothing that was made passed.
     """
     started = time.monotonic()
+    fresh, choosing = divide(request.split, choice)
     report: Progress = on_progress or (lambda _what, _done, _total: None)
     rows = convert(request, verify=False, on_progress=lambda name, what: report(f"{name} {what}", 0, 0))
     made = [row.artifact for row in rows if row.artifact is not None]
@@ -63,7 +65,9 @@ def optimize(
         raise ConversionError("nothing could be made", got=rows[0].reason)
     root = Artifact.load(request.out / request.source.name)
     with tempfile.TemporaryDirectory(prefix="toolkit-optimize-") as work:
-        search = Search(request, root, made, choice=choice, budget=budget, protocol=protocol, work=Path(work), report=report)
+        search = Search(
+            request, root, made, choice=choosing, fresh=fresh.evaluation, budget=budget, protocol=protocol, work=Path(work), report=report
+        )
         search.run()
         best, setting, reason = search.best()
         front = search.front()

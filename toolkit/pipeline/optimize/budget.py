@@ -31,7 +31,9 @@ class Budget(StrEnum):
 
 @dataclass(frozen=True)
 class Choice:
-    """One way to run a model that passed parity: ``drop`` is what it loses of the task's metric in points, None without a metric."""
+    """One way to run a model that passed parity: ``drop`` is what it loses of the task's metric in points, None without a metric;
+    ``rounds`` is 0 where the figures are of the heat alone.
+    """
 
     artifact: str
     engine: str

@@ -28,6 +28,7 @@ from toolkit.core import (
     write_file,
 )
 from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol, Setting
+from toolkit.runtimes import all_runtimes
 from toolkit.runtimes.parity import Observation, observe
 
 from ..benchmark import join_parity, plan_settings
@@ -52,6 +53,7 @@ class _State:
     machine: str
     protocol: Protocol
     budget: Budget
+    heats: tuple[Measurement, ...]
     measurements: tuple[Measurement, ...]
 
 
@@ -65,6 +67,7 @@ class Search:
         artifacts: Iterable[Artifact],
         *,
         choice: Samples,
+        fresh: Samples,
         budget: Budget,
         protocol: Protocol,
         work: Path,
@@ -74,31 +77,33 @@ class Search:
         self._work, self._progress = work, report
         self._started, self._load = datetime.now(UTC).isoformat(timespec="seconds"), load_average()
         self._artifacts = {artifact.name: artifact for artifact in artifacts}
-        known = {each.manifest.content_sha256: each for each in (root, *self._artifacts.values())}
-        self._verifier = Verifier(root, request.split.evaluation, request.limits, known=known)
+        # What was not chosen by any sample is judged by all of them, as `toolkit verify` does it: fewer would leave more undecided.
+        self._verifier = Verifier(root, request.split.evaluation, request.limits, made=self._artifacts.values())
+        self._verifier_of_chosen = Verifier(root, fresh, request.limits, made=self._artifacts.values())
         self._failed: dict[tuple[str, str], str] = {}
         self._held: set[str] = set()
         samples = request.split.evaluation.rows(slice(32 * protocol.inputs))
         samples.save(inputs := work / "inputs.npz")
         self._race = Race(protocol, inputs, budget.cost, self._keep)
-        self._race.enter(self._settings(self._artifacts.values()), self._known())
+        self._race.enter(self._settings(self._artifacts.values()), *self._known())
 
     @property
     def processes(self) -> int:
         """How many measuring processes there were, in this run and in those that it went on from."""
-        return sum(len(each.rounds) for each in self._race.measured.values())
+        heats = {setting.engine for setting in self._race.heats}
+        return len(heats) + sum(len(each.rounds) for each in self._race.measured.values())
 
     def run(self) -> None:
         """Race until one candidate is left, or every round was run; raises `ConversionError` when none passes."""
-        for index in range(1 if self._budget is Budget.SIZE else self._protocol.rounds):
-            self._measure(index)
+        for stage in range(1 + (1 if self._budget is Budget.SIZE else self._protocol.rounds)):
+            self._measure(stage)
             while self._race.active() and not self._passes(self._race.active()[0].setting):
-                self._fail(self._race.active()[0].setting, index)
+                self._fail(self._race.active()[0].setting, stage)
             if not self._race.active():
                 reasons = "; ".join(f"{name} in {engine}: {why}" for (name, engine), why in self._failed.items())
                 raise ConversionError("nothing that could be measured passed", got=reasons or "; ".join(self.dropped().values()))
-            self._race.drop_slow(index)
-            if len(self._race.active()) == 1 and index + 1 >= _ENOUGH_ROUNDS:
+            self._race.drop_slow(stage)
+            if len(self._race.active()) == 1 and stage >= _ENOUGH_ROUNDS:
                 break
 
     def best(self) -> tuple[Choice, Setting, str]:
@@ -115,7 +120,7 @@ class Search:
     def front(self) -> tuple[Choice, ...]:
         """Those that passed and that no other beats in both the budget and the size, the best by the budget first."""
         front: list[Choice] = []
-        tried = [m for s, m in self._race.measured.items() if m.ok and (s.artifact, s.engine) not in self._failed]
+        tried = [m for s, m in self._race.figures().items() if m.ok and (s.artifact, s.engine) not in self._failed]
         ranked = sorted(tried, key=self._budget.cost)
         for each in ranked:
             if (not front or each.size_bytes < front[-1].size_bytes) and self._passes(each.setting):
@@ -137,7 +142,7 @@ class Search:
         return replace(report, shipped=shipped and _in_bundle(shipped))
 
     def _rows(self) -> list[Measurement]:
-        return [replace(m, reason=self._race.dropped.get(s, m.reason)) for s, m in self._race.measured.items()]
+        return [replace(m, reason=self._race.dropped.get(s, m.reason)) for s, m in self._race.figures().items()]
 
     def _as_report(self, rows: list[Measurement]) -> BenchmarkReport:
         samples = self._request.split.evaluation
@@ -158,11 +163,13 @@ class Search:
     def _settings(self, artifacts: Iterable[Artifact]) -> list[Setting]:
         every = available_threads()
         streams = (1, every) if self._budget is Budget.THROUGHPUT else ()
-        plan = plan_settings(artifacts, engines=("all",), threads=tuple(dict.fromkeys((1, every))), streams=streams)
+        engines = [runtime.name for runtime in all_runtimes() if runtime.in_process]  # One elsewhere is not what an app would load.
+        plan = plan_settings(artifacts, engines=engines, threads=tuple(dict.fromkeys((1, every))), streams=streams)
         return [setting for setting in plan.settings if setting.scenario is self._budget.scenario]
 
-    def _measure(self, index: int) -> None:
-        self._race.run(index, on_progress=lambda done, total: self._progress(f"round {index + 1} of {self._protocol.rounds}", done, total))
+    def _measure(self, stage: int) -> None:
+        what = f"round {stage} of {self._protocol.rounds}" if stage else "heat"
+        self._race.run(stage, on_progress=lambda done, total: self._progress(what, done, total))
 
     def _reports(self, setting: Setting) -> list[ParityReport]:
         artifact = self._artifacts[setting.artifact]
@@ -170,7 +177,8 @@ class Search:
         if not any(report.engine == setting.engine for report in own):
             self._progress(f"verifying {setting.artifact} in {setting.engine}", 0, 0)
             engines = [*dict.fromkeys(report.engine for report in own), setting.engine]
-            artifact = self._artifacts[setting.artifact] = self._verifier.verify(artifact, engines=engines)
+            verifier = self._verifier_of_chosen if artifact.manifest.recipe.get("keep_float") else self._verifier
+            artifact = self._artifacts[setting.artifact] = verifier.verify(artifact, engines=engines)
         return [r for r in artifact.manifest.evidence if (r.candidate, r.engine) == (setting.content_sha256, setting.engine)]
 
     def _passes(self, setting: Setting) -> bool:
@@ -185,7 +193,7 @@ class Search:
             self._failed[key] = bad[0]
         return False
 
-    def _fail(self, setting: Setting, index: int) -> None:
+    def _fail(self, setting: Setting, stage: int) -> None:
         """Drop what failed in this engine, whatever its threads; static int8 may come back with layers in float."""
         key = (setting.artifact, setting.engine)
         for other in [s for s in self._race.measured if (s.artifact, s.engine) == key and s not in self._race.dropped]:
@@ -198,7 +206,7 @@ class Search:
                 self._failed = {key: why for key, why in self._failed.items() if key[0] != held.name}
                 self._artifacts[held.name] = held
                 self._race.enter(self._settings([held]))
-                self._measure(index)
+                self._measure(stage)
 
     @cached_property
     def _reference(self) -> Observation:
@@ -221,9 +229,7 @@ class Search:
             )
         except ToolkitError:
             return None
-        made = copy(found.chosen.artifact, self._request.out / f"{format}-{Precision.INT8}")
-        self._verifier.known[made.manifest.content_sha256] = made
-        return made
+        return copy(found.chosen.artifact, self._request.out / f"{format}-{Precision.INT8}")
 
     def _choice_of(self, measurement: Measurement) -> Choice:
         reports = self._reports(measurement.setting)
@@ -235,21 +241,22 @@ class Search:
             measurement.latency_ns.value,
             measurement.samples_per_s.value,
             measurement.size_bytes,
-            len(measurement.rounds),
+            len(self._race.measured[measurement.setting].rounds),
             task.drop if task is not None else None,
             reports[0].reason if reports else "",
         )
 
-    def _known(self) -> tuple[Measurement, ...]:
+    def _known(self) -> tuple[tuple[Measurement, ...], tuple[Measurement, ...]]:
         try:
             state = decode_json(read_file(self._request.out / STATE), _State)
         except (OSError, msgspec.DecodeError):
-            return ()
+            return (), ()
         same = (state.machine, state.protocol, state.budget) == (this_machine().fingerprint, self._protocol, self._budget)
-        return state.measurements if same else ()
+        return (state.heats, state.measurements) if same else ((), ())
 
-    def _keep(self, measured: Iterable[Measurement]) -> None:
-        state = _State(this_machine().fingerprint, self._protocol, self._budget, tuple(m for m in measured if m.rounds))
+    def _keep(self) -> None:
+        rounds = tuple(each for each in self._race.measured.values() if each.rounds)
+        state = _State(this_machine().fingerprint, self._protocol, self._budget, tuple(self._race.heats.values()), rounds)
         write_file(self._request.out / STATE, msgspec.json.encode(state))
 
 
