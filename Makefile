@@ -8,7 +8,7 @@ SOURCES := toolkit models converters runtimes tests
 MUTANTS ?= 1000
 SEED ?= 0
 
-.PHONY: demo setup check test fuzz bench bench-go bench-qat bench-optimize train-all matrix coverage-table clean format
+.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize train-all matrix coverage-table backends clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -20,6 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/toolkit doctor --install browser || echo "going on without the engines for web pages"
 	touch $@
 
 check: $(STAMP) ## format, lint, types, layers
@@ -32,8 +33,11 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-test: $(STAMP) ## the tests, in parallel and in random order, with coverage
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadscope --cov --cov-report=term --cov-fail-under=90
+test: $(STAMP) ## the tests but the slow ones, in parallel and in random order, with coverage
+	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadscope --cov --cov-report=term --cov-fail-under=90
+
+test-slow: $(STAMP) ## the tests that take long, which CI runs too
+	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadscope
 
 fuzz: $(STAMP) ## a thousand damaged files over the real commands: make fuzz MUTANTS=5000 SEED=7
 	$(BIN)/python tests/fuzz/run.py --mutants $(MUTANTS) --seed $(SEED)
@@ -48,7 +52,7 @@ bench-qat: $(STAMP) ## quantization-aware against float training, measured: docs
 	$(BIN)/python -m tests.bench.qat
 
 bench-optimize: $(STAMP) ## toolkit optimize against trying everything, on what train-all has made: docs/optimize.md
-	$(BIN)/python tests/bench/optimize_report.py
+	$(BIN)/python -m tests.bench.optimize_report
 
 train-all: $(STAMP) ## the full recipes with their bars, under two hours: docs/training.md
 	$(BIN)/python tests/bench/train_all.py
@@ -58,6 +62,9 @@ matrix: $(STAMP) ## what train-all has made in every format and precision: docs/
 
 coverage-table: $(STAMP) ## networks of others in every format: docs/coverage.md; goes on where it stopped
 	$(BIN)/python -m tests.bench.coverage_table
+
+backends: $(STAMP) ## four networks in every engine on this machine: docs/backends.md
+	$(BIN)/python -m tests.bench.backends_report
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -77,16 +77,22 @@ def write_model(model: Any, target: Path) -> None:
     target.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def prepared(file: Path, work: Path) -> Path:
-    """The model with its shapes inferred and its constants folded, as the quantizers want it, in the folder `work`.
+def folded(file: Path, work: Path) -> Path:
+    """The model of `read_modern` with its shapes inferred and its constants folded, in the folder `work`.
 
     Symbolic shape inference is left out: torch's exporter wrote the shapes already, and it would import torch.
     """
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    clean, target = work / "clean.onnx", work / "prepared.onnx"
+    clean, target = work / "clean.onnx", work / "folded.onnx"
     write_model(read_modern(file), clean)
     quant_pre_process(str(clean), str(target), skip_symbolic_shape=True)
+    return target
+
+
+def prepared(file: Path, work: Path) -> Path:
+    """The model as the quantizers want it, in the folder `work`: folded, and with weights that no two nodes share."""
+    target = folded(file, work)
     model = read_model(target)
     _own_weights(model.graph)
     write_model(model, target)

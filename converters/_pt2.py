@@ -63,8 +63,12 @@ def flat_module(program: Any) -> Any:
     return module
 
 
-def export(program: Any, signature: Signature) -> Any:
-    """A `flat_module` that was changed as an exported program; what the signature leaves free stays free."""
+def export(program: Any, signature: Signature, *, largest: int | None = None) -> Any:
+    """A `flat_module` that was changed as an exported program; what the signature leaves free stays free.
+
+    With `largest` a batch has so many rows at most, and is traced with them: what a later step takes for granted of the example's
+    sizes, such as fewer rows than channels, then holds for the largest batch.
+    """
     import torch
 
     class Positional(torch.nn.Module):  # type: ignore[misc]
@@ -78,8 +82,10 @@ def export(program: Any, signature: Signature) -> Any:
             return self.program.forward(*tensors)
 
     # Neither 0 nor 1, which torch takes for fixed.
-    example = tuple(torch.zeros(spec.concrete(2, free=2), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs)
-    symbols = {size: torch.export.Dim(size, min=1) for spec in signature.inputs for size in spec.shape if isinstance(size, str)}
+    example = tuple(torch.zeros(spec.concrete(largest or 2, free=2), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs)
+    symbols = {
+        size: torch.export.Dim(size, min=1, max=largest) for spec in signature.inputs for size in spec.shape if isinstance(size, str)
+    }
     free = tuple({axis: symbols[size] for axis, size in enumerate(spec.shape) if isinstance(size, str)} for spec in signature.inputs)
     return torch.export.export(Positional(), example, dynamic_shapes=(free,))
 

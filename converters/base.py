@@ -145,7 +145,7 @@ class Converter(ABC):
                 format=self.target.format,
                 precision=self.target.precision,
                 signature=signature,
-                files={file.name: sha256_of(file) for file in sorted(work.iterdir())},
+                files={file.relative_to(work).as_posix(): sha256_of(file) for file in sorted(work.rglob("*")) if file.is_file()},
                 edge=self.name,
                 variant=recipe.variant,
                 parent=source.manifest.content_sha256,

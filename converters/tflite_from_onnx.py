@@ -14,7 +14,7 @@ from typing import Any
 
 from toolkit.core import Artifact, ConversionError, Format, Precision, Signature
 
-from ._onnx import read_modern
+from ._onnx import folded
 from ._tensorflow import write_tflite
 from ._tflite import ToTflite, fixed_sizes, quiet
 from .base import Node, Recipe
@@ -34,17 +34,14 @@ class TfliteFromOnnx(ToTflite):
     distributions = ("onnx", "onnx2tf", "tensorflow", "tf-keras", "ai-edge-litert")
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
-        signature = source.manifest.signature
+        signature, file = source.manifest.signature, source.model_file.absolute()
         sizes = fixed_sizes(signature, recipe.batch_sizes)
-        model = read_modern(source.model_file)
         names = [spec.name for spec in signature.inputs]
         # onnx2tf writes files of its own into the folder that it is called in.
         with tempfile.TemporaryDirectory(prefix="toolkit-") as folder, contextlib.chdir(folder):
             axes = [spec.name for spec in signature.inputs if len(spec.shape) in {3, 4, 5}]
-            # A copy: it writes into the file that it is given.
-            copy = Path(folder) / "source.onnx"
-            copy.write_bytes(model.SerializeToString())
-            network = _keras_network(copy, axes, Path(folder))
+            # onnx2tf takes a weight for an activation where the graph computes it out of others. It writes into the file that it is given.
+            network = _keras_network(folded(file, Path(folder)), axes, Path(folder))
             position = {tensor.name: index for index, tensor in enumerate(network.inputs)}
 
             def function(arrays: Mapping[str, Any]) -> Sequence[Any]:

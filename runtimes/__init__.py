@@ -16,7 +16,7 @@ from toolkit.core import (
     Precision,
     UnknownNameError,
     discover,
-    install_command,
+    this_system,
 )
 
 from .base import Actual, OpenRequest, Runtime, Session, SessionOptions
@@ -28,6 +28,7 @@ __all__ = [
     "Session",
     "SessionOptions",
     "all_runtimes",
+    "elsewhere",
     "find_runtime",
     "open_session",
     "runtimes_for",
@@ -48,9 +49,17 @@ def find_runtime(name: str) -> Runtime:
 
 
 def runtimes_for(format: Format, precision: Precision = Precision.FP32) -> tuple[Runtime, ...]:
-    """The installed engines for a format, those made for it alone first, then by name."""
+    """The installed engines for a format: those of this process first, then those made for the format alone, then by name."""
     able = [r for r in all_runtimes() if format in r.formats and r.is_installed() and precision in r.precisions(format)]
-    return tuple(sorted(able, key=lambda runtime: (len(runtime.formats), runtime.name)))
+    return tuple(sorted(able, key=lambda runtime: (not runtime.in_process, len(runtime.formats), runtime.name)))
+
+
+def elsewhere(format: Format) -> str:
+    """Why no engine runs a format on this system, whatever is installed, such as ``coreml is for macOS only``; empty where one does."""
+    engines = [runtime for runtime in all_runtimes() if format in runtime.formats]
+    if any(runtime.is_for_this_system for runtime in engines):
+        return ""
+    return ", ".join(f"{runtime.name} is {runtime.missing()}" for runtime in engines)
 
 
 def open_session(model: Artifact | Path, *, engine: str | None = None, options: SessionOptions | None = None) -> Session:
@@ -74,9 +83,11 @@ def open_session(model: Artifact | Path, *, engine: str | None = None, options: 
 
 
 def _no_engine(format: Format, precision: Precision) -> MissingDependencyError | EngineError:
+    if reason := elsewhere(format):
+        return MissingDependencyError(f"no engine runs {format} on {this_system()}: {reason}")
     missing = [runtime for runtime in all_runtimes() if format in runtime.formats and not runtime.is_installed()]
     if not missing:
         return EngineError(f"no engine here runs {format} in {precision}", hint="convert the model to another precision")
     return MissingDependencyError(
-        f"no engine for {format} is installed", hint="run: " + " or ".join(dict.fromkeys(install_command(r.extra) for r in missing))
+        f"no engine for {format} is installed", hint="run: " + " or ".join(dict.fromkeys(r.install_command() for r in missing))
     )

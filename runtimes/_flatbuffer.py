@@ -27,6 +27,18 @@ _SCHEMA: dict[str, dict[int, str | int]] = {
     "TensorMap": {0: 1},
 }
 
+IDENTIFIER = b"TFL3"
+"""What a TF Lite file has at byte 4."""
+
+
+def check_identifier(file: Path) -> None:
+    """Raise `ArtifactError` unless the file begins as a TF Lite model does."""
+    with file.open("rb") as stream:
+        start = stream.read(8)
+    if start[4:] != IDENTIFIER:
+        got = "0 bytes" if not start else "no such identifier"
+        raise ArtifactError(f"'{file}' is no TF Lite model", expected="a file with TFL3 at byte 4", got=got)
+
 
 def check_tflite(file: Path) -> None:
     """Raise `ArtifactError` when an offset points outside the file."""

@@ -6,21 +6,19 @@ from them: the largest that fits, again and again; a remainder of more than half
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from toolkit.core import Affine, ArtifactError, Dimension, EngineError, Format, InputError, Precision, Signature, TensorSpec
+from toolkit.core import Dimension, Format, Precision, Signature
 
+from ._flatbuffer import check_identifier
+from ._parts import batch_axes, batch_plan, in_parts
+from ._ports import Port, fitted, position, specs_of
 from ._quiet import quiet
 from .base import Actual, Call, OpenRequest, Runtime, Session
-
-_IDENTIFIER = b"TFL3"
 
 
 class TfLiteRuntime(Runtime):
@@ -37,60 +35,14 @@ class TfLiteRuntime(Runtime):
         return ("cpu",)
 
     def _open(self, request: OpenRequest) -> Session:
-        with request.file.open("rb") as stream:
-            start = stream.read(8)
-        if start[4:] != _IDENTIFIER:
-            got = "0 bytes" if not start else "no such identifier"
-            raise ArtifactError(f"'{request.file}' is no TF Lite model", expected="a file with TFL3 at byte 4", got=got)
+        check_identifier(request.file)
         with quiet():
             interpreter = self._interpreter(str(request.file), request.threads)
             interpreter.allocate_tensors()
+        return self._session(interpreter, request)
+
+    def _session(self, interpreter: Any, request: OpenRequest) -> TfLiteSession:
         return TfLiteSession(interpreter, request, engine=self.name, version=self.version())
-
-
-@dataclass(frozen=True)
-class _Port:
-    """A tensor of the file and how the signature's array becomes it; ``to_file`` and ``from_file`` are axes, None as it is. ``affine`` is
-    what the file's integers stand for, None where they are the signature's too, or floats.
-    """
-
-    name: str
-    index: int
-    spec: TensorSpec
-    wanted: str
-    to_file: tuple[int, ...] | None = None
-    from_file: tuple[int, ...] | None = None
-    affine: Affine | None = None
-
-    def encode(self, array: np.ndarray) -> np.ndarray:
-        """The array in the file's layout and dtype; raises `InputError` for integers that the file's dtype cannot hold."""
-        if self.to_file is not None:
-            array = array.transpose(self.to_file)
-        if self.affine is not None:
-            return self.affine.quantize(array, self.spec.dtype)
-        if self.wanted != self.spec.dtype:
-            cast = array.astype(self.spec.dtype)
-            if np.issubdtype(cast.dtype, np.integer) and not np.array_equal(cast, array):
-                raise InputError(f"input '{self.name}'", expected=f"values that fit {self.spec.dtype}", got=f"up to {np.abs(array).max()}")
-            return cast
-        return np.ascontiguousarray(array)
-
-    def decode(self, array: np.ndarray) -> np.ndarray:
-        """The array in the signature's layout and dtype."""
-        if self.from_file is not None:
-            array = np.ascontiguousarray(array.transpose(self.from_file))
-        if self.affine is not None:
-            array = self.affine.dequantize(array)
-        return array.astype(self.wanted, copy=False)
-
-
-def _batch_axis(spec: TensorSpec, signature: Signature) -> int | None:
-    """The axis along which outputs of several calls are put together; None where no dimension is the batch.
-
-    A multiple of the batch is none: whether a sample's rows lie side by side (a reshape) or apart (two batches in one) is not known.
-    """
-    batch = signature.inputs[0].shape[:1] if signature.inputs else ()
-    return next((axis for axis, size in enumerate(spec.shape) if isinstance(size, str) and (size,) == batch), None)
 
 
 class TfLiteSession(Session):
@@ -114,15 +66,13 @@ class TfLiteSession(Session):
             del runner
         self._resizes = any(spec.shape[:1] == (-1,) for spec in (port.spec for port in inputs))
         free = self._resizes or len(self._signatures) > 1
-        signature = request.signature or Signature(_specs(inputs, free=free), _specs(outputs, free=free))
-        self._inputs = _fitted(inputs, signature.inputs, request)
-        self._outputs_of_file = _fitted(outputs, signature.outputs, request)
+        signature = request.signature or Signature(specs_of(inputs, free=free), specs_of(outputs, free=free))
+        self._inputs = fitted(inputs, signature.inputs, request)
+        self._outputs_of_file = fitted(outputs, signature.outputs, request)
         self._batch = int(inputs[0].spec.shape[0]) if inputs and inputs[0].spec.shape else 0
         self._sizes = tuple(sorted(self._signatures.keys() | {self._batch}))
-        self._axes = [_batch_axis(spec, signature) for spec in signature.outputs]
-        plain_inputs = all(port.to_file is None and port.wanted == port.spec.dtype for port in self._inputs)
-        plain_outputs = all(port.from_file is None and port.wanted == port.spec.dtype for port in self._outputs_of_file)
-        self._plain = plain_inputs and plain_outputs
+        self._axes = batch_axes(signature)
+        self._plain = all(port.plain for port in (*self._inputs, *self._outputs_of_file))
         self._input_indices = [port.index for port in self._inputs]
         self._output_indices = [port.index for port in self._outputs_of_file]
         super().__init__(
@@ -176,106 +126,37 @@ class TfLiteSession(Session):
         return [results[port.name] for port in self._outputs_of_file]
 
     def _run_parts(self, arrays: list[np.ndarray], batch: int) -> list[np.ndarray]:
-        axes = [axis for axis in self._axes if axis is not None]
-        if len(axes) != len(self._axes):
-            raise EngineError(
-                f"batch {batch} has to be put together, but an output has no batch dimension",
-                expected=f"batch {' or '.join(map(str, self._sizes))}",
-            )
-        parts: list[list[np.ndarray]] = []
-        start = 0
-        for size in batch_plan(batch, self._sizes):
-            rows = [array[start : start + size] for array in arrays]
-            real = len(rows[0])
-            if real < size:
-                # Copies of the last row: zeros could be values that the model never met.
-                rows = [np.concatenate([row, np.repeat(row[-1:], size - real, axis=0)]) for row in rows]
-            outputs = self._run_primary(rows) if size == self._batch else self._run_signature(rows, size)
-            parts.append([output[(slice(None),) * axis + (slice(real),)] for axis, output in zip(axes, outputs, strict=True)])
-            start += size
-        return [np.concatenate(rows, axis=axis) for axis, rows in zip(axes, zip(*parts, strict=True), strict=True)]
+        def run(rows: list[np.ndarray]) -> list[np.ndarray]:
+            size = len(rows[0])
+            return self._run_primary(rows) if size == self._batch else self._run_signature(rows, size)
+
+        able = f"batch {' or '.join(map(str, self._sizes))}"
+        return in_parts(arrays, batch_plan(batch, self._sizes), self._axes, run, able=able)
 
     def _close(self) -> None:
         self._interpreter, self._signatures = None, {}
 
 
-@lru_cache(maxsize=1024)
-def batch_plan(batch: int, sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """The sizes, out of ascending `sizes`, whose calls serve `batch` rows; only the last call may have rows to spare."""
-    plan: list[int] = []
-    while batch > 0:
-        fits = max((size for size in sizes if size <= batch), default=0)
-        larger = min((size for size in sizes if size > batch), default=0)
-        size = larger if larger and (not fits or 2 * batch > larger) else fits
-        plan.append(size)
-        batch -= size
-    return tuple(plan)
-
-
-def _details(details: Sequence[dict[str, Any]]) -> tuple[_Port, ...]:
+def _details(details: Sequence[dict[str, Any]]) -> tuple[Port, ...]:
     return tuple(_port(detail["name"], detail) for detail in details)
 
 
-def _named(details: dict[str, dict[str, Any]]) -> tuple[_Port, ...]:
-    """A signature's tensors in order: the file keeps them sorted as text, where args_10 comes before args_2."""
-
-    def position(name: str) -> tuple[str, int, str]:
-        match = re.fullmatch(r"(.*?)_?(\d+)", name)
-        return (match[1], int(match[2]), name) if match else (name, -1, name)
-
+def _named(details: dict[str, dict[str, Any]]) -> tuple[Port, ...]:
+    """A signature's tensors in order."""
     return tuple(_port(name, details[name]) for name in sorted(details, key=position))
 
 
-def _port(name: str, detail: dict[str, Any]) -> _Port:
-    dtype = np.dtype(detail["dtype"]).name
-    spec = TensorSpec(name, dtype, tuple(int(size) for size in detail["shape_signature"]))
-    return _Port(name, int(detail["index"]), spec, dtype, affine=Affine.of(detail["quantization"]))
+def _port(name: str, detail: dict[str, Any]) -> Port:
+    shape, quantization = detail["shape_signature"], detail["quantization"]
+    return Port.of(name, int(detail["index"]), dtype=detail["dtype"], shape=shape, quantization=quantization)
 
 
-def _shapes(ports: Sequence[_Port]) -> list[tuple[Dimension, ...]]:
+def _shapes(ports: Sequence[Port]) -> list[tuple[Dimension, ...]]:
     return sorted(port.spec.shape for port in ports)
 
 
-def _same_but_batch(first: Sequence[_Port], second: Sequence[_Port]) -> bool:
-    def kinds(ports: Sequence[_Port]) -> list[tuple[str, tuple[Dimension, ...]]]:
+def _same_but_batch(first: Sequence[Port], second: Sequence[Port]) -> bool:
+    def kinds(ports: Sequence[Port]) -> list[tuple[str, tuple[Dimension, ...]]]:
         return sorted((port.spec.dtype, port.spec.shape[1:]) for port in ports)
 
     return kinds(first) == kinds(second)
-
-
-def _specs(ports: Sequence[_Port], *, free: bool) -> tuple[TensorSpec, ...]:
-    def size_of(axis: int, size: Dimension) -> Dimension:
-        if axis == 0 and free:
-            return "batch"
-        return f"dim_{axis}" if size == -1 else size
-
-    return tuple(
-        TensorSpec(port.name, port.spec.dtype, tuple(size_of(axis, size) for axis, size in enumerate(port.spec.shape))) for port in ports
-    )
-
-
-def _fitted(ports: Sequence[_Port], specs: Sequence[TensorSpec], request: OpenRequest) -> tuple[_Port, ...]:
-    """The file's tensors in the order of the signature: by name where the names are the same, else by position."""
-    by_name = {port.name: port for port in ports}
-    if len(ports) != len(specs):
-        raise EngineError(f"'{request.file}' does not fit its signature", expected=f"{len(specs)} tensors", got=str(len(ports)))
-    same = set(by_name) == {spec.name for spec in specs}
-    pairs = [(by_name[spec.name] if same else port, spec) for port, spec in zip(ports, specs, strict=True)]
-    return tuple(_adapted(port, spec, request) for port, spec in pairs)
-
-
-def _adapted(port: _Port, spec: TensorSpec, request: OpenRequest) -> _Port:
-    have, want = port.spec.shape, spec.shape
-    integers = all(np.issubdtype(np.dtype(dtype), np.integer) for dtype in (port.spec.dtype, spec.dtype))
-    port = replace(port, wanted=spec.dtype, affine=port.affine if np.issubdtype(np.dtype(spec.dtype), np.floating) else None)
-    # The format's converters make 32-bit numbers of 64-bit ones.
-    if port.spec.dtype == spec.dtype or integers or port.affine or (port.spec.dtype, spec.dtype) == ("float32", "float64"):
-        if _fits(have, want):
-            return port
-        if len(want) == 4 and _fits(have, (want[0], want[2], want[3], want[1])):
-            return replace(port, to_file=(0, 2, 3, 1), from_file=(0, 3, 1, 2))
-    raise EngineError(f"'{request.file}' does not fit its signature", expected=str(spec), got=str(port.spec))
-
-
-def _fits(have: Sequence[Dimension], want: Sequence[Dimension]) -> bool:
-    return len(have) == len(want) and all(isinstance(w, str) or h in (w, -1) for h, w in zip(have, want, strict=True))

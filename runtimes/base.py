@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib
 import threading
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +37,8 @@ from toolkit.core import (
     has_module,
     install_command,
     needs,
+    outdated,
+    this_system,
     version_of,
     without_telemetry,
 )
@@ -94,7 +97,9 @@ _NO_CALL: tuple[tuple[int, ...] | None, np.dtype | None, Call] = (None, None, la
 class Session(ABC):
     """An open model. Use it as a context manager; `run` may be called from several threads.
 
-    ``concurrent`` says that the engine itself allows calls at the same time; otherwise they take turns.
+    ``concurrent`` says that the engine itself allows calls at the same time; otherwise they take turns. ``clock`` counts the nanoseconds
+    by whose difference a call is timed: the time of day, unless the engine lives elsewhere and tells how long it worked, so that the way
+    there is no part of its figures.
     """
 
     concurrent: ClassVar[bool] = False
@@ -102,6 +107,7 @@ class Session(ABC):
     def __init__(self, signature: Signature, actual: Actual) -> None:
         self.signature = signature
         self.actual = actual
+        self.clock: Callable[[], int] = time.perf_counter_ns
         self._lock = threading.Lock()
         self._closed = False
         self._outputs = Outputs.named([spec.name for spec in signature.outputs])
@@ -165,6 +171,10 @@ class Session(ABC):
     def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
         """Outputs in signature order for checked inputs in signature order; the arrays returned must not be reused."""
 
+    def memory_bytes(self) -> int | None:
+        """The peak that an engine elsewhere tells of itself; None for one in this process, whose own memory is looked at."""
+        return None
+
     def _close(self) -> None:  # noqa: B027 - most engines release everything with their last reference
         """Release what the engine holds."""
 
@@ -186,7 +196,11 @@ class Session(ABC):
 
 class Runtime(ABC):
     """An inference engine. ``distribution`` is its package's name on the index, ``module`` what is imported, ``extra`` the extra of
-    this project that installs it. ``sets_threads`` is False where the number of threads is the process's, decided by its first session.
+    this project that installs it. ``sets_threads`` is False where the number of threads is the process's, decided by its first session,
+    or always one.
+    ``in_process`` is False where the engine lives elsewhere, in a browser: it is measured as any other, but an app that loads a model
+    into its own process gets it only when it asks for it by name.
+    ``repairs`` says for a device what to do where it is missing. ``systems`` are the only systems that it exists for, none if for all.
     """
 
     name: ClassVar[str]
@@ -195,10 +209,32 @@ class Runtime(ABC):
     module: ClassVar[str]
     extra: ClassVar[str]
     sets_threads: ClassVar[bool] = True
+    in_process: ClassVar[bool] = True
+    repairs: ClassVar[Mapping[str, str]] = {}
+    systems: ClassVar[tuple[str, ...]] = ()
 
+    def missing(self) -> str:
+        """Empty when all that the engine needs can be found and is new enough. Else ``for macOS only``; "not installed", with what that is
+        where it is more than a package; or which version is here and which is needed.
+        """
+        if not self.is_for_this_system:
+            return f"for {' and '.join(self.systems)} only"
+        return outdated(self.distribution) if has_module(self.module) else "not installed"
+
+    @final
+    @property
+    def is_for_this_system(self) -> bool:
+        """Whether it exists for the system that this process runs on."""
+        return not self.systems or this_system() in self.systems
+
+    @final
     def is_installed(self) -> bool:
-        """Whether the engine's package can be found; nothing is imported."""
-        return has_module(self.module)
+        """Whether all that the engine needs can be found on this system; nothing is imported."""
+        return not self.missing()
+
+    def install_command(self) -> str:
+        """The command that brings what is missing; empty where nothing does, on another system."""
+        return install_command(self.extra) if self.is_for_this_system else ""
 
     def version(self) -> str:
         """The installed version; empty when it is not installed."""
@@ -248,7 +284,8 @@ class Runtime(ABC):
             raise EngineError(f"{self.name} cannot run '{request.file}': {error}") from error
         if actual.device != request.device:
             session.close()
-            raise DeviceError(f"{self.name} did not use the device asked for", expected=request.device, got=actual.device)
+            hint = self.repairs.get(request.device, "")
+            raise DeviceError(f"{self.name} did not use the device asked for", expected=request.device, got=actual.device, hint=hint)
         if actual.precision != request.precision:
             session.close()
             raise EngineError(
@@ -260,8 +297,9 @@ class Runtime(ABC):
         return session
 
     def _checked(self, model: Artifact | Path, options: SessionOptions) -> OpenRequest:
-        if not self.is_installed():
-            raise MissingDependencyError(f"engine '{self.name}' is not installed", hint=f"run: {install_command(self.extra)}")
+        if missing := self.missing():
+            command = self.install_command()
+            raise MissingDependencyError(f"engine '{self.name}' is {missing}", hint=f"run: {command}" if command else "")
         file = model.model_file if isinstance(model, Artifact) else model
         if not file.is_file():
             raise ArtifactError(f"no model file '{file}'", expected="an existing file")
@@ -294,7 +332,9 @@ class Runtime(ABC):
             return here[0]
         if device not in here:
             raise DeviceError(
-                f"engine '{self.name}' has no device '{device}' here", expected=f"one of {', '.join(here)}", hint="run: toolkit doctor"
+                f"engine '{self.name}' has no device '{device}' here",
+                expected=f"one of {', '.join(here)}",
+                hint=self.repairs.get(device, "run: toolkit doctor"),
             )
         return device
 

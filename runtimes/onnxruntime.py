@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -33,6 +33,8 @@ _PROVIDERS = {
     "npu": ("QNNExecutionProvider", "VitisAIExecutionProvider", "CoreMLExecutionProvider"),
     "cpu": ("CPUExecutionProvider",),
 }
+_OPTIONS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
+"""What a provider would do otherwise: products of float32 numbers with 10 bits of precision in place of 23."""
 _BOUND_BYTES = 64 * 1024
 _BOUND_SHAPES = 8
 
@@ -45,6 +47,10 @@ class OnnxRuntime(Runtime):
     distribution = "onnxruntime"
     module = "onnxruntime"
     extra = "all"
+    repairs: ClassVar = {
+        "gpu": "for an NVIDIA GPU with its driver, run: pip uninstall onnxruntime, then pip install 'onnxruntime-gpu[cuda,cudnn]'",
+        "npu": "for a Qualcomm NPU, run: pip uninstall onnxruntime, then pip install onnxruntime-qnn",
+    }
 
     def devices(self) -> tuple[str, ...]:
         """Devices of the execution providers that this build has; whether the driver is there shows when a session opens."""
@@ -67,7 +73,7 @@ class OnnxRuntime(Runtime):
             # Else a DequantizeLinear of constant weights runs in every call; so it is folded once, and the speed is that of fp32.
             options.add_session_config_entry("session.disable_quant_qdq", "1")
         present = onnxruntime.get_available_providers()
-        providers = [name for name in _PROVIDERS[request.device] if name in present]
+        providers = [(name, _OPTIONS.get(name, {})) for name in _PROVIDERS[request.device] if name in present]
         session = onnxruntime.InferenceSession(str(request.file), options, providers=providers)
         return OnnxRuntimeSession(session, request, self.version())
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,6 +28,10 @@ class OpenVino(Runtime):
     distribution = "openvino"
     module = "openvino"
     extra = "openvino"
+    repairs: ClassVar = {
+        "gpu": "for a GPU of Intel's, install its driver: apt-get install intel-opencl-icd",
+        "npu": "for an NPU of Intel's, install its driver: https://github.com/intel/linux-npu-driver/releases",
+    }
 
     @cached_property
     def _core(self) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -15,6 +16,8 @@ from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+from toolkit.core import cache_home
 
 ROOT = Path(__file__).parents[1]
 
@@ -77,8 +80,13 @@ def common_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> P
 
 @pytest.fixture(scope="session", autouse=True)
 def _no_test_touches_the_users_cache(common_folder: Path) -> Iterator[None]:
+    browser, cache = cache_home() / "browser", common_folder / "cache"
+    cache.mkdir(exist_ok=True)
+    if browser.is_dir():  # What 'toolkit doctor --install browser' has brought is only read.
+        with contextlib.suppress(FileExistsError):
+            (cache / "browser").symlink_to(browser)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TOOLKIT_CACHE", str(common_folder / "cache"))
+        patch.setenv("TOOLKIT_CACHE", str(cache))
         yield
 
 

@@ -79,14 +79,16 @@ def tiny_artifact(
     return Artifact.load(folder)
 
 
-def with_parity(artifact: Artifact, verdict: Verdict = Verdict.PASSED, *, drop: float = 0.1, reference: str = "trained") -> Artifact:
-    """The artifact with evidence for ONNX Runtime on the CPU."""
+def with_parity(
+    artifact: Artifact, verdict: Verdict = Verdict.PASSED, *, drop: float = 0.1, reference: str = "trained", engine: str = "onnxruntime"
+) -> Artifact:
+    """The artifact with evidence for an engine on the CPU."""
     task = TaskMetric("accuracy", 1000, 0.9, 0.9 - drop / 100, drop, drop - 0.2, drop + 0.2, 3)
     report = ParityReport(
         candidate=artifact.manifest.content_sha256,
         reference=reference,
         edge="by hand",
-        engine="onnxruntime",
+        engine=engine,
         engine_version="1",
         device="cpu",
         execution_precision="fp32",

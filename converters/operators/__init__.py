@@ -13,7 +13,8 @@ from toolkit.core import ArtifactError, Format, Operators, ToolkitError, needs
 
 
 def operators_in(file: Path, format: Format) -> Operators:
-    """Count the operators of a model file. ONNX needs the package ``onnx`` and TF Lite ``ai-edge-litert``, others nothing.
+    """Count the operators of a model file. ONNX needs the package ``onnx``, TF Lite ``ai-edge-litert`` and ExecuTorch
+    ``executorch``, others nothing.
 
     Raises:
         ArtifactError: the file is missing, truncated or of another format.

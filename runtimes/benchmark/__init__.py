@@ -1,7 +1,7 @@
-"""Measuring sessions: latency, throughput, load, memory. One process measures at a time, a fresh one each round."""
+"""Measuring sessions: latency, throughput, load, memory. One process measures at a time, a fresh one each round or heat."""
 
 from __future__ import annotations
 
-from .runner import BenchmarkInterrupted, Progress, run_benchmark
+from .runner import BenchmarkInterrupted, Progress, run_benchmark, run_heats
 
-__all__ = ["BenchmarkInterrupted", "Progress", "run_benchmark"]
+__all__ = ["BenchmarkInterrupted", "Progress", "run_benchmark", "run_heats"]

@@ -1,20 +1,21 @@
-"""Rounds of many settings, one process after another, in a random order."""
+"""Rounds of many settings, one process after another, in a random order; heats of many in one process."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from toolkit.core import ToolkitError, run_isolated
+from toolkit.core import ProcessError, ToolkitError, run_isolated
 from toolkit.core.measurement import Measurement, Protocol, Round, Setting
 
-from .worker import Answer, Task, benchmark_round
+from .worker import Answer, Task, benchmark_heat, benchmark_round
 
-_TASK = f"{benchmark_round.__module__}:{benchmark_round.__name__}"
+_ROUND, _HEAT = (f"{each.__module__}:{each.__name__}" for each in (benchmark_round, benchmark_heat))
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def run_benchmark(
                     continue
                 task = Task(row.setting, protocol, str(inputs), index, order)
                 try:
-                    answer = msgspec.convert(run_isolated(_TASK, task, timeout_s=protocol.timeout_s), Answer)
+                    answer = msgspec.convert(run_isolated(_ROUND, task, timeout_s=protocol.timeout_s), Answer)
                 except ToolkitError as error:
                     row.reason = f"round {index + 1}: {error}" if index else str(error)
                     done += first_round + protocol.rounds - index
@@ -100,3 +101,39 @@ def run_benchmark(
     except KeyboardInterrupt:
         raise BenchmarkInterrupted(tuple(row.frozen() for row in rows)) from None
     return tuple(row.frozen() for row in rows)
+
+
+def run_heats(
+    settings: Sequence[Setting], *, inputs: Path, protocol: Protocol, on_progress: Callable[[int, int], None] | None = None
+) -> tuple[Measurement, ...]:
+    """Measure each setting once, all those of an engine in one process, in a random order: rough figures at a fraction of the time.
+
+    The engine is imported once, and a setting may feel what ran before it in its process: such figures tell what is far behind, not
+    what is best. What fails, or was in a process that crashed, is measured in a process of its own.
+
+    Args:
+        settings: what to measure.
+        inputs: as in `run_benchmark`.
+        protocol: ``rounds`` is not looked at; ``timeout_s`` is a setting's.
+        on_progress: called with how many settings were measured, and how many there are.
+
+    Returns:
+        One measurement of one round a setting, in the order given.
+    """
+    random = np.random.default_rng(protocol.seed)
+    found: dict[Setting, Measurement] = {}
+    for engine in dict.fromkeys(setting.engine for setting in settings):
+        own = [setting for setting in settings if setting.engine == engine]
+        own = [own[number] for number in random.permutation(len(own))]
+        tasks = [Task(setting, protocol, str(inputs), 0, len(found) + place) for place, setting in enumerate(own)]
+        answers: list[Answer | None] = []
+        with suppress(ProcessError):
+            answers = msgspec.convert(run_isolated(_HEAT, tasks, timeout_s=protocol.timeout_s * len(tasks)), list[Answer | None])
+        for setting, answer in zip(own, answers, strict=False):
+            if answer is not None:
+                found[setting] = Measurement(setting, (answer.round,), answer.size_bytes, answer.actual)
+        alone = [setting for setting in own if setting not in found]
+        found.update({each.setting: each for each in run_benchmark(alone, inputs=inputs, protocol=replace(protocol, rounds=1))})
+        if on_progress is not None:
+            on_progress(len(found), len(settings))
+    return tuple(found[setting] for setting in settings)

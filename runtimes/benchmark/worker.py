@@ -1,4 +1,4 @@
-"""What the measuring process does: import, open, first call, warm-up, timed calls. It measures one round of one setting."""
+"""What the measuring process does: import, open, first call, warm-up, timed calls. It measures one round, or a heat of many settings."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gc
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from threading import Barrier
@@ -14,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from toolkit.core import Artifact, ArtifactError, Samples
+from toolkit.core import Artifact, ArtifactError, EngineError, Samples, ToolkitError
 from toolkit.core.measurement import Protocol, Round, Scenario, Setting
 from toolkit.runtimes import find_runtime
 from toolkit.runtimes.base import SessionOptions
@@ -53,7 +54,29 @@ def benchmark_round(payload: object) -> Any:
         ArtifactError: the artifact is not the one that the setting names.
         EngineError: the engine failed, or its outputs are not finite or change.
     """
-    task = msgspec.convert(payload, Task)
+    return msgspec.to_builtins(_measure(msgspec.convert(payload, Task)))
+
+
+def benchmark_heat(payload: object) -> Any:
+    """Measure several settings one after another in this process: a list of `Task` in, and out, as JSON values, an `Answer`
+    for each of them, None where it failed.
+    """
+    return msgspec.to_builtins([_answer(task) for task in msgspec.convert(payload, list[Task])])
+
+
+def _answer(task: Task) -> Answer | None:
+    try:
+        return _measure(task)
+    except ToolkitError:
+        return None
+
+
+def _measure(task: Task) -> Answer:
+    with ExitStack() as opened:
+        return _timed(task, opened)
+
+
+def _timed(task: Task, opened: ExitStack) -> Answer:
     setting, protocol = task.setting, task.protocol
     artifact = Artifact.load(Path(setting.folder), verify=False)
     if artifact.manifest.content_sha256 != setting.content_sha256:
@@ -61,6 +84,10 @@ def benchmark_round(payload: object) -> Any:
     signature = artifact.manifest.signature
     inputs = batches_of(Samples.load(Path(task.inputs)), signature, batch=setting.batch, count=protocol.inputs)
     runtime = find_runtime(setting.engine)
+    if setting.streams > 1 and not runtime.in_process:
+        raise EngineError(
+            f"{runtime.name} is timed by a clock of each session, which does not tell what {setting.streams} streams do together"
+        )
 
     start = time.perf_counter_ns()
     runtime.import_engine()
@@ -70,20 +97,22 @@ def benchmark_round(payload: object) -> Any:
 
     options = SessionOptions(device=setting.device, threads=setting.threads_per_stream)
     start = time.perf_counter_ns()
-    session = runtime.open(artifact, options)
+    session = opened.enter_context(runtime.open(artifact, options))
     load_ns = time.perf_counter_ns() - start
     streams = [Stream(session, inputs)]
     first_call_ns = streams[0].first_call()
-    streams += [Stream(runtime.open(artifact, options), inputs) for _ in range(setting.streams - 1)]
+    streams += [Stream(opened.enter_context(runtime.open(artifact, options)), inputs) for _ in range(setting.streams - 1)]
     warmups = [stream.warm_up(seconds=protocol.warmup_seconds, calls=protocol.warmup_calls) for stream in streams]
     gc.collect()
+    opened.callback(gc.enable)
     gc.disable()  # A collection inside a timed call would be Python's cost, not the engine's.
     if setting.scenario is Scenario.OFFLINE:
         wall_ns = _flood(streams, protocol)
     else:
         streams[0].measure(seconds=protocol.min_seconds, calls=protocol.min_calls)
         wall_ns = sum(streams[0].latencies_ns)
-    peak = peak_bytes()
+    elsewhere = session.memory_bytes()
+    memory_bytes = max(0, peak_bytes() - bare) if elsewhere is None else elsewhere
 
     durations = np.array([duration for stream in streams for duration in stream.latencies_ns], dtype=np.int64)
     stride = -(-len(durations) // MAX_KEPT)
@@ -104,11 +133,11 @@ def benchmark_round(payload: object) -> Any:
         import_ns=import_ns,
         load_ns=load_ns,
         first_call_ns=first_call_ns,
-        memory_bytes=max(0, peak - bare),
+        memory_bytes=memory_bytes,
         bare_memory_bytes=bare,
     )
     actual = {name: value for name, value in asdict(session.actual).items() if name != "engine"}
-    return msgspec.to_builtins(Answer(result, artifact.size_bytes, actual))
+    return Answer(result, artifact.size_bytes, actual)
 
 
 def _flood(streams: Sequence[Stream], protocol: Protocol) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from toolkit.core import Artifact, EngineError, Samples, memory_limit, run_isolated, write_arrays
+from toolkit.core import Artifact, EngineError, Samples, fits, memory_limit, run_isolated, write_arrays
 
 from .. import find_runtime
 from ..base import Actual, Session, SessionOptions
@@ -31,6 +32,22 @@ class Observation:
     probes: dict[int, dict[str, np.ndarray]]
     samples: dict[str, np.ndarray]
     problem: str = ""
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All outputs in one dictionary, ``<batch>/<output>`` and ``samples/<output>``: what `of_arrays` takes."""
+        probes = {f"{batch}/{name}": array for batch, outputs in self.probes.items() for name, array in outputs.items()}
+        return probes | {f"samples/{name}": array for name, array in self.samples.items()}
+
+    @classmethod
+    def of_arrays(cls, artifact: str, arrays: Mapping[str, np.ndarray], *, actual: Actual | None = None, problem: str = "") -> Observation:
+        """The observation whose `arrays` these are."""
+        probes: dict[int, dict[str, np.ndarray]] = {}
+        samples: dict[str, np.ndarray] = {}
+        for key, array in arrays.items():
+            where, _, output = key.partition("/")
+            outputs = samples if where == "samples" else probes.setdefault(int(where), {})
+            outputs[output] = array
+        return cls(artifact, actual, probes, samples, problem)
 
 
 def observe(
@@ -53,15 +70,7 @@ def observe(
         )
         actual = msgspec.convert(answer["actual"], Actual)
         arrays = dict(np.load(folder / "outputs.npz", allow_pickle=False)) if not answer["problem"] else {}
-    probes: dict[int, dict[str, np.ndarray]] = {}
-    seen: dict[str, np.ndarray] = {}
-    for key, array in arrays.items():
-        where, _, output = key.partition("/")
-        if where == "samples":
-            seen[output] = array
-        else:
-            probes.setdefault(int(where), {})[output] = array
-    return Observation(artifact.manifest.content_sha256, actual, probes, seen, answer["problem"])
+    return Observation.of_arrays(artifact.manifest.content_sha256, arrays, actual=actual, problem=answer["problem"])
 
 
 def observe_task(payload: dict[str, Any]) -> dict[str, Any]:
@@ -69,21 +78,19 @@ def observe_task(payload: dict[str, Any]) -> dict[str, Any]:
     artifact = Artifact.load(Path(payload["artifact"]))
     folder = Path(payload["folder"])
     samples = Samples.load(folder / "samples.npz").fit(artifact.manifest.signature)
-    arrays: dict[str, np.ndarray] = {}
+    seen = Observation(artifact.manifest.content_sha256, None, {}, {})
     problem = ""
     with find_runtime(payload["engine"]).open(artifact, SessionOptions(device=payload["device"])) as session:
         try:
             for batch in batch_sizes(session.signature):
                 inputs = probe(session.signature, batch=batch, samples=samples)
-                for name, array in _checked(session, inputs, batch).items():
-                    arrays[f"{batch}/{name}"] = array
-            for name, array in _over_samples(session, samples).items():
-                arrays[f"samples/{name}"] = array
+                seen.probes[batch] = _checked(session, inputs, batch)
+            seen.samples.update(_over_samples(session, samples))
         except EngineError as error:
             problem = str(error)
         actual = session.actual
     if not problem:
-        write_arrays(folder / "outputs.npz", arrays)
+        write_arrays(folder / "outputs.npz", seen.arrays())
     return {"actual": msgspec.to_builtins(actual), "problem": problem}
 
 
@@ -118,8 +125,7 @@ def _checked(session: Session, inputs: list[np.ndarray], batch: int) -> dict[str
         array = outputs[spec.name]
         # A dimension of an output may be any symbol of an input's, states by step are [seq, batch, 8], or a formula of them.
         free = [size if isinstance(size, int) else sizes.get(size, size) for size in spec.shape]
-        fits = array.ndim == len(free) and all(isinstance(want, str) or want == have for want, have in zip(free, array.shape, strict=True))
-        if array.dtype != np.dtype(spec.dtype) or not fits:
+        if array.dtype != np.dtype(spec.dtype) or not fits(array.shape, free):
             raise EngineError(
                 f"output '{spec.name}' at batch {batch}",
                 expected=f"{spec.dtype}[{','.join(map(str, free))}]",

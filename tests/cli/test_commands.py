@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,7 @@ def test_training_and_conversion_as_json(trained_cnn: Trained) -> None:
     assert {row["target"] for row in trained_cnn.convert} >= {"onnx-fp32", "tflite-int8", "openvino-int8"}
 
 
+@pytest.mark.slow
 def test_quantization_aware_training_into_every_format(tmp_path: Path) -> None:
     words: list[str | Path] = ["cnn", "--epochs", "3", "--learning-rate", "0.01", "--out", tmp_path]
     call("train", *words)
@@ -222,3 +224,29 @@ def test_bad_input(tiny: Path, words: list[str], kind: type[ToolkitError], messa
     error = assert_refused(*(word.format(net=tiny / "net", s=tiny / "s.npz", x=tiny / "x.npy") for word in words))
     assert isinstance(error, kind)
     assert message in str(error)
+
+
+def test_bundle_check_and_report(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny)
+    told = call("bundle", "net", "--data", "s.npz", "--samples", "20")
+    assert "net.zip: onnx-fp16; 20 samples" in told.output
+    assert "toolkit check net.zip" in told.output
+    quick = ("--engine", "onnxruntime", "--threads", "1", "--rounds", "1", "--seconds", "0.01")
+    told = call("check", "net.zip", *quick, "--out", "a.json")
+    assert "Ship onnx-fp16 with onnxruntime" in " ".join(told.output.split())
+    call("check", "net.zip", *quick, "--out", "b.json", "--json")
+    told = call("report", "a.json", "b.json", "--html", "page.html")
+    assert "device 2 is" in told.output
+    assert "<h1>tiny on 2 devices</h1>" in (tiny / "page.html").read_text()
+    found = json.loads(call("report", "a.json", "b.json", "--json").output)
+    assert [len(line["cells"]) for line in found["lines"]] == [2]
+    assert_refused("check", "s.npz")
+    assert_refused("report", "a.json", "s.npz")
+    assert_refused("bundle", "nowhere")
+
+
+def test_inspect_prints_no_control_characters_of_a_manifest(tiny: Path) -> None:
+    root = Artifact.load(tiny / "net" / "onnx-fp32")
+    reports = tuple(replace(report, edge="a\x1b[2Jb", engine="c\x1b[2Jd") for report in root.manifest.evidence)
+    (root.path / MANIFEST).write_bytes(replace(root.manifest, edge="e\x1b[2Jf", evidence=reports).to_json())
+    assert "\x1b" not in call("inspect", root.path).output

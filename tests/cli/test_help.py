@@ -24,7 +24,7 @@ def _narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_commands_are_the_files_of_the_folder() -> None:
     known = {"benchmark", "cache", "clean", "convert", "data", "debug", "demo", "doctor", "formats", "inspect", "models", "optimize"}
-    known |= {"quantize", "recipes", "run", "train", "verify"}
+    known |= {"bundle", "check", "export", "quantize", "recipes", "report", "run", "train", "verify"}
     assert known <= set(NAMES)
 
 
@@ -89,9 +89,9 @@ def completions(line: str, folder: Path) -> list[str]:
         ("toolkit convert x --recipe int8-pe", ["int8-per-tensor", "int8-percentile", "<file>"]),
         ("toolkit recipes int16", ["int16x8", "int16x8-per-tensor"]),
         ("toolkit convert x --to o", ["onnx", "openvino"]),
-        ("toolkit benchmark x --engine litert,on", ["litert,onnxruntime"]),
-        ("toolkit verify x --engine o", ["onnxruntime", "openvino"]),
-        ("toolkit run x --engine li", ["litert"]),
+        ("toolkit benchmark x --engine litert,on", ["litert,onnxruntime", "litert,onnxruntime-web", "litert,onnxruntime-web-node"]),
+        ("toolkit verify x --engine o", ["onnxruntime", "onnxruntime-web", "onnxruntime-web-node", "openvino"]),
+        ("toolkit run x --engine li", ["litert", "litert-js"]),
         ("toolkit run x --device ", ["cpu", "gpu", "npu", "auto"]),
         ("toolkit verify x --device g", ["gpu"]),
         ("toolkit benchmark x --device a", ["auto"]),

@@ -111,4 +111,8 @@ def two_inputs(embedding: nn.Module, tmp_path_factory: pytest.TempPathFactory) -
     )
     example = (torch.zeros(2, 12, dtype=torch.int64), torch.zeros(2, 4))
     source = export(tmp_path_factory.mktemp("embedding") / "pt2-fp32", embedding, example, signature, "embedding")
-    return convert_all(source, {Node(format, Precision.FP32) for format in (Format.ONNX, Format.OPENVINO, Format.TFLITE)}, Recipe())
+    return convert_all(
+        source,
+        {Node(format, Precision.FP32) for format in (Format.ONNX, Format.OPENVINO, Format.TFLITE, Format.EXECUTORCH, Format.NCNN)},
+        Recipe(),
+    )

@@ -32,7 +32,8 @@ def check_converter(converter: Converter, source: Artifact, recipe: Recipe, fold
 def _check_result(converter: Converter, source: Artifact, result: Artifact) -> None:
     manifest = Artifact.load(result.path).manifest
     assert (manifest.format, manifest.precision) == (converter.target.format, converter.target.precision)
-    assert set(manifest.files) == {path.name for path in result.path.iterdir()} - {MANIFEST}
+    written = [path for path in result.path.rglob("*") if path.is_file()]
+    assert set(manifest.files) == {path.relative_to(result.path).as_posix() for path in written} - {MANIFEST}
     assert manifest.parent == source.manifest.content_sha256
     assert manifest.root == (source.manifest.root or source.manifest.content_sha256)
     assert manifest.edge == converter.name
@@ -44,7 +45,7 @@ def _check_result(converter: Converter, source: Artifact, result: Artifact) -> N
     assert operators is not None
     assert operators.total == sum(operators.by_type.values()) > 0
     assert (operators.quantized > 0) == converter.target.precision.is_quantized
-    for file in result.path.iterdir():
+    for file in written:
         assert str(Path(__file__).parents[2]).encode() not in file.read_bytes(), f"{file.name} holds a path of this machine"
 
 

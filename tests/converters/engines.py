@@ -10,8 +10,8 @@ from toolkit.core import Artifact, Format
 
 
 def compute(artifact: Artifact, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Outputs by name; TF Lite takes batches of 32 and of 1, or of 1 only."""
-    return _ENGINES[artifact.manifest.format](artifact, dict(inputs))
+    """Outputs by name; TF Lite takes batches of 32 and of 1, or of 1 only, ExecuTorch up to 32."""
+    return ENGINES[artifact.manifest.format](artifact, dict(inputs))
 
 
 def _onnx(artifact: Artifact, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -60,4 +60,42 @@ def _tflite(artifact: Artifact, inputs: dict[str, np.ndarray]) -> dict[str, np.n
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-_ENGINES = {Format.ONNX: _onnx, Format.OPENVINO: _openvino, Format.TFLITE: _tflite}
+def _ncnn(artifact: Artifact, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
+    assert net.load_param(str(artifact.model_file)) == net.load_model(str(artifact.path / "model.bin")) == 0
+    rows: dict[str, list[np.ndarray]] = {spec.name: [] for spec in artifact.manifest.signature.outputs}
+    for row in range(len(next(iter(inputs.values())))):
+        extractor = net.create_extractor()
+        for name, array in inputs.items():
+            values = array[row].astype(np.int32).view(np.float32) if array.dtype == np.int64 else array[row]
+            extractor.input(name, ncnn.Mat(np.ascontiguousarray(values)).clone())
+        for spec in artifact.manifest.signature.outputs:
+            code, found = extractor.extract(spec.name)
+            assert code == 0
+            rows[spec.name].append(np.array(found).reshape(spec.concrete(1)[1:]))
+    return {name: np.stack(parts) for name, parts in rows.items()}
+
+
+def _executorch(artifact: Artifact, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    import torch
+    from executorch.extension.pybindings import _C
+
+    program = _C._load_program(
+        str(artifact.model_file),
+        enable_etdump=False,
+        debug_buffer_size=0,
+        program_verification=_C.Verification.InternalConsistency,
+        data_path=None,
+    )
+    method = program.load_method("forward")
+    given = [torch.from_numpy(np.array(inputs[spec.name])) for spec in artifact.manifest.signature.inputs]
+    parts = [method(list(rows)) for rows in zip(*(tensor.split(32) for tensor in given), strict=True)]
+    whole = [torch.cat(tensors).numpy() for tensors in zip(*parts, strict=True)]
+    return {spec.name: array for spec, array in zip(artifact.manifest.signature.outputs, whole, strict=True)}
+
+
+ENGINES = {Format.ONNX: _onnx, Format.OPENVINO: _openvino, Format.TFLITE: _tflite, Format.EXECUTORCH: _executorch, Format.NCNN: _ncnn}
+"""All but Core ML, which no engine runs where these tests run."""

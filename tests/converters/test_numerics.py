@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.converters.engines import compute
+from tests.converters.engines import ENGINES, compute
 from tests.converters.nets import START
 from toolkit.converters.base import Node
 from toolkit.converters.planner import reachable
@@ -16,7 +16,7 @@ from toolkit.core import Artifact, Format, Precision, Samples
 if TYPE_CHECKING:
     from torch import nn
 
-TARGETS = sorted(reachable(START), key=str)
+TARGETS = sorted((node for node in reachable(START) if node.format in ENGINES), key=str)
 TOLERANCE = {Precision.FP32: 1e-4, Precision.FP16: 2e-2}
 
 
@@ -49,7 +49,7 @@ def test_quantized_artifacts_name_the_same_digits(
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 7, 32])
-@pytest.mark.parametrize("target", [node for node in TARGETS if node.format in {Format.ONNX, Format.OPENVINO}], ids=str)
+@pytest.mark.parametrize("target", [node for node in TARGETS if node.format in {Format.ONNX, Format.OPENVINO, Format.EXECUTORCH}], ids=str)
 def test_the_batch_is_free(target: Node, batch: int, made: dict[Node, Artifact], digits: tuple[Samples, Samples]) -> None:
     images = digits[1].inputs["image"][:batch]
     whole = compute(made[target], {"image": images})["logits"]
@@ -59,7 +59,7 @@ def test_the_batch_is_free(target: Node, batch: int, made: dict[Node, Artifact],
     np.testing.assert_allclose(whole[-1:], compute(made[target], {"image": images[-1:]})["logits"], atol=tolerance)
 
 
-@pytest.mark.parametrize("format", [Format.ONNX, Format.OPENVINO, Format.TFLITE])
+@pytest.mark.parametrize("format", list(ENGINES))
 def test_two_inputs_and_two_outputs_keep_their_names(format: Format, two_inputs: dict[Node, Artifact], embedding: nn.Module) -> None:
     import torch
 

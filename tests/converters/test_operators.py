@@ -41,6 +41,7 @@ def test_a_document_type_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\0" * 64, b"not a model at all, just words"])
 def test_other_files_are_refused_in_one_line(format: Format, content: bytes, tmp_path: Path) -> None:
     file = tmp_path / format.file_name
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(content)
     with pytest.raises(ArtifactError) as caught:
         operators_in(file, format)

@@ -7,6 +7,10 @@ from toolkit.converters.planner import plan, reachable
 from toolkit.core import Format, InputError, Precision
 
 PT2 = Node(Format.PT2, Precision.FP32)
+FROM_PT2_ALONE = {
+    *(Node(Format.EXECUTORCH, precision) for precision in (Precision.FP32, Precision.INT8)),
+    *(Node(Format.COREML, precision) for precision in (Precision.FP32, Precision.FP16)),
+}
 
 
 @pytest.mark.parametrize(
@@ -19,6 +23,7 @@ PT2 = Node(Format.PT2, Precision.FP32)
         (Node(Format.OPENVINO, Precision.BF16), ["onnx_from_pt2", "openvino_from_onnx", "openvino_bf16"]),
         (Node(Format.OPENVINO, Precision.INT8_WEIGHTS), ["onnx_from_pt2", "openvino_from_onnx", "openvino_int8_weights"]),
         (Node(Format.TFLITE, Precision.INT8_DYNAMIC), ["tflite_from_pt2", "tflite_int8_dynamic"]),
+        (Node(Format.EXECUTORCH, Precision.INT8), ["executorch_int8"]),
     ],
     ids=str,
 )
@@ -38,13 +43,14 @@ def test_what_a_trained_net_can_become() -> None:
         *(Node(Format.OPENVINO, precision) for precision in (Precision.INT8_DYNAMIC, Precision.INT16X8)),
     }
     targets = (Format.ONNX, Format.OPENVINO, Format.TFLITE)
-    assert reachable(PT2) == {Node(format, precision) for format in targets for precision in Precision} - without
+    ncnn = {Node(Format.NCNN, precision) for precision in (Precision.FP32, Precision.FP16)}
+    assert reachable(PT2) == ({Node(format, precision) for format in targets for precision in Precision} - without) | ncnn | FROM_PT2_ALONE
 
 
 @pytest.mark.parametrize("format", [Format.KERAS, Format.SAVEDMODEL])
 def test_other_frameworks_become_the_same(format: Format) -> None:
     source = Node(format, Precision.FP32)
-    assert reachable(source) == reachable(PT2)
+    assert reachable(source) == reachable(PT2) - FROM_PT2_ALONE
     assert [converter.name for converter in plan(source, Node(Format.TFLITE, Precision.FP32))] == [f"tflite_from_{format}"]
     path = plan(source, Node(Format.OPENVINO, Precision.INT8))
     assert [converter.name for converter in path] == [f"onnx_from_{format}", "openvino_from_onnx", "openvino_int8"]
@@ -66,5 +72,5 @@ def test_a_target_that_cannot_be_reached_from_here() -> None:
 
 def test_what_a_foreign_onnx_file_can_become() -> None:
     source = Node(Format.ONNX, Precision.FP32)
-    assert reachable(source) == reachable(PT2) - {source}
+    assert reachable(source) == reachable(PT2) - FROM_PT2_ALONE - {source}
     assert [converter.name for converter in plan(source, Node(Format.TFLITE, Precision.FP32))] == ["tflite_from_onnx"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,10 +104,8 @@ def test_onnxruntime_reports_nothing_either(name: str, artifact: Artifact, tmp_p
 
 
 def test_a_time_limit_leaves_nothing_behind(source: Artifact, tmp_path: Path) -> None:
-    start = time.perf_counter()
     with pytest.raises(ProcessError, match="took longer than 2 s"):
         obtain(TfliteFromPt2(), source, tmp_path / "out" / "tflite-fp32", Recipe(), timeout_s=2)
-    assert time.perf_counter() - start < 6
     assert list((tmp_path / "out").iterdir()) == []
 
 
@@ -119,14 +116,13 @@ def test_an_error_of_the_child_comes_back_as_it_is(artifact: Artifact, tmp_path:
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_missing_calibration_is_found_without_a_process(artifact: Artifact, tmp_path: Path) -> None:
-    start = time.perf_counter()
+def test_missing_calibration_is_found_without_a_process(artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("toolkit.converters.task.run_isolated", lambda *_, **__: pytest.fail("a process was started"))
     with pytest.raises(DataError):
         obtain(converter("onnx_int8"), artifact, tmp_path / "out", Recipe())
     wrong = replace(tiny_samples(), inputs={"x": np.zeros((5, 3), np.float32)})
     with pytest.raises(DataError):
         obtain(converter("onnx_int8"), artifact, tmp_path / "out", Recipe(calibration=wrong))
-    assert time.perf_counter() - start < 0.5
 
 
 def test_a_cache_that_cannot_be_written_does_not_matter(artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -233,3 +233,12 @@ def test_a_link_in_a_bundle_is_refused(tmp_path: Path) -> None:
     (tmp_path / "net" / "onnx-fp32").symlink_to(elsewhere)
     with pytest.raises(ArtifactError, match="is a link"):
         Bundle.load(tmp_path / "net")
+
+
+def test_links_that_lead_to_each_other_are_refused(tmp_path: Path) -> None:
+    artifact = tiny_artifact(tmp_path)
+    artifact.model_file.unlink()
+    artifact.model_file.symlink_to("other.onnx")
+    (artifact.path / "other.onnx").symlink_to(artifact.model_file.name)
+    with pytest.raises(ArtifactError):
+        Artifact.load(artifact.path)

@@ -18,7 +18,8 @@ def test_a_format_is_found_by_name_and_by_file(format: Format) -> None:
 
 def test_wrong_names_say_what_is_known_and_what_is_near() -> None:
     with pytest.raises(
-        UnknownNameError, match="unknown format 'onx': expected one of keras, onnx, openvino, pt2, savedmodel, tflite; did you mean 'onnx'"
+        UnknownNameError,
+        match="unknown format 'onx': expected one of executorch, keras, onnx, openvino, pt2, savedmodel, tflite; did you mean 'onnx'",
     ):
         Format.parse("onx")
     with pytest.raises(UnknownNameError, match="did you mean 'int8-dynamic'"):

@@ -1,9 +1,19 @@
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
+from tests.core.test_needs import installed
+from toolkit.core import MissingDependencyError
 from toolkit.pipeline.doctor import diagnose
 from toolkit.runtimes import all_runtimes, find_runtime
+
+
+def look_at_only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """To import every engine takes long enough to do it once."""
+    monkeypatch.setattr("toolkit.pipeline.doctor.all_runtimes", lambda: tuple(map(find_runtime, names)))
 
 
 def test_every_engine_and_converter_is_a_row_and_what_is_missing_names_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,3 +26,26 @@ def test_every_engine_and_converter_is_a_row_and_what_is_missing_names_its_comma
     assert engines["litert"].install == "pip install 'edge-inference-toolkit[tflite]'"
     assert all(converter.install.startswith("pip install 'edge-inference-toolkit[") for converter in found.converters)
     assert found.machine.threads >= 1
+
+
+def test_an_engine_that_is_too_old_is_told_with_the_command_that_repairs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(installed(tmp_path, "ai_edge_litert", "1.0.1"))
+    look_at_only(monkeypatch, "litert")
+    (litert,) = diagnose().engines
+    assert litert.problem == "at version 1.0.1, where >=2 is needed"
+    assert litert.install == "pip install 'edge-inference-toolkit[tflite]'"
+    with pytest.raises(MissingDependencyError, match=r"'litert' is at version 1.0.1, where >=2 is needed; run: pip install 'edge.*tflite"):
+        find_runtime("litert").open(tmp_path / "model.tflite")
+
+
+def test_an_engine_whose_library_is_broken_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = tmp_path / "openvino"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise OSError('libopenvino.so: invalid ELF header')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    look_at_only(monkeypatch, "openvino", "onnxruntime")
+    engines = {engine.name: engine for engine in diagnose().engines}
+    assert "invalid ELF header" in engines["openvino"].problem
+    assert "\n" not in engines["openvino"].problem
+    assert engines["openvino"].install == "pip install --force-reinstall openvino"
+    assert engines["onnxruntime"].problem == ""

@@ -54,7 +54,7 @@ def nudged(weights: np.ndarray) -> np.ndarray:
 
 
 def know(verifier: Verifier, artifact: Artifact) -> None:
-    verifier.known[artifact.manifest.content_sha256] = artifact
+    verifier.remember(artifact)
 
 
 def test_a_fault_in_the_parent_is_not_blamed_on_the_child(bundle: Path, verifier: Verifier) -> None:

@@ -127,7 +127,15 @@ def test_artifacts_of_an_earlier_training_are_not_current(tmp_path: Path) -> Non
     for precision, parent in ((Precision.FP16, root.manifest.content_sha256), (Precision.INT8, "an earlier one")):
         made = tiny_artifact(tmp_path, precision, seed=1)
         (made.path / MANIFEST).write_bytes(replace(made.manifest, root=parent).to_json())
-    assert [artifact.name for artifact in current(Bundle.load(tmp_path))] == ["onnx-fp16", "onnx-fp32"]
+    assert [artifact.name for artifact in current(Bundle.load(tmp_path))] == ["onnx-fp16"]
+
+
+def test_what_was_made_of_a_conversion_is_current(tmp_path: Path) -> None:
+    """A shipped ONNX file has the root of the network that it was made from, and hands it on."""
+    first = tiny_artifact(tmp_path)
+    made = tiny_artifact(tmp_path, Precision.FP16)
+    assert first.manifest.root == made.manifest.root != ""
+    assert [artifact.name for artifact in current(Bundle.load(tmp_path))] == ["onnx-fp16"]
 
 
 def test_a_file_is_divided_without_overlap_and_always_alike(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ def convert(*words: object) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_a_recurrent_keras_net_in_three_formats(made: Path, tmp_path: Path) -> None:
     rows = convert(made / "recurrent.keras", "--data", made / "recurrent.npz", "--out", tmp_path, "--precision", "fp32")
     assert [row["target"] for row in rows] == ["onnx-fp32", "tflite-fp32", "openvino-fp32"]
@@ -101,6 +102,7 @@ def test_a_recurrent_keras_net_in_three_formats(made: Path, tmp_path: Path) -> N
     assert Artifact.load(tmp_path / "recurrent" / "onnx-fp32").manifest.parent == source.manifest.content_sha256
 
 
+@pytest.mark.slow
 def test_a_recurrent_keras_net_in_int8_and_with_fewer_samples_than_a_batch(made: Path, tmp_path: Path) -> None:
     source = resolve_source(str(made / "single.keras"), out=tmp_path).place()
     samples = Samples.load(made / "recurrent.npz").rows(slice(20))

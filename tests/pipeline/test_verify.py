@@ -58,7 +58,7 @@ def test_a_fault_names_its_step(root: Artifact) -> None:
     good = step(root, "one", "first_step", root=root)
     bad = step(good, "two", "second_step", fault=3.0, root=root)
     after = step(bad, "three", "third_step", root=root)
-    verifier = Verifier(root, tiny_samples(), known={a.manifest.content_sha256: a for a in (good, bad, after)})
+    verifier = Verifier(root, tiny_samples(), made=(good, bad, after))
     assert verifier.verify(good).verdict is Verdict.PASSED
     found = {name: verifier.verify(artifact) for name, artifact in (("bad", bad), ("after", after))}
     for artifact in found.values():
@@ -66,6 +66,22 @@ def test_a_fault_names_its_step(root: Artifact) -> None:
         assert {report.failed_edge for report in artifact.manifest.evidence} == {"second_step"}
     # The last step itself changed nothing: against its parent it passes.
     assert [report.verdict for report in found["after"].manifest.evidence] == [Verdict.FAILED, Verdict.PASSED]
+
+
+def test_an_edge_that_changes_no_byte_fails_as_itself(root: Artifact) -> None:
+    """As to bf16: the artifact has the content of its own parent."""
+    bad = step(root, "bad", "first_step", fault=3.0, root=root)
+    copy = replace(bad, manifest=replace(bad.manifest, edge="second_step", parent=bad.manifest.content_sha256))
+    for made in ((bad, copy), (copy, bad), (copy,)):
+        found = Verifier(root, tiny_samples(), made=made).verify(copy)
+        assert {report.failed_edge for report in found.manifest.evidence} == {"first_step" if bad in made else "second_step"}
+
+
+def test_parents_in_a_circle_end_somewhere(root: Artifact) -> None:
+    one, two = (step(root, name, name, fault=3.0, root=root) for name in ("one", "two"))
+    one = replace(one, manifest=replace(one.manifest, parent=two.manifest.content_sha256))
+    two = replace(two, manifest=replace(two.manifest, parent=one.manifest.content_sha256))
+    assert Verifier(root, tiny_samples(), made=(one, two)).verify(one).verdict is Verdict.FAILED
 
 
 def test_nan_fails(tmp_path: Path, root: Artifact) -> None:

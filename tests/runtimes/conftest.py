@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.runtimes.nets import NETS, seeded
+from tests.runtimes.nets import NETS, here, seeded
 from toolkit.core import Artifact, Format
 
 NAMES = ("cnn", "two", "tokens")
@@ -32,7 +32,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[st
             child = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
             assert child.returncode == 0, child.stderr
             (folder / "done").touch()
-    return {name: {format: Artifact.load(folder / name / f"{format}-fp32") for format in Format} for name in NAMES}
+    return {name: {format: Artifact.load(folder / name / f"{format}-fp32") for format in here()} for name in NAMES}
 
 
 @pytest.fixture(scope="session")

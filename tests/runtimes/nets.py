@@ -14,13 +14,14 @@ import numpy as np
 
 from tests.runtimes.contract import random_inputs
 from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Signature, TensorSpec, new_folder, sha256_of
+from toolkit.runtimes import elsewhere
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 BATCH_SIGNATURES = (1, 4, 32)
-"""The batches of the TF Lite files: 2, 3, 7 and 33 fit none of them."""
+"""The batches of the TF Lite files: 2, 3, 7 and 33 fit none of them. The last is the largest of the ExecuTorch files."""
 
 
 def cnn(shape: tuple[int, int, int] = (1, 8, 8), *, classes: int = 10) -> nn.Module:
@@ -113,9 +114,15 @@ def seeded(net: Net) -> nn.Module:
     return module
 
 
-def make_artifacts(net: Net, folder: Path, formats: tuple[Format, ...] = tuple(Format)) -> dict[Format, Artifact]:
-    """The net as one fp32 artifact a format, in folders below `folder`."""
+def here() -> tuple[Format, ...]:
+    """The formats that some engine runs on this system."""
+    return tuple(format for format in Format if not elsewhere(format))
+
+
+def make_artifacts(net: Net, folder: Path, formats: tuple[Format, ...] | None = None) -> dict[Format, Artifact]:
+    """The net as one fp32 artifact a format, by default of each of `here`, in folders below `folder`."""
     module = seeded(net)
+    formats = here() if formats is None else formats
     writers = {
         Format.PT2: _write_pt2,
         Format.ONNX: _write_onnx,
@@ -123,6 +130,9 @@ def make_artifacts(net: Net, folder: Path, formats: tuple[Format, ...] = tuple(F
         Format.TFLITE: _write_tflite,
         Format.KERAS: write_keras,
         Format.SAVEDMODEL: write_savedmodel,
+        Format.NCNN: _write_ncnn,
+        Format.COREML: _write_coreml,
+        Format.EXECUTORCH: _write_executorch,
     }
     return {format: make_artifact(net, folder / f"{format}-fp32", format, partial(writers[format], net, module)) for format in formats}
 
@@ -157,6 +167,20 @@ def _write_pt2(net: Net, module: nn.Module, target: Path) -> None:
     torch.export.save(program, target)
 
 
+def _write_executorch(net: Net, module: nn.Module, target: Path) -> None:
+    import torch
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import ExecutorchBackendConfig, to_edge_transform_and_lower
+    from executorch.exir.passes.sym_shape_eval_pass import ConstraintBasedSymShapeEvalPass
+
+    largest = max(BATCH_SIGNATURES)
+    batch = torch.export.Dim("batch", min=1, max=largest)
+    program = torch.export.export(module, _tensors(net, largest), dynamic_shapes=tuple({0: batch} for _ in net.signature.inputs))
+    lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+    plan = ExecutorchBackendConfig(sym_shape_eval_pass=ConstraintBasedSymShapeEvalPass())
+    target.write_bytes(lowered.to_executorch(plan).buffer)
+
+
 def _write_onnx(net: Net, module: nn.Module, target: Path) -> None:
     import torch
 
@@ -189,6 +213,65 @@ def _write_tflite(net: Net, module: nn.Module, target: Path) -> None:
     for batch in BATCH_SIGNATURES:
         converter = converter.signature(f"b{batch}", module, _tensors(net, batch))
     converter.convert().export(str(target))
+
+
+def _write_ncnn(net: Net, module: nn.Module, target: Path) -> None:
+    """Written by hand in ncnn's own layers: the weights lie behind each other, before each matrix or kernel its type, 0 for float32."""
+    inputs = [f"Input {spec.name} 0 1 {spec.name} {_ncnn_sizes(spec.shape[1:])}" for spec in net.signature.inputs]
+    weights = {name: tensor.numpy() for name, tensor in module.state_dict().items()}
+    lines = [
+        *inputs,
+        *(line.format(**{name.replace(".", "_"): array.size for name, array in weights.items()}) for line in _NCNN[net.name[:3]]),
+    ]
+    blobs = sum(int(line.split()[3]) for line in lines)
+    target.write_text("\n".join(["7767517", f"{len(lines)} {blobs}", *lines, ""]))
+    content = b"".join((bytes(4) if array.ndim > 1 else b"") + array.tobytes() for array in weights.values())
+    target.with_suffix(".bin").write_bytes(content)
+
+
+def _ncnn_sizes(shape: tuple[int | str, ...]) -> str:
+    return " ".join(f"{key}={size}" for key, size in zip({1: "0", 3: "210"}[len(shape)], shape, strict=True))
+
+
+_NCNN = {
+    "cnn": (
+        "Convolution c 1 1 image c 0=16 1=3 4=1 5=1 6={0_weight} 9=1",
+        "Pooling p 1 1 c p 1=2 2=2",
+        "Convolution d 1 1 p d 0=32 1=3 4=1 5=1 6={3_weight} 9=1",
+        "Pooling q 1 1 d q 1=2 2=2",
+        "InnerProduct e 1 1 q e 0=128 1=1 2={7_weight} 9=1",
+        "InnerProduct f 1 1 e logits 0=10 1=1 2={9_weight} -23330=4,1,10,1,1",
+    ),
+    "two": (
+        "InnerProduct l 1 1 left l 0=4 1=1 2={left_weight}",
+        "InnerProduct r 1 1 right r 0=4 1=1 2={right_weight}",
+        "BinaryOp d 2 1 l r d 0=1",
+        "Split s 1 2 d both t -23330=8,1,4,1,1,1,4,1,1",
+        "TanH u 1 1 t u",
+        "Reduction v 1 1 u total 1=1 5=1 -23330=4,0,1,1,1",
+    ),
+    "tok": (
+        "Embed e 1 1 ids e 0=6 1=20 3={embedding_weight}",
+        "Reduction m 1 1 e m 0=4 1=0 -23303=1,0 5=1",
+        "InnerProduct h 1 1 m scores 0=3 1=1 2={head_weight} -23330=4,1,3,1,1",
+    ),
+}
+
+
+def _write_coreml(net: Net, module: nn.Module, target: Path) -> None:
+    """On a Mac only, where an engine runs it."""
+    import coremltools
+    import torch
+
+    batch = coremltools.RangeDim(1, 64, default=1)
+    dtypes = {"float32": np.float32, "int64": np.int32}
+    coremltools.convert(
+        torch.jit.trace(module, _tensors(net, 2)),
+        inputs=[coremltools.TensorType(spec.name, (batch, *spec.shape[1:]), dtypes[spec.dtype]) for spec in net.signature.inputs],
+        outputs=[coremltools.TensorType(spec.name) for spec in net.signature.outputs],
+        compute_precision=coremltools.precision.FLOAT32,
+        minimum_deployment_target=coremltools.target.iOS16,
+    ).save(str(target.parents[2]))
 
 
 def keras_network(net: Net, module: nn.Module) -> Any:

@@ -26,11 +26,14 @@ def test_an_engine_made_for_a_format_comes_first(format: Format) -> None:
     names = [runtime.name for runtime in runtimes_for(format)]
     expected = {
         Format.PT2: ["torch"],
-        Format.ONNX: ["onnxruntime", "openvino"],
+        Format.ONNX: ["onnxruntime", "openvino", "onnxruntime-web", "onnxruntime-web-node"],
         Format.OPENVINO: ["openvino"],
-        Format.TFLITE: ["litert", "tensorflow"],
+        Format.TFLITE: ["litert", "tensorflow", "tflite-micro", "litert-js"],
         Format.KERAS: ["keras"],
         Format.SAVEDMODEL: ["savedmodel"],
+        Format.NCNN: ["ncnn"],
+        Format.COREML: ["coreml"],
+        Format.EXECUTORCH: ["executorch"],
     }
     assert names == [name for name in expected[format] if find_runtime(name).is_installed()]
 
@@ -59,8 +62,9 @@ def test_a_missing_engine_is_the_command_that_installs_it(
     bundles: dict[str, dict[Format, Artifact]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     artifact = bundles["cnn"][Format.TFLITE]
-    for name in ("litert", "tensorflow"):
+    for name in ("litert", "tensorflow", "tflite-micro"):
         monkeypatch.setattr(type(find_runtime(name)), "module", "no_such_module")
+    monkeypatch.setenv("TOOLKIT_CHROMIUM", "no-such-browser")
     with pytest.raises(MissingDependencyError, match=r"pip install 'edge-inference-toolkit\[tflite\]'"):
         open_session(artifact)
     with pytest.raises(MissingDependencyError, match=r"\[tflite\]"):

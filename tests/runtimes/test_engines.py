@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -25,6 +26,9 @@ def test_contract(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     if not runtime.is_installed():
-        pytest.skip(f"{runtime.name} is not installed: the extra [{runtime.extra}] brings it")
-    check_runtime(runtime, bundles[net][format], references[net])
+        repair = runtime.install_command()
+        pytest.skip(f"{runtime.name} is {runtime.missing()}" + (f"; run: {repair}" if repair else ""))
+    # A browser stays while one of its pages is open: it is started once, and not for each session of the contract.
+    with nullcontext() if runtime.in_process else runtime.open(bundles[net][format]):
+        check_runtime(runtime, bundles[net][format], references[net])
     assert capfd.readouterr().err == ""  # An engine's chatter is not the user's.

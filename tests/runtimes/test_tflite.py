@@ -13,7 +13,7 @@ from tests.runtimes.contract import random_inputs
 from toolkit.core import Artifact, ArtifactError, EngineError, Format, InputError
 from toolkit.runtimes import SessionOptions, find_runtime, open_session
 from toolkit.runtimes._flatbuffer import check_tflite
-from toolkit.runtimes._tflite import batch_plan
+from toolkit.runtimes._parts import batch_plan
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,8 @@ def main() -> None:
         # reader closed does not arrive here: click and rich then end the process without a word.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         _end(": ".join(str(part) for part in (error.strerror or error, error.filename) if part), 2)
+    except MemoryError as error:
+        _end(f"not enough memory: {str(error) or 'the system has none left'}; use fewer samples, or end other programs", 2)
     except Exception as error:
         # Imported only now: the types bring NumPy, which alone would take `toolkit --help` beyond its 150 ms.
         from toolkit.core import ToolkitError

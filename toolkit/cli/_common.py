@@ -122,6 +122,15 @@ def device_names() -> Sequence[str]:
     return DEVICES
 
 
+threads_option = click.option("--threads", type=Numbers(), help="Thread counts. Default: all that this process may use.")
+rounds_option = click.option(
+    "--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Fresh processes for each row, interleaved."
+)
+seconds_option = click.option(
+    "--seconds", type=click.FloatRange(min=0.01), default=0.3, show_default=True, help="Measured seconds in each round at least."
+)
+
+
 def device_option(function: F) -> F:
     """``--device``."""
     return click.option("--device", default="cpu", show_default=True, shell_complete=complete(device_names), help="cpu, gpu, npu or auto.")(

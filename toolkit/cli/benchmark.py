@@ -20,7 +20,10 @@ from ._common import (
     plain,
     print_table,
     progress,
+    rounds_option,
+    seconds_option,
     styled,
+    threads_option,
 )
 
 if TYPE_CHECKING:
@@ -34,11 +37,11 @@ _SHORT = {"not verified": "unproven", "reference": "–"}
 @click.argument("bundle", type=click.Path(path_type=Path))
 @data_options
 @click.option("--engine", "engines", type=Words(engine_names), help="Engines to measure; 'all' for all. Default: those it was verified in.")
-@click.option("--threads", type=Numbers(), help="Thread counts. Default: all that this process may use.")
+@threads_option
 @click.option("--batch", "batches", type=Numbers(), default="1", show_default=True, help="Batch sizes.")
 @click.option("--streams", type=Numbers(), help="Also measure throughput with so many sessions at a time.")
-@click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Fresh processes for each row, interleaved.")
-@click.option("--seconds", type=click.FloatRange(min=0.01), default=0.3, show_default=True, help="Measured seconds in each round at least.")
+@rounds_option
+@seconds_option
 @device_option
 @click.option("--seed", type=int, default=0, show_default=True, help="Order of the rounds.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML page.")

@@ -116,7 +116,7 @@ def show(rows: list[Row], folder: Path) -> None:
         if not row.available:
             continue
         made = row.artifact
-        verdict = styled(made.verdict if made and made.verdict else "failed")
+        verdict = styled(made.verdict if made and made.verdict else "failed" if row.measurable else "not measured")
         reason = row.reason or (evidence_line(made) if made else "")
         took = "cached" if row.from_cache else f"{row.seconds:.1f} s" if made else "-"
         cells.append([row.target, size(made.size_bytes) if made else "-", took, verdict, plain(reason)])

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 import click
 
-from ._common import console, json_option, plain, print_json, print_table
+from ._common import console, json_option, plain, print_json, print_table, progress
 
 
 @click.command(short_help="Engines, devices and what is missing.")
+@click.option(
+    "--install", type=click.Choice(["browser"]), help="Bring what pip does not: the engines for web pages, by npm, into the cache."
+)
 @json_option
-def command(json_to: str | None) -> None:
+def command(install: str | None, json_to: str | None) -> None:
     """Show the engines, devices and instruction sets of this machine, and the command that adds what is missing.
 
     \b
     toolkit doctor
     toolkit doctor --json
+    toolkit doctor --install browser
     """
+    if install:
+        _install_browser()
+        return
     from toolkit.pipeline.doctor import diagnose
 
-    found = diagnose()
+    with progress() as display:
+        bar = display.add_task("engines", total=None)
+        found = diagnose(lambda done, total: display.update(bar, completed=done, total=total))
     if json_to:
         print_json(found, json_to)
     if json_to == "-":
@@ -44,6 +53,17 @@ def command(json_to: str | None) -> None:
     for converter in found.converters:
         if converter.missing:
             out.print(f"  {converter.name}: missing {', '.join(converter.missing)}")
-    missing = {e.install for e in found.engines if e.problem == "not installed"} | {c.install for c in found.converters if c.missing}
-    for line in sorted(missing):
-        out.print(f"to add what is missing: {plain(line)}")
+    repairs = {e.install for e in found.engines if e.problem} | {c.install for c in found.converters if c.missing}
+    for line in sorted(repairs - {""}):
+        out.print(f"to add what is missing: {plain(line)}", soft_wrap=True)
+
+
+def _install_browser() -> None:
+    from toolkit.runtimes.browser import install, missing, repair
+
+    with progress() as display:
+        task = display.add_task("npm", total=None)
+        folder = install(lambda step: display.update(task, description=step))
+    console().print(f"the engines for web pages are in {plain(folder)}", soft_wrap=True)
+    if absent := missing():
+        console().print(f"{plain(absent)}; run: {plain(repair())}", soft_wrap=True)

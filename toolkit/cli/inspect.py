@@ -54,7 +54,7 @@ def _show(manifest: Manifest, path: Path, total: int) -> None:
         out.print(f"operators: {manifest.operators.total}, of them {manifest.operators.quantized} quantized")
         out.print("  " + plain(", ".join(f"{name} {count}" for name, count in kinds)))
     if manifest.edge:
-        out.print(f"made by: {manifest.edge} {plain(', '.join(f'{n} {v}' for n, v in manifest.versions.items()))}")
+        out.print(f"made by: {plain(manifest.edge)} {plain(', '.join(f'{n} {v}' for n, v in manifest.versions.items()))}")
     if qat_epochs := manifest.details.get(QAT_EPOCHS):
         out.print(f"learned with int8 rounding: {plain(qat_epochs)} epochs")
     if manifest.calibration:
@@ -62,7 +62,13 @@ def _show(manifest: Manifest, path: Path, total: int) -> None:
     for name, digest in manifest.files.items():
         out.print(f"SHA-256: {digest[:16]}…  {plain(name)}")
     rows = [
-        [r.edge, r.engine, styled(r.verdict), plain(r.reason), f"{max((o.max_abs for o in r.outputs), default=float('nan')):.2g}"]
+        [
+            plain(r.edge),
+            plain(r.engine),
+            styled(r.verdict),
+            plain(r.reason),
+            f"{max((o.max_abs for o in r.outputs), default=float('nan')):.2g}",
+        ]
         for r in manifest.evidence
     ]
     if rows:

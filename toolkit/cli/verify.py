@@ -63,10 +63,9 @@ def command(
     single = (path / MANIFEST).is_file()
     bundle = Bundle.load(path.parent if single else path)
     root = trained(bundle)
-    chosen = [Artifact.load(path)] if single else [a for a in current(bundle) if a.manifest.root]
+    chosen = [Artifact.load(path)] if single else current(bundle)
     samples = split_samples(root, data, folder=data_dir, evaluation=evaluation).evaluation
-    known = {a.manifest.content_sha256: a for a in bundle}
-    verifier = Verifier(root, samples, Limits(max_drop), device, known=known)
+    verifier = Verifier(root, samples, Limits(max_drop), device, made=bundle)
     names, skipped = _able(chosen, engines)
     chosen = [artifact for artifact in chosen if artifact.name in names]
     with progress() as display:

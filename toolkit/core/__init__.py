@@ -36,11 +36,11 @@ from .files import (
 )
 from .formats import Format, Precision
 from .isolated import memory_limit, run_isolated, stop_isolated
-from .machine import Machine, available_memory, available_threads, load_average, this_machine
-from .needs import has_module, install_command, needs, version_of, without_telemetry
+from .machine import Machine, available_memory, available_threads, load_average, this_machine, this_system
+from .needs import has_module, install_command, needs, outdated, version_of, without_telemetry
 from .reading import decode_json, decode_toml, read_file, write_arrays
-from .samples import NOISE, Samples, noise
-from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec, rename_symbols
+from .samples import NOISE, Samples, noise, read_arrays
+from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec, fits, rename_symbols
 from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interval, paired_difference, wilson
 from .vocabulary import Vocabulary
 
@@ -92,6 +92,7 @@ __all__ = [
     "decode_json",
     "decode_toml",
     "discover",
+    "fits",
     "has_module",
     "install_command",
     "leftovers",
@@ -103,8 +104,10 @@ __all__ = [
     "needs",
     "new_folder",
     "noise",
+    "outdated",
     "paired_difference",
     "printable",
+    "read_arrays",
     "read_file",
     "remove_folder",
     "remove_leftover",
@@ -115,6 +118,7 @@ __all__ = [
     "stop_isolated",
     "storage_errors",
     "this_machine",
+    "this_system",
     "version_of",
     "wilson",
     "without_telemetry",

@@ -214,7 +214,10 @@ def _is_inside(name: str, folder: Path) -> bool:
     """Whether a file's name, such as ``variables/variables.index``, stays in the folder, through links in it too."""
     parts = PurePosixPath(name).parts
     plain = name == "/".join(parts) and bool(parts) and not any(part in {"..", "/"} or "\\" in part or ":" in part for part in parts)
-    return plain and (folder / name).resolve().is_relative_to(folder.resolve())
+    try:
+        return plain and (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # Links that lead to each other.
+        return False
 
 
 @dataclass(frozen=True)

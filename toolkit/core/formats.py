@@ -28,6 +28,9 @@ class Format(StrEnum):
     TFLITE = "tflite", "model.tflite", ".tflite"
     KERAS = "keras", "model.keras", ".keras"
     SAVEDMODEL = "savedmodel", "saved_model.pb", ".pb"
+    EXECUTORCH = "executorch", "model.pte", ".pte"
+    NCNN = "ncnn", "model.param", ".param"
+    COREML = "coreml", "model.mlpackage/Data/com.apple.CoreML/model.mlmodel", ".mlmodel"
 
     @classmethod
     def parse(cls, name: str) -> Format:

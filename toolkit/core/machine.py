@@ -28,6 +28,9 @@ _PACKAGES = (
     "ai-edge-litert",
     "ai-edge-quantizer",
     "tensorflow",
+    "ncnn",
+    "pnnx",
+    "coremltools",
 )
 
 
@@ -104,6 +107,12 @@ def _physical_bytes() -> int:
 def load_average() -> float:
     """The one-minute load average, 0 where the system has none."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def this_system() -> str:
+    """The operating system by the name that people know: Linux, macOS or Windows."""
+    name = platform.system()
+    return "macOS" if name == "Darwin" else name
 
 
 def this_machine() -> Machine:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib.metadata
 import importlib.util
 import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from .errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+    from packaging.utils import NormalizedName
 
 DISTRIBUTION = "edge-inference-toolkit"
 
@@ -48,6 +54,29 @@ def has_module(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except (ModuleNotFoundError, ValueError):
         return False
+
+
+@functools.cache
+def _wanted() -> dict[NormalizedName, SpecifierSet]:
+    """The versions that this distribution's own metadata asks of others; nothing where it runs without being installed."""
+    from packaging.requirements import Requirement  # Here: it takes 30 ms, which a command without an engine need not wait for.
+    from packaging.utils import canonicalize_name
+
+    try:
+        lines = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        return {}
+    return {canonicalize_name(each.name): each.specifier for each in map(Requirement, lines)}
+
+
+def outdated(distribution: str) -> str:
+    """``at version 1.10, where >=1.20 is needed`` for an installed distribution that is not what this one asks for; else empty."""
+    from packaging.utils import canonicalize_name
+
+    version, wanted = version_of(distribution), _wanted().get(canonicalize_name(distribution))
+    if version is None or wanted is None or wanted.contains(version, prereleases=True):
+        return ""
+    return f"at version {version}, where {wanted} is needed"
 
 
 def version_of(distribution: str) -> str | None:

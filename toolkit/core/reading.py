@@ -87,8 +87,9 @@ def _depth(content: bytes) -> int:
 
 
 def write_arrays(target: Path | IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write a ``.npz``. Unlike `numpy.savez` it takes any name: there, an input called ``file`` is taken for an argument."""
+    """Write a ``.npz``, equal arrays as equal bytes. Unlike `numpy.savez` it takes any name: there, ``file`` is taken for an argument."""
     with zipfile.ZipFile(target, "w") as archive:
         for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+            # A `ZipInfo` of its own has no time, by which the bytes would differ.
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)

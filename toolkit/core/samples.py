@@ -15,7 +15,7 @@ import numpy as np
 from .errors import DataError
 from .machine import available_memory
 from .reading import write_arrays
-from .signature import Signature, TensorSpec
+from .signature import Signature, TensorSpec, fits
 
 NOISE = "noise"
 """In a manifest's details as ``samples``: the model's inputs are drawn, not measured."""
@@ -89,17 +89,23 @@ class Samples:
     @classmethod
     def load(cls, path: Path) -> Samples:
         """Read a ``.npz`` of inputs by name, ``targets`` being the labels, or a ``.npy`` of a single input; no pickles."""
-        if not path.is_file():
-            raise DataError(f"no samples at '{path}'", expected="a .npz or .npy file")
-        try:
-            with path.open("rb") as stream:
-                content = np.load(stream, allow_pickle=False)
-                arrays = {"": content} if isinstance(content, np.ndarray) else _members(content)
-        except Exception as error:  # A damaged header or member can raise anything: SyntaxError, TokenError, zlib.error, MemoryError.
-            text = (str(error).splitlines() or [type(error).__name__])[0][:200]
-            raise DataError(f"'{path}' cannot be read as NumPy arrays: {text}", expected="a .npz or .npy file without pickles") from error
+        arrays = read_arrays(path)
         targets = arrays.pop(_TARGETS, None)
         return cls(arrays, targets, path.name)
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a ``.npz`` by name, or that of a ``.npy`` under no name; no pickles. Raises `DataError`."""
+    if not path.is_file():
+        raise DataError(f"no samples at '{path}'", expected="a .npz or .npy file")
+    try:
+        with path.open("rb") as stream:
+            content = np.load(stream, allow_pickle=False)
+            arrays = {"": content} if isinstance(content, np.ndarray) else _members(content)
+    except Exception as error:  # A damaged header or member can raise anything: SyntaxError, TokenError, zlib.error, MemoryError.
+        text = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise DataError(f"'{path}' cannot be read as NumPy arrays: {text}", expected="a .npz or .npy file without pickles") from error
+    return arrays
 
 
 def _members(content: Any) -> dict[str, np.ndarray]:
@@ -132,10 +138,7 @@ def noise(signature: Signature, count: int, *, classes: int, seed: int) -> Sampl
 def _check_rows(spec: TensorSpec, array: np.ndarray, origin: str) -> None:
     if array.ndim and len(array) == 0:
         raise DataError(f"samples '{origin}' are empty", expected=f"rows for {spec}", got="0 rows", hint="give at least one sample")
-    fits = array.ndim == len(spec.shape) and all(
-        isinstance(want, str) or want == have for want, have in zip(spec.shape[1:], array.shape[1:], strict=True)
-    )
-    if not fits or array.dtype != np.dtype(spec.dtype):
+    if array.ndim != len(spec.shape) or not fits(array.shape[1:], spec.shape[1:]) or array.dtype != np.dtype(spec.dtype):
         raise DataError(
             f"samples '{origin}' do not fit the model's input", expected=f"{spec}", got=f"{array.dtype}[{','.join(map(str, array.shape))}]"
         )

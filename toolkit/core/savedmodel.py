@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from .errors import ArtifactError, InputError
+from .protobuf import fields, first
 
 _REFUSED = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles"})
 # Numbers of fields in TensorFlow's saved_model.proto, meta_graph.proto, graph.proto and function.proto.
@@ -26,9 +27,9 @@ def savedmodel_operators(file: Path) -> Counter[str]:
     content = file.read_bytes()
     try:
         found = Counter(
-            _first(node, _OPERATOR).decode()
-            for meta in _fields(content, _META_GRAPHS)
-            for graph in _fields(meta, _GRAPH)
+            first(node, _OPERATOR).decode()
+            for meta in fields(content, _META_GRAPHS)
+            for graph in fields(meta, _GRAPH)
             for node in _nodes(graph)
         )
     except (IndexError, ValueError) as error:
@@ -42,9 +43,9 @@ def check_savedmodel(file: Path) -> None:
     """Raise `ArtifactError` where the SavedModel is damaged, or holds an operator that runs Python or touches files."""
     bad = sorted(_REFUSED & savedmodel_operators(file).keys())
     names = [
-        _first(asset, _ASSET_NAME).decode(errors="replace")
-        for meta in _fields(file.read_bytes(), _META_GRAPHS)
-        for asset in _fields(meta, _ASSETS)
+        first(asset, _ASSET_NAME).decode(errors="replace")
+        for meta in fields(file.read_bytes(), _META_GRAPHS)
+        for asset in fields(meta, _ASSETS)
     ]
     bad += [f"the asset '{name}'" for name in names if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute()]
     if bad:
@@ -66,44 +67,7 @@ def serving_name(names: Sequence[str], file: Path) -> str:
 
 
 def _nodes(graph: bytes) -> Iterator[bytes]:
-    yield from _fields(graph, _NODES)
-    for library in _fields(graph, _LIBRARY):
-        for function in _fields(library, _FUNCTIONS):
-            yield from _fields(function, _FUNCTION_NODES)
-
-
-def _first(message: bytes, number: int) -> bytes:
-    return next(_fields(message, number), b"")
-
-
-def _fields(message: bytes, wanted: int) -> Iterator[bytes]:
-    """The length-delimited fields with this number of a protocol buffer, in order."""
-    position = 0
-    while position < len(message):
-        key, position = _varint(message, position)
-        kind = key & 7
-        if kind == 0:
-            _, position = _varint(message, position)
-        elif kind in {1, 5}:
-            position += 8 if kind == 1 else 4
-        elif kind == 2:
-            size, position = _varint(message, position)
-            if position + size > len(message):
-                raise ValueError("cut short")
-            if key >> 3 == wanted:
-                yield message[position : position + size]
-            position += size
-        else:
-            raise ValueError("no protocol buffer")
-
-
-def _varint(message: bytes, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[position]
-        value |= (byte & 127) << shift
-        position, shift = position + 1, shift + 7
-        if byte < 128:
-            return value, position
-        if shift > 63:
-            raise ValueError("no protocol buffer")
+    yield from fields(graph, _NODES)
+    for library in fields(graph, _LIBRARY):
+        for function in fields(library, _FUNCTIONS):
+            yield from fields(function, _FUNCTION_NODES)

@@ -29,6 +29,11 @@ _TEXT = re.compile(r"(?P<name>[^\s:\[\]]+):(?P<dtype>\w+)\[(?P<shape>[^\[\]]*)\]
 _EXAMPLE = "NAME:DTYPE[dims] such as image:float32[batch,3,224,224]"
 
 
+def fits(have: Sequence[Dimension], want: Sequence[Dimension]) -> bool:
+    """Whether a shape has the sizes of another one, whose symbols stand for any."""
+    return len(have) == len(want) and all(isinstance(w, str) or w == h for h, w in zip(have, want, strict=True))
+
+
 @dataclass(frozen=True)
 class TensorSpec:
     """One input or output: a shape such as ``("batch", 1, 28, 28)``, a NumPy dtype name, a layout such as ``"NCHW"``."""
@@ -90,10 +95,7 @@ class TensorSpec:
                 got=str(array.dtype),
                 hint=f"convert it with .astype('{self.dtype}')",
             )
-        fits = array.ndim == len(self.shape) and all(
-            isinstance(want, str) or want == have for want, have in zip(self.shape, array.shape, strict=True)
-        )
-        if not fits or 0 in array.shape:
+        if not fits(array.shape, self.shape) or 0 in array.shape:
             raise SignatureError(
                 f"{what} '{self.name}' has the wrong shape",
                 expected=f"[{', '.join(map(str, self.shape))}]",

@@ -18,13 +18,12 @@ from toolkit.core import (
     ToolkitError,
     Verdict,
     available_threads,
-    install_command,
     load_average,
     this_machine,
     write_file,
 )
 from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Scenario, Setting
-from toolkit.runtimes import all_runtimes, find_runtime, runtimes_for
+from toolkit.runtimes import all_runtimes, elsewhere, find_runtime, runtimes_for
 from toolkit.runtimes.base import Runtime, check_device
 from toolkit.runtimes.benchmark import BenchmarkInterrupted, Progress, run_benchmark
 
@@ -128,7 +127,8 @@ def _engines_for(artifact: Artifact, chosen: set[str] | None) -> tuple[list[Runt
         return [], f"none of the engines asked for runs {artifact.name}; {', '.join(r.name for r in able)} would"
     here = [r for r in wanted if r.is_installed()]
     if not here:
-        return [], f"{', '.join(r.name for r in wanted)} not installed; run: {' or '.join(install_command(r.extra) for r in wanted)}"
+        install = " or ".join(r.install_command() for r in wanted)
+        return [], elsewhere(format) or f"{', '.join(r.name for r in wanted)} not installed; run: {install}"
     return here, ""
 
 

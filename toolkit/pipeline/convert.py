@@ -16,6 +16,7 @@ from toolkit.converters.planner import plan
 from toolkit.converters.recipes import NamedRecipe
 from toolkit.converters.task import Obtained, obtain
 from toolkit.core import Artifact, Format, Precision, StorageError, ToolkitError, Verdict, available_threads, make_folder, stop_isolated
+from toolkit.runtimes import elsewhere
 from toolkit.runtimes.parity import Limits
 
 from .sources import Split
@@ -29,6 +30,7 @@ Progress = Callable[[str, str], None]
 class Row:
     """What became of one target. ``artifact`` is None when it could not be made; ``reason`` says why.
 
+    ``measurable`` is False where its engines are for other systems: the artifact is made, and its parity must be measured there.
     ``available`` is False where the format has no such precision or cannot do what the recipe chooses, which is no failure while another
     requested format can.
     """
@@ -39,6 +41,7 @@ class Row:
     seconds: float = 0.0
     reason: str = ""
     available: bool = True
+    measurable: bool = True
 
     @property
     def passed(self) -> bool:
@@ -85,8 +88,9 @@ def convert(request: Request, *, verify: bool = True, on_progress: Progress | No
         rows = scheduler.run(report)
         if not verify:
             return rows
-        made = [row.artifact for row in rows if row.artifact is not None]
-        verifier = Verifier(root, request.split.evaluation, request.limits, known=scheduler.known())
+        rows = [_with_reason_elsewhere(row) for row in rows]
+        made = [row.artifact for row in rows if row.artifact is not None and row.measurable]
+        verifier = Verifier(root, request.split.evaluation, request.limits, made=scheduler.made())
         results = verify_all(verifier, made, on_done=lambda name: report(name, "verified"))
     return [_with_result(row, results.get(row.target)) for row in rows]
 
@@ -94,7 +98,11 @@ def convert(request: Request, *, verify: bool = True, on_progress: Progress | No
 def succeeded(rows: Sequence[Row]) -> bool:
     """Whether every target that exists passed, and every requested precision exists in some requested format."""
     made = {row.target.partition("-")[2] for row in rows if row.available}
-    return all(row.passed if row.available else row.target.partition("-")[2] in made for row in rows)
+    return all(row.passed or _made_for_elsewhere(row) if row.available else row.target.partition("-")[2] in made for row in rows)
+
+
+def _made_for_elsewhere(row: Row) -> bool:
+    return row.artifact is not None and not row.measurable
 
 
 def stop_all(steps: Collection[Future[Any]]) -> None:
@@ -136,10 +144,9 @@ class _Scheduler:
             stop_all(self._steps.values())
             raise
 
-    def known(self) -> dict[str, Artifact]:
-        """Every artifact that was made, by content."""
-        done = [step.result().artifact for step in self._steps.values() if step.exception() is None]
-        return {artifact.manifest.content_sha256: artifact for artifact in done}
+    def made(self) -> list[Artifact]:
+        """Every artifact that was made, those on the way too."""
+        return [step.result().artifact for step in self._steps.values() if step.exception() is None]
 
     def _named(self, target: Node) -> NamedRecipe:
         return self._recipes[target.precision, target.variant]
@@ -176,6 +183,11 @@ class _Scheduler:
         except ToolkitError as error:
             return Row(str(target), None, reason=str(error))
         return Row(str(target), made.artifact, made.from_cache, made.seconds)
+
+
+def _with_reason_elsewhere(row: Row) -> Row:
+    reason = elsewhere(row.artifact.manifest.format) if row.artifact is not None else ""
+    return replace(row, measurable=False, reason=f"{reason}; there run: toolkit verify") if reason else row
 
 
 def _with_result(row: Row, result: Artifact | ToolkitError | None) -> Row:

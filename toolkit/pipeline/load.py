@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -12,7 +11,7 @@ import numpy as np
 from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, DeviceError, InputError, ToolkitError, Verdict, this_machine
 from toolkit.core.measurement import BenchmarkReport, Scenario
 from toolkit.runtimes import all_runtimes, find_runtime, open_session, runtimes_for
-from toolkit.runtimes.base import Session, SessionOptions, check_device
+from toolkit.runtimes.base import Runtime, Session, SessionOptions, check_device
 from toolkit.runtimes.parity import batch_sizes, probe
 
 from .benchmark import BENCHMARK
@@ -74,7 +73,7 @@ def _check_here(bundle: Bundle, engine: str | None, device: str) -> None:
     if device in {"cpu", "auto"}:  # Every engine has these, and asking imports it.
         return
     formats = {artifact.manifest.format for artifact in bundle}
-    asked = [r for r in all_runtimes() if r.is_installed() and formats & r.formats and engine in {None, r.name}]
+    asked = [r for r in all_runtimes() if r.is_installed() and formats & r.formats and _is_meant(r, engine)]
     here: dict[str, None] = {}
     for runtime in asked:
         here |= dict.fromkeys(runtime.devices())
@@ -89,7 +88,8 @@ def _check_here(bundle: Bundle, engine: str | None, device: str) -> None:
 
 
 def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto", unverified: bool = False) -> list[Candidate]:
-    """The artifacts of a bundle that passed parity, each with each installed engine that they passed in, on `device` unless it is auto.
+    """The artifacts of a bundle that passed parity, each with each installed engine of this process that they passed in, or with `engine`,
+    on `device` unless it is auto.
 
     Artifacts made from another training than the one in the bundle do not count. Raises `ArtifactError` when none is left.
     """
@@ -102,7 +102,7 @@ def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto
         found += [
             Candidate(artifact, runtime.name)
             for runtime in runtimes_for(artifact.manifest.format, artifact.manifest.precision)
-            if engine in {None, runtime.name} and (unverified or _passed(artifact, runtime.name, device))
+            if _is_meant(runtime, engine) and (unverified or _passed(artifact, runtime.name, device))
         ]
     if not found:
         which = f"engine '{engine}'" if engine else "an installed engine"
@@ -114,6 +114,11 @@ def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto
             hint=f"run: toolkit verify{f' --device {device}' if device not in {'auto', 'cpu'} else ''}, or toolkit doctor for the engines",
         )
     return found
+
+
+def _is_meant(runtime: Runtime, engine: str | None) -> bool:
+    """Whether an app that asks for `engine` may get this one: without a name those of its own process."""
+    return runtime.in_process if engine is None else runtime.name == engine
 
 
 def _passed(artifact: Artifact, engine: str, device: str) -> bool:
@@ -169,16 +174,16 @@ def _quickest(found: list[Candidate], options: SessionOptions) -> Candidate:
                 problems.append(f"{candidate.artifact.name}: {error}")
         if not sessions:
             raise ArtifactError("no artifact of the bundle opens", got="; ".join(problems))
-        seconds: list[list[float]] = [[] for _ in sessions]
+        nanoseconds: list[list[int]] = [[] for _ in sessions]
         for _ in range(_QUICK_ROUNDS):
             for index, (_, session) in enumerate(sessions):
                 inputs = _smallest(session)
                 session.run(inputs)
-                start = time.perf_counter()
+                start = session.clock()
                 for _ in range(_QUICK_CALLS):
                     session.run(inputs)
-                seconds[index].append(time.perf_counter() - start)
-        best = min(range(len(sessions)), key=lambda index: median(seconds[index]))
+                nanoseconds[index].append(session.clock() - start)
+        best = min(range(len(sessions)), key=lambda index: median(nanoseconds[index]))
         return sessions[best][0]
     finally:
         for _, session in sessions:

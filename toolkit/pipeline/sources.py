@@ -122,8 +122,10 @@ def trained(bundle: Bundle) -> Artifact:
 
 def current(bundle: Bundle) -> list[Artifact]:
     """The artifacts of a bundle that were made from its trained model; those of an earlier training are left out."""
-    root = trained(bundle).manifest.content_sha256
-    return [artifact for artifact in bundle if root in {artifact.manifest.root, artifact.manifest.content_sha256}]
+    start = trained(bundle)
+    # A trained model that was converted itself hands its own root on.
+    root = start.manifest.root or start.manifest.content_sha256
+    return [artifact for artifact in bundle if artifact.manifest.root == root and artifact.path != start.path]
 
 
 def _from_file(path: Path, *, out: Path) -> Source:

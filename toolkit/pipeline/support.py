@@ -63,7 +63,13 @@ def formats_for(recipe: NamedRecipe) -> tuple[Format, ...]:
 def support_table() -> str:
     """`supported` as a Markdown table: a row a format, a column a precision, in each cell the engines."""
     rows = [row for row in supported() if row.format is not Format.PT2]
-    names = {Format.ONNX: "ONNX", Format.OPENVINO: "OpenVINO IR", Format.TFLITE: "TF Lite"}
+    names = {
+        Format.ONNX: "ONNX",
+        Format.OPENVINO: "OpenVINO IR",
+        Format.TFLITE: "TF Lite",
+        Format.EXECUTORCH: "ExecuTorch",
+        Format.COREML: "Core ML",
+    }
     lines = ["| format | " + " | ".join(Precision) + " |", "| --- |" + " --- |" * len(Precision)]
     for format in dict.fromkeys(row.format for row in rows):
         cells = {row.precision: ", ".join(row.engines) for row in rows if row.format is format}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import InitVar, dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -24,7 +24,7 @@ from toolkit.core import (
     read_file,
     write_file,
 )
-from toolkit.runtimes import find_runtime, runtimes_for
+from toolkit.runtimes import elsewhere, find_runtime, runtimes_for
 from toolkit.runtimes.base import check_device
 from toolkit.runtimes.parity import Limits, Observation, judge, observe
 
@@ -36,19 +36,22 @@ _RULES = 4
 class Verifier:
     """Verifies artifacts of one trained model on one set of real samples; each (artifact, engine) is observed once.
 
-    ``device`` is the candidates'; what they are compared with runs on the CPU, where every engine computes in fp32. ``known`` holds
-    every artifact that a chain of parents may lead through, by ``content_sha256``.
+    ``device`` is the candidates'; what they are compared with runs on the CPU, where every engine computes in fp32. Chains of parents may
+    lead through ``made``.
     """
 
     root: Artifact
     samples: Samples
     limits: Limits = field(default_factory=Limits)
     device: str = "cpu"
-    known: dict[str, Artifact] = field(default_factory=dict)
+    made: InitVar[Iterable[Artifact]] = ()
+    _known: dict[str, Artifact] = field(default_factory=dict)
     _seen: dict[tuple[str, str], Observation] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, made: Iterable[Artifact]) -> None:
         check_device(self.device)
+        for artifact in (*made, self.root):
+            self.remember(artifact)
 
     def verify(self, artifact: Artifact, *, engines: Sequence[str] = (), log: Path | None = None) -> Artifact:
         """`artifact` with fresh evidence in its manifest: a report per engine and reference.
@@ -59,12 +62,17 @@ class Verifier:
         Raises:
             ToolkitError: no engine, or one that crashed or refused the model.
         """
-        self.known[self.root.manifest.content_sha256] = self.root
-        self.known[artifact.manifest.content_sha256] = artifact
+        self.remember(artifact)
         reports: list[ParityReport] = []
         for engine in engines or [default_engine(artifact)]:
             reports += self._reports(artifact, engine, log)
         return artifact.with_evidence(tuple(reports))
+
+    def remember(self, artifact: Artifact) -> None:
+        """Let chains of parents lead through `artifact`."""
+        # An edge that changes no byte, as to bf16, makes an artifact that has the content of its own parent.
+        if artifact.manifest.parent != artifact.manifest.content_sha256:
+            self._known[artifact.manifest.content_sha256] = artifact
 
     def _reports(self, artifact: Artifact, engine: str, log: Path | None) -> list[ParityReport]:
         key = self._key(artifact, engine)
@@ -73,7 +81,7 @@ class Verifier:
             return cached
         candidate = self._observe(artifact, engine, log, device=self.device)
         reports = [self._judge(artifact, candidate, self.root)]
-        parent = self.known.get(artifact.manifest.parent)
+        parent = self._known.get(artifact.manifest.parent)
         if parent is not None and parent != self.root:
             reports.append(self._judge(artifact, candidate, parent))
         if any(report.verdict is Verdict.FAILED for report in reports):
@@ -96,10 +104,13 @@ class Verifier:
 
     def _first_failing(self, artifact: Artifact, own: ParityReport) -> str:
         """The earliest edge on the way from the root whose artifact already fails against the root."""
-        chain = [artifact]
-        while (parent := self.known.get(chain[-1].manifest.parent)) is not None and parent != self.root:
-            chain.append(parent)
-        for step in reversed(chain[1:]):
+        way: dict[str, Artifact] = {}
+        parent = artifact.manifest.parent
+        # A manifest can be wrong: parents that lead in a circle end the way as the root does.
+        while parent in self._known and parent not in {self.root.manifest.content_sha256, *way}:
+            way[parent] = self._known[parent]
+            parent = way[parent].manifest.parent
+        for step in reversed(way.values()):
             seen = self._observe(step, default_engine(step), None)
             if self._judge(step, seen, self.root).verdict is Verdict.FAILED:
                 return step.manifest.edge
@@ -110,7 +121,7 @@ class Verifier:
             _RULES,
             artifact.manifest.content_sha256,
             artifact.manifest.precision,
-            artifact.manifest.parent if artifact.manifest.parent in self.known else "",
+            artifact.manifest.parent if artifact.manifest.parent in self._known else "",
             self.root.manifest.content_sha256,
             engine,
             find_runtime(engine).version(),
@@ -136,6 +147,8 @@ def engines_for(artifact: Artifact, names: Sequence[str] | None) -> tuple[str, .
         able = able[:1]
     elif "all" not in names:
         able = [name for name in able if name in {find_runtime(word).name for word in names}]
+    if not able and (reason := elsewhere(artifact.manifest.format)):
+        raise InputError(f"no engine runs {artifact.name} here: {reason}", hint="copy its bundle there and run: toolkit verify")
     if not able:
         raise InputError(f"no installed engine{' of those asked for' if names else ''} runs {artifact.name}", hint="run: toolkit doctor")
     return tuple(able)
@@ -149,7 +162,8 @@ def verify_all(
     on_done: Callable[[str], None] | None = None,
 ) -> dict[str, Artifact | ToolkitError]:
     """Verify several artifacts; the result holds, by artifact name, the artifact with its evidence or the error that stopped it."""
-    verifier.known.update({artifact.manifest.content_sha256: artifact for artifact in artifacts})
+    for artifact in artifacts:
+        verifier.remember(artifact)
     results: dict[str, Artifact | ToolkitError] = {}
     for artifact in artifacts:
         try:

@@ -41,6 +41,7 @@ def owner(values: np.ndarray, known: list[tuple[str, np.ndarray]]) -> str | None
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize("net", NETS)
 def test_every_layer_with_weights_is_named(

@@ -55,6 +55,7 @@ def test_an_autoencoder(tmp_path: Path) -> None:
     assert {path.stem for path in (tmp_path / "page").glob("*.png")} == {"errors", "reconstructions", "worst"}
 
 
+@pytest.mark.slow
 def test_a_generator(tmp_path: Path) -> None:
     artifact = trained("conditional-gan", tmp_path, epochs=3)
     found = judged(artifact, tmp_path / "page")

@@ -23,6 +23,7 @@ from toolkit.pipeline.sources import Split
 FORMATS = (Format.ONNX, Format.TFLITE, Format.OPENVINO)
 
 
+@pytest.mark.slow
 def test_a_net_that_int8_breaks_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One test, because it takes a minute and a half to make what it looks at."""
     artifact, file = broken_net(tmp_path)

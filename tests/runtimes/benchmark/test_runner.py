@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import mmap
 import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +13,10 @@ import numpy as np
 import pytest
 
 from tests.tiny import tiny_artifact, tiny_samples
-from toolkit.core import Artifact, EngineError, Precision, Samples, Signature, TensorSpec
+from toolkit.core import Artifact, EngineError, Precision, Samples, Signature, TensorSpec, stop_isolated
 from toolkit.core.measurement import Protocol, Scenario, Setting
 from toolkit.runtimes import SessionOptions, find_runtime
-from toolkit.runtimes.benchmark import BenchmarkInterrupted, Progress, run_benchmark
+from toolkit.runtimes.benchmark import BenchmarkInterrupted, Progress, run_benchmark, run_heats
 from toolkit.runtimes.benchmark.memory import peak_bytes, reset_peak, resident_bytes
 from toolkit.runtimes.benchmark.stream import Stream, batches_of
 
@@ -133,6 +135,37 @@ def test_ctrl_c_keeps_the_rounds_that_had_ended(artifact: Artifact, inputs: Path
     assert sorted(m.reason for m in caught.value.measurements) == ["", "interrupted before its first round"]
 
 
+def test_a_heat_measures_all_of_an_engine_in_one_process(bundle: Path, artifact: Artifact, inputs: Path) -> None:
+    nan = tiny_artifact(bundle / "heat", nan=True)
+    settings = [
+        setting_of(artifact),
+        setting_of(nan),
+        setting_of(artifact, engine="nosuch"),
+        setting_of(artifact, batch=4),
+        setting_of(artifact, scenario=Scenario.OFFLINE, streams=2, threads=2, batch=8),
+    ]
+    seen: list[tuple[int, int]] = []
+    found = run_heats(settings, inputs=inputs, protocol=QUICK, on_progress=lambda *done: seen.append(done))
+    assert [each.setting for each in found] == settings
+    assert [len(each.rounds) for each in found] == [1, 0, 0, 1, 1]
+    assert ["NaN or infinity" in found[1].reason, "unknown engine 'nosuch'" in found[2].reason] == [True, True]
+    imports = [each.rounds[0].import_ns for each in found if each.ok]
+    assert sorted(imports)[1] < 0.1 * max(imports), "the engine is imported once"
+    assert seen == [(4, 5), (5, 5)]
+
+
+def test_a_heat_that_crashes_is_measured_one_process_a_setting(artifact: Artifact, inputs: Path) -> None:
+    settings = [setting_of(artifact), setting_of(artifact, batch=2), setting_of(artifact, batch=3)]
+    # The kill comes while the heat runs, which takes three times 0.4 s at least.
+    crash = threading.Timer(0.6, stop_isolated)
+    crash.start()
+    found = run_heats(settings, inputs=inputs, protocol=replace(QUICK, min_seconds=0.4))
+    crash.join()
+    assert all(each.ok for each in found)
+    imports = [each.rounds[0].import_ns for each in found]
+    assert min(imports) > 0.1 * max(imports), "each imports the engine"
+
+
 def test_inputs_rotate_through_the_samples_and_start_again() -> None:
     spec = TensorSpec("x", "float32", ("batch", 1))
     signature = Signature((spec,), (spec,))
@@ -161,6 +194,19 @@ def test_a_stream_notices_outputs_that_change(artifact: Artifact) -> None:
         first[1] += 1  # as an engine would that mixes up its buffers
         with pytest.raises(EngineError, match="different outputs"):
             stream.measure(seconds=0, calls=100)
+
+
+def test_calls_are_timed_by_the_clock_of_the_session(artifact: Artifact) -> None:
+    with find_runtime("onnxruntime").open(artifact, SessionOptions(threads=1)) as session:
+        session.clock = itertools.count(step=7).__next__
+        stream = Stream(session, batches_of(tiny_samples(), artifact.manifest.signature, batch=2, count=2))
+        assert stream.first_call() == 7
+        stream.warm_up(seconds=0, calls=1)
+        stream.measure(seconds=0, calls=5)
+        assert stream.latencies_ns == [7] * 5
+        stream.latencies_ns.clear()
+        start, end = stream.flood(threading.Barrier(1), seconds=0, calls=3)
+        assert end - start == 7 * (2 * 3 + 1)  # Two looks at the clock a call.
 
 
 def test_memory_counts_what_is_held_and_not_what_was() -> None:

@@ -1,0 +1,57 @@
+"""``toolkit bundle``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ._common import Words, console, data_options, json_option, plain, print_json, progress, size
+from ._request import max_drop_option
+
+
+@click.command(short_help="Pack artifacts to be proved on another device.")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--artifact", "names", type=Words(list), help="Artifacts to pack. Default: all that were made.")
+@click.option("--samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Real inputs that travel with them, at most.")
+@max_drop_option
+@data_options
+@click.option("--out", type=click.Path(path_type=Path), help="The zip file. Default: <bundle>.zip here.")
+@json_option
+def command(
+    bundle: Path,
+    names: tuple[str, ...] | None,
+    samples: int,
+    max_drop: float,
+    data: str | None,
+    data_dir: Path | None,
+    out: Path | None,
+    json_to: str | None,
+) -> None:
+    """Pack artifacts of BUNDLE with real inputs and the trained model's answers.
+
+    On the device, with no more than its engine installed, toolkit check proves and measures what was packed. The trained model
+    does not travel.
+
+    \b
+    toolkit bundle artifacts/cnn --out cnn.zip
+    toolkit bundle artifacts/cnn --artifact onnx-int8,tflite-int8 --samples 500
+    """
+    from toolkit.core import Bundle
+    from toolkit.pipeline.field import pack
+    from toolkit.pipeline.sources import split_samples, trained
+    from toolkit.runtimes.parity import Limits
+
+    loaded = Bundle.load(bundle)
+    chosen = split_samples(trained(loaded), data, folder=data_dir, evaluation=samples).evaluation
+    target = out or Path(f"{bundle.resolve().name}.zip")
+    with progress() as display:
+        display.add_task("asking the trained model", total=None)
+        packed = pack(loaded, chosen, target, names=names or (), limits=Limits(max_drop))
+    told = {"file": str(target), "bytes": target.stat().st_size, "artifacts": [each.name for each in packed], "samples": len(chosen)}
+    if json_to:
+        print_json(told, json_to)
+    if json_to != "-":
+        parts = f"{', '.join(each.name for each in packed)}; {len(chosen)} samples of {chosen.origin}; {size(target.stat().st_size)}"
+        console().print(f"[bold]{plain(target)}[/]: {plain(parts)}")
+        console().print(f"On the device: toolkit check {plain(target.name)}")

@@ -1,0 +1,79 @@
+"""``toolkit check``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from ._common import (
+    Words,
+    console,
+    device_option,
+    engine_names,
+    json_option,
+    plain,
+    progress,
+    rounds_option,
+    seconds_option,
+    threads_option,
+)
+from .benchmark import show
+
+
+@click.command(short_help="Prove and measure a packed bundle on this device.")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--engine", "engines", type=Words(engine_names), default="all", show_default=True, help="Engines to use.")
+@threads_option
+@rounds_option
+@seconds_option
+@device_option
+@click.option("--out", type=click.Path(path_type=Path), help="The report. Default: <model>-<processor>.json here.")
+@json_option
+def command(
+    file: Path,
+    engines: tuple[str, ...],
+    threads: tuple[int, ...] | None,
+    rounds: int,
+    seconds: float,
+    device: str,
+    out: Path | None,
+    json_to: str | None,
+) -> None:
+    """Prove and measure what toolkit bundle packed into FILE, with the engines that are installed here.
+
+    Outputs are compared with those of the trained model that travelled along. The report, a JSON file, is one column of toolkit
+    report. Exit code 1 when an artifact failed or could not run.
+
+    \b
+    toolkit check cnn.zip
+    toolkit check cnn.zip --engine litert --threads 1,4 --out phone.json
+    """
+    from toolkit.core import Verdict, write_file
+    from toolkit.core.measurement import Protocol
+    from toolkit.pipeline.field import check
+
+    with progress() as display:
+        bar = display.add_task("unpacking", total=None)
+        report = check(
+            file,
+            engines=engines,
+            device=device,
+            threads=threads,
+            protocol=Protocol(rounds=rounds, min_seconds=seconds),
+            on_progress=lambda what, done, total: display.update(bar, description=what, completed=done, total=total),
+        )
+    target = out or Path(f"{report.model}-{re.sub(r'[^a-z0-9]+', '-', report.machine.cpu.lower()).strip('-')}.json")
+    write_file(target, report.to_json())
+    if json_to == "-":
+        click.echo(report.to_json().decode())
+    else:
+        show(report)
+        console().print(f"{plain(target)}: merge it with those of other devices: toolkit report {plain(target.name)} ...")
+    if json_to and json_to != "-":
+        write_file(Path(json_to), report.to_json())
+    ran = [m for m in report.measurements if m.setting.engine]
+    proofs = [report.parity_of(m) for m in ran]
+    if not all(m.ok for m in ran) or any(proof is None or proof.verdict is not Verdict.PASSED for proof in proofs):
+        raise click.exceptions.Exit(1)

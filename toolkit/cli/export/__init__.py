@@ -1,0 +1,17 @@
+"""``toolkit export``: each of its commands is a file of this folder."""
+
+from __future__ import annotations
+
+import click
+
+from .._commands import Commands
+
+
+@click.group(cls=Commands, package=__name__, short_help="An artifact as something that runs elsewhere.", no_args_is_help=True)
+def command() -> None:
+    """Write an artifact as something that runs elsewhere.
+
+    \b
+    toolkit export web artifacts/cnn/onnx-int8 --out site
+    toolkit export c artifacts/cnn/tflite-int8 --out firmware
+    """

@@ -1,0 +1,9 @@
+"""Field bundles: one file that is proved and measured again on a device where neither the trained model nor its framework is."""
+
+from __future__ import annotations
+
+from .check import check
+from .contents import Contents
+from .pack import pack
+
+__all__ = ["Contents", "check", "pack"]

@@ -1,0 +1,140 @@
+"""Checking: on the device, with the engines that are there, against the answers that travelled with the artifacts."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from toolkit.core import (
+    Artifact,
+    ArtifactError,
+    Bundle,
+    InputError,
+    ParityReport,
+    Samples,
+    StorageError,
+    ToolkitError,
+    decode_json,
+    read_arrays,
+    read_file,
+    sha256_of,
+)
+from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol
+from toolkit.runtimes.parity import Limits, Observation, judge, observe
+
+from ..benchmark import benchmark_bundle
+from ..verify import engines_for
+from .contents import CONTENTS, EXPECTED, INPUTS, SCHEMA, Contents
+
+_MADE_BY = "a file that `toolkit bundle` wrote"
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+def check(
+    file: Path,
+    *,
+    engines: Sequence[str] = ("all",),
+    device: str = "cpu",
+    threads: tuple[int, ...] | None = None,
+    protocol: Protocol | None = None,
+    on_progress: Progress | None = None,
+) -> BenchmarkReport:
+    """Prove and measure each artifact of a field bundle in every engine that is installed here.
+
+    The report's parity is this device's. An artifact that no engine here runs is a row with its reason.
+
+    Args:
+        file: what `pack` wrote.
+        engines: names of engines; "all" among them means all that are installed.
+        device: cpu, gpu, npu or auto.
+        threads: thread counts; None means all that this process may use.
+        protocol: how long and how often is measured.
+        on_progress: called after each proof and each round.
+
+    Raises:
+        ArtifactError: the file is no field bundle, or was changed.
+        StorageError: there is no room to unpack it.
+        UnknownNameError: no engine or device has such a name.
+    """
+    report: Progress = on_progress or (lambda _what, _done, _total: None)
+    with tempfile.TemporaryDirectory(prefix="toolkit-check-") as name:
+        folder = Path(name)
+        contents, samples = _unpacked(file, folder)
+        bundle = Bundle.load(folder)
+        expected = _expected(folder / EXPECTED, contents.reference)
+        problems: dict[tuple[str, str], str] = {}
+        artifacts = [Artifact.load(each.path) for each in bundle]
+        pairs = [(artifact, engine) for artifact in artifacts for engine in _able(artifact, engines)]
+        proofs: dict[str, list[ParityReport]] = {}
+        for done, (artifact, engine) in enumerate(pairs):
+            report(f"verifying {artifact.name} in {engine}", done, len(pairs))
+            try:
+                found = observe(artifact, engine, samples, device=device)
+            except ToolkitError as error:
+                problems[artifact.name, engine] = str(error)
+            else:
+                proofs.setdefault(artifact.name, []).append(judge(artifact, found, expected, samples, limits=Limits(contents.max_drop)))
+        for artifact in artifacts:
+            artifact.with_evidence(tuple(proofs.get(artifact.name, ())))
+        measured = benchmark_bundle(
+            bundle,
+            samples,
+            protocol=protocol,
+            engines=engines,
+            device=device,
+            threads=threads,
+            on_progress=lambda step: report(f"measuring {step.setting.artifact} in {step.setting.engine}", step.done, step.total),
+        )
+    return replace(measured, model=contents.model, measurements=tuple(_told(row, problems) for row in measured.measurements))
+
+
+def _expected(file: Path, reference: str) -> Observation:
+    try:
+        found = Observation.of_arrays(reference, read_arrays(file))
+    except ValueError as error:
+        raise ArtifactError(f"'{EXPECTED}' holds no outputs: {error}", expected=_MADE_BY) from error
+    if not found.probes or any(set(outputs) != set(found.samples) for outputs in found.probes.values()):
+        raise ArtifactError(f"'{EXPECTED}' does not hold every output of every probe", expected=_MADE_BY)
+    return found
+
+
+def _told(row: Measurement, problems: dict[tuple[str, str], str]) -> Measurement:
+    """The row, as one that failed where its engine could not even be asked for proof."""
+    problem = problems.get((row.setting.artifact, row.setting.engine), "")
+    return replace(row, reason=row.reason or problem)
+
+
+def _able(artifact: Artifact, engines: Sequence[str]) -> tuple[str, ...]:
+    try:
+        return engines_for(artifact, engines)
+    except InputError:
+        return ()  # The benchmark has a row that says so.
+
+
+def _unpacked(file: Path, folder: Path) -> tuple[Contents, Samples]:
+    """Unpack `file`, whose members cannot leave the folder: `zipfile` drops ``..`` and roots, and makes no links."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            needed, free = sum(member.file_size for member in archive.infolist()), shutil.disk_usage(folder).free
+            if needed > free:
+                raise StorageError(f"no room to unpack '{file}'", expected=f"{needed:,} bytes", got=f"{free:,} bytes")
+            archive.extractall(folder)
+        contents = decode_json(read_file(folder / CONTENTS), Contents)
+    except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, msgspec.DecodeError) as error:
+        raise ArtifactError(f"'{file}' is no field bundle: {error}", expected=_MADE_BY) from error
+    if contents.schema != SCHEMA:
+        raise ArtifactError(f"'{file}' has another schema", expected=str(SCHEMA), got=str(contents.schema), hint="pack it again")
+    samples = Samples.load(folder / INPUTS)
+    same = samples.sha256 == contents.samples_sha256 and sha256_of(folder / EXPECTED) == contents.expected_sha256
+    if not same:
+        raise ArtifactError(f"'{file}' was changed: its inputs or outputs are not those that were packed", hint="pack it again")
+    return contents, replace(samples, origin=contents.samples)

@@ -1,0 +1,6 @@
+#include "example.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+@{example}

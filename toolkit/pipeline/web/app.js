@@ -1,0 +1,92 @@
+// Loads the model and shows what fits it: a pad to draw on, or a form.
+import {classifier} from './classifier.js';
+import {form} from './form.js';
+
+const MOST_THREADS = 4;
+const PATIENCE_MS = 4000;
+const part = name => document.querySelector(`#${name}`);
+
+// Before anything large is fetched, so that it passes the worker, which keeps it for times without a network.
+async function keepForLater() {
+  if (!navigator.serviceWorker) return false;
+  const controlled = new Promise(resolve => navigator.serviceWorker.addEventListener('controllerchange', resolve, {once: true}));
+  try {
+    await navigator.serviceWorker.register('sw.js');
+    // A page that was reloaded past its worker gets none: it works all the same.
+    if (!navigator.serviceWorker.controller) await Promise.race([controlled, new Promise(resolve => setTimeout(resolve, PATIENCE_MS))]);
+  } catch {
+    return false;
+  }
+  return Boolean(navigator.serviceWorker.controller);
+}
+
+function facts(about, model, kept) {
+  const lines = [
+    `${about.title}, ${about.artifact}, ${size(about.size_bytes)}`,
+    `${about.engine}, ${model.threads === 1 ? '1 thread' : `${model.threads} threads`}`,
+    kept ? 'works without a network' : 'needs its network',
+    `SHA-256 ${about.files[about.model].slice(0, 16)}…`,
+  ];
+  part('facts').replaceChildren(...lines.map(text => Object.assign(document.createElement('span'), {textContent: text})));
+}
+
+const size = bytes => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+
+function titles(about) {
+  const digits = about.labels.length === 10 && about.labels.every(label => /^\d$/.test(label));
+  const title = about.image ? (digits ? 'Draw a digit' : 'Draw a picture') : about.title;
+  document.title = part('title').textContent = title;
+  part('lead').textContent = `A network of ${size(about.size_bytes)} answers right here: nothing that you ${about.image ? 'draw' : 'enter'} leaves your device.`;
+}
+
+function takeFiles(opened) {
+  const take = async file => {
+    if (!file) return;
+    document.body.dataset.opening = file.name;
+    try {
+      await opened(file);
+    } catch (error) {
+      alertLine(error);
+    }
+    delete document.body.dataset.opening;
+  };
+  part('file').addEventListener('change', event => take(event.target.files[0]).then(() => { event.target.value = ''; }));
+  addEventListener('dragover', event => {
+    event.preventDefault();
+    document.body.classList.add('dropping');
+  });
+  addEventListener('dragleave', () => document.body.classList.remove('dropping'));
+  addEventListener('drop', event => {
+    event.preventDefault();
+    document.body.classList.remove('dropping');
+    take(event.dataTransfer.files[0]);
+  });
+  addEventListener('paste', event => {
+    if (event.target.matches?.('textarea')) return;
+    take(event.clipboardData.files[0] ?? new File([event.clipboardData.getData('text')], 'pasted.json'));
+  });
+}
+
+function alertLine(error) {
+  const line = document.querySelector('.alert') ?? part('view').appendChild(document.createElement('p'));
+  Object.assign(line, {className: 'wrong-input alert', textContent: error.message});
+}
+
+async function start() {
+  const kept = await keepForLater();
+  const about = await (await fetch('model.json')).json();
+  titles(about);
+  part('status').textContent = `Loading ${about.engine}…`;
+  const {open} = await import('./engine.js');
+  const file = await fetch(about.model);
+  if (!file.ok) throw new Error(`${about.model}: ${file.status} ${file.statusText}`);
+  const model = await open(await file.arrayBuffer(), Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1));
+  takeFiles((about.image ? classifier : form)(part('view'), about, model));
+  facts(about, model, kept);
+  document.body.dataset.state = 'ready';
+}
+
+start().catch(error => {
+  document.body.dataset.state = 'failed';
+  part('status').textContent = `This browser could not run the model: ${error.message ?? error}`;
+});
