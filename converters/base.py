@@ -32,6 +32,7 @@ from toolkit.core import (
     new_folder,
     sha256_of,
     version_of,
+    words_of,
 )
 
 from .operators import operators_in
@@ -132,10 +133,7 @@ class Converter(ABC):
             except (ToolkitError, OSError, MemoryError):
                 raise
             except Exception as error:
-                # OpenVINO begins with where in its sources an error was raised.
-                lines = [line for line in str(error).strip().splitlines() if line and not line.startswith(("Exception from ", "Check '"))]
-                text = " ".join(lines[:2])[:300]
-                raise ConversionError(f"{self.name} failed: {type(error).__name__}: {text}") from error
+                raise ConversionError(f"{self.name} failed: {words_of(error, lines=2)}") from error
             if self.target.precision.is_quantized and operators.quantized == 0:
                 raise ConversionError(
                     f"{self.name} quantized nothing", expected="integer operators in the file", got=f"{operators.total} float operators"

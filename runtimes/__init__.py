@@ -54,12 +54,12 @@ def runtimes_for(format: Format, precision: Precision = Precision.FP32) -> tuple
     return tuple(sorted(able, key=lambda runtime: (not runtime.in_process, len(runtime.formats), runtime.name)))
 
 
-def elsewhere(format: Format) -> str:
-    """Why no engine runs a format on this system, whatever is installed, such as ``coreml is for macOS only``; empty where one does."""
-    engines = [runtime for runtime in all_runtimes() if format in runtime.formats]
-    if any(runtime.is_for_this_system for runtime in engines):
-        return ""
-    return ", ".join(f"{runtime.name} is {runtime.missing()}" for runtime in engines)
+def elsewhere(format: Format, precision: Precision = Precision.FP32) -> str:
+    """Why no engine runs artifacts of this kind on this machine, whatever is installed, such as ``coreml is for macOS only``; empty where
+    one does or would.
+    """
+    reasons = [runtime.elsewhere(format, precision) for runtime in _with(format, precision)]
+    return ", ".join(reasons) if all(reasons) else ""
 
 
 def open_session(model: Artifact | Path, *, engine: str | None = None, options: SessionOptions | None = None) -> Session:
@@ -85,9 +85,16 @@ def open_session(model: Artifact | Path, *, engine: str | None = None, options: 
 def _no_engine(format: Format, precision: Precision) -> MissingDependencyError | EngineError:
     if reason := elsewhere(format):
         return MissingDependencyError(f"no engine runs {format} on {this_system()}: {reason}")
-    missing = [runtime for runtime in all_runtimes() if format in runtime.formats and not runtime.is_installed()]
+    missing = [runtime for runtime in _with(format, precision) if not runtime.is_installed()]
     if not missing:
-        return EngineError(f"no engine here runs {format} in {precision}", hint="convert the model to another precision")
+        reason = elsewhere(format, precision)
+        problem = f"no engine here runs {format} in {precision}" + (f": {reason}" if reason else "")
+        return EngineError(problem, hint="convert the model to another precision")
     return MissingDependencyError(
         f"no engine for {format} is installed", hint="run: " + " or ".join(dict.fromkeys(r.install_command() for r in missing))
     )
+
+
+def _with(format: Format, precision: Precision) -> list[Runtime]:
+    """The engines that have a precision of a format, here or elsewhere."""
+    return [r for r in all_runtimes() if format in r.formats and precision in r.precisions(format) | r.some_processors]

@@ -41,6 +41,7 @@ from toolkit.core import (
     this_system,
     version_of,
     without_telemetry,
+    words_of,
 )
 
 _NDARRAY = np.ndarray  # One lookup less in each call.
@@ -149,7 +150,7 @@ class Session(ABC):
         except ToolkitError:
             raise
         except Exception as error:
-            raise EngineError(f"{self.actual.engine} failed: {_first_line(error)}") from error
+            raise EngineError(f"{self.actual.engine} failed: {words_of(error)}") from error
 
     def _first_of_shape(self, arrays: list[np.ndarray]) -> Outputs:
         if self._closed:
@@ -201,6 +202,7 @@ class Runtime(ABC):
     ``in_process`` is False where the engine lives elsewhere, in a browser: it is measured as any other, but an app that loads a model
     into its own process gets it only when it asks for it by name.
     ``repairs`` says for a device what to do where it is missing. ``systems`` are the only systems that it exists for, none if for all.
+    ``some_processors`` are the precisions that it computes in where the processor does.
     """
 
     name: ClassVar[str]
@@ -212,6 +214,7 @@ class Runtime(ABC):
     in_process: ClassVar[bool] = True
     repairs: ClassVar[Mapping[str, str]] = {}
     systems: ClassVar[tuple[str, ...]] = ()
+    some_processors: ClassVar[frozenset[Precision]] = frozenset()
 
     def missing(self) -> str:
         """Empty when all that the engine needs can be found and is new enough. Else ``for macOS only``; "not installed", with what that is
@@ -226,6 +229,15 @@ class Runtime(ABC):
     def is_for_this_system(self) -> bool:
         """Whether it exists for the system that this process runs on."""
         return not self.systems or this_system() in self.systems
+
+    @final
+    def elsewhere(self, format: Format, precision: Precision) -> str:
+        """Why it runs artifacts of this kind on other machines only, such as ``coreml is for macOS only``; empty where that is not so."""
+        if not self.is_for_this_system:
+            return f"{self.name} is {self.missing()}"
+        if precision in self.some_processors and self.is_installed() and precision not in self.precisions(format):
+            return f"{self.name} computes in {precision} only on a processor that does"
+        return ""
 
     @final
     def is_installed(self) -> bool:
@@ -274,7 +286,7 @@ class Runtime(ABC):
             if request.file.stat().st_size == 0:
                 raise ArtifactError(f"'{request.file}' is empty", expected=f"a {request.format} model", got="0 bytes") from error
             raise EngineError(
-                f"{self.name} cannot open '{request.file}': {_first_line(error)}", hint="is the file complete? convert it again"
+                f"{self.name} cannot open '{request.file}': {words_of(error)}", hint="is the file complete? convert it again"
             ) from error
         actual = session.actual
         try:
@@ -308,7 +320,8 @@ class Runtime(ABC):
             raise InputError(f"engine '{self.name}' does not run '{file.name}'", expected=", ".join(sorted(self.formats)), got=format)
         stored = model.manifest.precision if isinstance(model, Artifact) else Precision.FP32
         if stored not in self.precisions(format):
-            raise EngineError(f"engine '{self.name}' has no {stored} for {format}", hint="choose another engine or precision")
+            problem = self.elsewhere(format, stored) or f"engine '{self.name}' has no {stored} for {format}"
+            raise EngineError(problem, hint="choose another engine or precision")
         if options.threads is not None and options.threads < 1:
             raise InputError("threads", expected="at least 1", got=str(options.threads))
         return OpenRequest(
@@ -343,9 +356,3 @@ def check_device(name: str) -> None:
     """Raise `UnknownNameError` unless `name` is one of `DEVICES`; whether such a device is here, an engine says."""
     if name not in DEVICES:
         raise UnknownNameError("device", name, DEVICES)
-
-
-def _first_line(error: Exception) -> str:
-    """The first line that says something: OpenVINO begins with where in its sources an error was raised."""
-    lines = [line for line in str(error).strip().splitlines() if line and not line.startswith(("Exception from ", "Check '"))]
-    return f"{type(error).__name__}: {lines[0].strip()[:300]}" if lines else type(error).__name__

@@ -33,6 +33,8 @@ class OpenVino(Runtime):
         "npu": "for an NPU of Intel's, install its driver: https://github.com/intel/linux-npu-driver/releases",
     }
 
+    some_processors = frozenset({Precision.BF16})
+
     @cached_property
     def _core(self) -> Any:
         self.import_engine()

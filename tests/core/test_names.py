@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.core import Format, InputError, MissingDependencyError, Precision, ToolkitError, UnknownNameError, needs, version_of
+from toolkit.core import Format, InputError, MissingDependencyError, Precision, ToolkitError, UnknownNameError, needs, version_of, words_of
 from toolkit.core import errors as errors_module
 
 
@@ -19,7 +19,8 @@ def test_a_format_is_found_by_name_and_by_file(format: Format) -> None:
 def test_wrong_names_say_what_is_known_and_what_is_near() -> None:
     with pytest.raises(
         UnknownNameError,
-        match="unknown format 'onx': expected one of executorch, keras, onnx, openvino, pt2, savedmodel, tflite; did you mean 'onnx'",
+        match="unknown format 'onx': expected one of coreml, executorch, keras, ncnn, onnx, openvino, pt2, savedmodel, tflite; "
+        "did you mean 'onnx'",
     ):
         Format.parse("onx")
     with pytest.raises(UnknownNameError, match="did you mean 'int8-dynamic'"):
@@ -61,3 +62,18 @@ def test_a_message_has_its_four_parts() -> None:
     text = str(ToolkitError("problem", expected="a", got="b", hint="do c"))
     assert text == "problem: expected a, got b; do c"
     assert str(ToolkitError("problem")) == "problem"
+
+
+@pytest.mark.parametrize(
+    ("text", "lines", "words"),
+    [
+        ("one\ntwo\nthree", 1, "ValueError: one"),
+        ("one\n  two\nthree", 2, "ValueError: one two"),
+        ("Exception from src/core.cpp:84:\nCheck 'false' failed at x.cpp:1:\nno\nmore", 1, "ValueError: no"),
+        ("Conversion failed:\nSummary:\n-- no rule for Scaler\n", 1, "ValueError: Conversion failed: Summary: -- no rule for Scaler"),
+        ("", 1, "ValueError"),
+        ("x" * 1000, 1, "ValueError: " + "x" * 300),
+    ],
+)
+def test_the_words_of_a_library_are_one_line_with_what_they_announce(text: str, lines: int, words: str) -> None:
+    assert words_of(ValueError(text), lines=lines) == words

@@ -22,7 +22,7 @@ from toolkit.pipeline.benchmark import plan_settings
 from toolkit.pipeline.convert import Request, Row, convert, nodes, succeeded
 from toolkit.pipeline.sources import split_samples
 from toolkit.pipeline.verify import engines_for
-from toolkit.runtimes import open_session
+from toolkit.runtimes import Runtime, find_runtime, open_session
 
 
 def request(trained_cnn: Trained, out: Path, *names: str, calibration: int = 512, timeout_s: float = 600.0) -> Request:
@@ -166,6 +166,20 @@ def test_unknown_names() -> None:
     with pytest.raises(UnknownNameError, match=r"unknown precision 'int9'.*did you mean 'int8'"):
         nodes(["onnx"], ["int9"])
     assert [str(node) for node in nodes(["onnx", "tflite"], ["fp32", "int8"])] == ["onnx-fp32", "onnx-int8", "tflite-fp32", "tflite-int8"]
+
+
+def test_what_this_processor_does_not_compute_in_is_made_and_its_parity_not_measured(
+    trained_cnn: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(find_runtime("openvino")), "precisions", Runtime.precisions)  # As on a processor without bf16.
+    rows = convert(request(trained_cnn, tmp_path, "openvino-fp32", "openvino-bf16"))
+    assert [(row.measurable, row.passed) for row in rows] == [(True, True), (False, False)]
+    assert rows[1].reason == "openvino computes in bf16 only on a processor that does; there run: toolkit verify"
+    assert rows[1].artifact is not None
+    assert succeeded(rows), "nothing failed"
+    with pytest.raises(InputError, match="no engine runs openvino-bf16 here: openvino computes in bf16 only"):
+        engines_for(rows[1].artifact, None)
+    assert [m.reason for m in plan_settings([rows[1].artifact]).skipped] == ["openvino computes in bf16 only on a processor that does"]
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="Core ML runs here")

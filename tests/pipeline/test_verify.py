@@ -99,10 +99,35 @@ def test_evidence_is_remembered_and_asked_again_for_other_samples(root: Artifact
 
 
 def test_one_that_cannot_be_verified_does_not_stop_the_others(root: Artifact) -> None:
-    good, broken = step(root, "one", "first_step", root=root), step(root, "two", "other", root=root)
-    (broken.path / "model.onnx").write_bytes(b"garbage")
-    results = verify_all(Verifier(root, tiny_samples()), [replace(broken, path=broken.path), good])
-    assert [type(result).__name__ for result in results.values()][-1] == "Artifact"
+    good, broken = step(root, "one", "first_step", root=root), tiny_artifact(root.path.parent, Precision.FP16, seed=9)
+    broken.model_file.write_bytes(b"garbage")
+    results = verify_all(Verifier(root, tiny_samples()), [broken, good])
+    assert [(name, list(r.errors), r.passed) for name, r in results.items()] == [("onnx-fp16", [""], False), ("onnx-fp32", [], True)]
+    assert results["onnx-fp16"].artifact == broken
+
+
+def test_an_engine_that_cannot_run_it_does_not_stop_the_engines_after_it(root: Artifact) -> None:
+    made = step(root, "one", "first_step", root=root)
+    model = onnx.load(made.model_file)
+    # ONNX Runtime has the operators of classical machine learning, OpenVINO has not.
+    scaler = onnx.helper.make_node("Scaler", ["scaled"], ["logits"], domain="ai.onnx.ml", scale=[1.0], offset=[0.0])
+    model.graph.node[-1].output[0] = "scaled"
+    model.graph.node.append(scaler)
+    model.opset_import.append(onnx.helper.make_opsetid("ai.onnx.ml", 3))
+    onnx.save(model, made.model_file)
+    manifest = replace(made.manifest, files={"model.onnx": sha256_of(made.model_file)})
+    (made.path / MANIFEST).write_bytes(manifest.to_json())
+    made = Artifact.load(made.path)
+    for engines in (("openvino", "onnxruntime"), ("onnxruntime", "openvino")):
+        result = verify_all(Verifier(root, tiny_samples()), [made], engines={made.name: engines})[made.name]
+        assert [(report.engine, report.verdict) for report in result.reports] == [("onnxruntime", Verdict.PASSED)]
+        assert list(result.errors) == ["openvino"]
+        assert "No conversion rule found for operations: ai.onnx.ml.Scaler" in str(result.errors["openvino"])
+        assert not result.passed
+        assert Artifact.load(made.path).manifest.evidence == result.reports
+    alone = verify_all(Verifier(root, tiny_samples()), [made], engines={made.name: ("openvino",)})[made.name]
+    assert not alone.reports
+    assert Artifact.load(made.path).verdict is Verdict.PASSED
 
 
 def test_engines_are_chosen_by_name(root: Artifact) -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 import toolkit.runtimes as runtimes
+from tests.tiny import tiny_artifact
 from toolkit.core import Artifact, ArtifactError, EngineError, Format, InputError, MissingDependencyError, Precision, UnknownNameError
-from toolkit.runtimes import SessionOptions, all_runtimes, find_runtime, open_session, runtimes_for
+from toolkit.runtimes import Runtime, SessionOptions, all_runtimes, elsewhere, find_runtime, open_session, runtimes_for
 
 
 def test_engines_are_found_by_their_files() -> None:
@@ -74,6 +75,19 @@ def test_a_missing_engine_is_the_command_that_installs_it(
 def test_an_engine_that_computes_in_another_precision_says_so(bundles: dict[str, dict[Format, Artifact]]) -> None:
     with pytest.raises(EngineError, match="expected bf16, got fp32"):
         open_session(bundles["cnn"][Format.ONNX], engine="onnxruntime", options=SessionOptions(precision=Precision.BF16))
+
+
+def test_a_precision_that_only_other_processors_have_is_no_missing_engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
+    monkeypatch.setattr(type(find_runtime("openvino")), "precisions", Runtime.precisions)  # As on a processor without bf16.
+    reason = "openvino computes in bf16 only on a processor that does"
+    assert elsewhere(Format.OPENVINO, Precision.BF16) == elsewhere(Format.ONNX, Precision.BF16) == reason
+    assert elsewhere(Format.OPENVINO) == elsewhere(Format.TFLITE, Precision.BF16) == ""
+    artifact = tiny_artifact(tmp_path, Precision.BF16)
+    with pytest.raises(EngineError, match=f"no engine here runs onnx in bf16: {reason}; convert the model to another precision"):
+        open_session(artifact)
+    with pytest.raises(EngineError, match=reason):
+        open_session(artifact, engine="openvino")
 
 
 def test_bf16_in_openvino_is_asked_for_and_read_back(bundles: dict[str, dict[Format, Artifact]]) -> None:

@@ -49,13 +49,14 @@ def command(
     """Prove the artifacts of a bundle, or one artifact in its bundle, against the trained model.
 
     Compares outputs on seeded probes at batch 1, 2, 3, 7 and 32 and on real evaluation samples, writes the evidence to
-    each manifest, and names the conversion step at which numbers departed. Exit code 1 when a check failed.
+    each manifest, and names the conversion step at which numbers departed. An engine that cannot run an artifact is a row
+    with its reason. Exit code 1 when a check failed.
 
     \b
     toolkit verify artifacts/cnn
     toolkit verify artifacts/cnn/tflite-int8 --engine all --max-drop 0.5
     """
-    from toolkit.core import MANIFEST, Artifact, Bundle, ToolkitError, Verdict
+    from toolkit.core import MANIFEST, Artifact, Bundle
     from toolkit.pipeline.sources import current, split_samples, trained
     from toolkit.pipeline.verify import Verifier, verify_all
     from toolkit.runtimes.parity import Limits
@@ -72,19 +73,18 @@ def command(
         bar = display.add_task("verifying", total=len(chosen))
         results = verify_all(verifier, chosen, engines=names, on_done=lambda name: display.update(bar, advance=1, description=name))
     if json_to:
-        found = {name: str(r) if isinstance(r, ToolkitError) else r.manifest.evidence for name, r in results.items()}
+        found = {name: [*r.reports, *({"engine": e, "error": str(error)} for e, error in r.errors.items())] for name, r in results.items()}
         print_json(found | skipped, json_to)
     if json_to != "-":
         rows = []
         for name, result in results.items():
-            if isinstance(result, ToolkitError):
-                rows.append([name, "-", styled("failed"), plain(result)])
-            else:
-                used = ", ".join(dict.fromkeys(r.engine for r in result.manifest.evidence))
-                rows.append([name, used, styled(result.verdict), plain(evidence_line(result))])
+            if result.reports:
+                used = ", ".join(dict.fromkeys(r.engine for r in result.reports))
+                rows.append([name, used, styled(result.artifact.verdict), plain(evidence_line(result.artifact))])
+            rows += [[name, engine, styled("failed"), plain(error)] for engine, error in result.errors.items()]
         rows += [[name, "-", "-", plain(reason)] for name, reason in skipped.items()]
         print_table(f"{bundle.path}: {len(samples)} samples of {samples.origin}", ["artifact", "engine", "parity", "evidence"], rows)
-    if any(isinstance(r, ToolkitError) or r.verdict is not Verdict.PASSED for r in results.values()):
+    if not all(result.passed for result in results.values()):
         raise click.exceptions.Exit(1)
 
 

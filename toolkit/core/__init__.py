@@ -19,6 +19,7 @@ from .errors import (
     ToolkitError,
     UnknownNameError,
     printable,
+    words_of,
 )
 from .evidence import ParityReport, TaskMetric, TensorError, Verdict
 from .files import (
@@ -122,6 +123,7 @@ __all__ = [
     "version_of",
     "wilson",
     "without_telemetry",
+    "words_of",
     "write_arrays",
     "write_file",
 ]

@@ -24,6 +24,7 @@ import difflib
 from collections.abc import Iterable
 
 _LONGEST = 2000
+_LONGEST_WORDS = 300
 
 
 class ToolkitError(Exception):
@@ -47,6 +48,16 @@ def printable(text: str) -> str:
     start = text[: _LONGEST + 1]
     shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in start)
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+
+
+def words_of(error: Exception, *, lines: int = 1) -> str:
+    """A library's error in one line: its kind and the first `lines` of its text that say something, all where those only announce more."""
+    # OpenVINO begins with where in its sources an error was raised.
+    said = [line.strip() for line in str(error).strip().splitlines() if line and not line.startswith(("Exception from ", "Check '"))]
+    text = " ".join(said[:lines])
+    if text.endswith(":"):
+        text = " ".join(said)
+    return f"{type(error).__name__}: {text[:_LONGEST_WORDS]}" if text else type(error).__name__
 
 
 class InputError(ToolkitError):

@@ -118,7 +118,7 @@ def _engines_for(artifact: Artifact, chosen: set[str] | None) -> tuple[list[Runt
     format, precision = artifact.manifest.format, artifact.manifest.precision
     able = [r for r in all_runtimes() if format in r.formats and precision in r.precisions(format)]
     if not able:
-        return [], f"no engine runs {precision} in {format}"
+        return [], elsewhere(format, precision) or f"no engine runs {precision} in {format}"
     if chosen is None:
         own = {report.engine for report in artifact.manifest.evidence if report.candidate == artifact.manifest.content_sha256}
         chosen = own.intersection(r.name for r in able) or {r.name for r in (*runtimes_for(format, precision), *able)[:1]}
@@ -128,7 +128,7 @@ def _engines_for(artifact: Artifact, chosen: set[str] | None) -> tuple[list[Runt
     here = [r for r in wanted if r.is_installed()]
     if not here:
         install = " or ".join(r.install_command() for r in wanted)
-        return [], elsewhere(format) or f"{', '.join(r.name for r in wanted)} not installed; run: {install}"
+        return [], elsewhere(format, precision) or f"{', '.join(r.name for r in wanted)} not installed; run: {install}"
     return here, ""
 
 

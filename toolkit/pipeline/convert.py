@@ -20,7 +20,7 @@ from toolkit.runtimes import elsewhere
 from toolkit.runtimes.parity import Limits
 
 from .sources import Split
-from .verify import Verifier, verify_all
+from .verify import Verified, Verifier, verify_all
 
 Progress = Callable[[str, str], None]
 """Called with a target's name and what just happened to it: converted, cached, failed, verified."""
@@ -30,7 +30,7 @@ Progress = Callable[[str, str], None]
 class Row:
     """What became of one target. ``artifact`` is None when it could not be made; ``reason`` says why.
 
-    ``measurable`` is False where its engines are for other systems: the artifact is made, and its parity must be measured there.
+    ``measurable`` is False where its engines are for other machines: the artifact is made, and its parity must be measured there.
     ``available`` is False where the format has no such precision or cannot do what the recipe chooses, which is no failure while another
     requested format can.
     """
@@ -186,14 +186,15 @@ class _Scheduler:
 
 
 def _with_reason_elsewhere(row: Row) -> Row:
-    reason = elsewhere(row.artifact.manifest.format) if row.artifact is not None else ""
+    made = row.artifact.manifest if row.artifact is not None else None
+    reason = elsewhere(made.format, made.precision) if made is not None else ""
     return replace(row, measurable=False, reason=f"{reason}; there run: toolkit verify") if reason else row
 
 
-def _with_result(row: Row, result: Artifact | ToolkitError | None) -> Row:
-    if isinstance(result, ToolkitError):
-        return replace(row, reason=str(result))
-    return row if result is None else replace(row, artifact=result)
+def _with_result(row: Row, result: Verified | None) -> Row:
+    if result is None:
+        return row
+    return replace(row, artifact=result.artifact, reason="; ".join(map(str, result.errors.values())) or row.reason)
 
 
 def _in_bundle(source: Artifact, out: Path) -> Artifact:

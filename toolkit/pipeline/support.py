@@ -29,8 +29,8 @@ def supported() -> tuple[Support, ...]:
     for node in sorted(reachable(start), key=lambda n: (n.format, list(Precision).index(n.precision))):
         path = tuple(converter.name for converter in plan(start, node))
         engines = [r for r in all_runtimes() if node.format in r.formats]
-        # Whether an engine computes in bf16 depends on the processor; the table says what the engine can, here or elsewhere.
-        able = [r for r in engines if node.precision in r.precisions(node.format) or not r.is_installed()] or engines
+        # The table says what an engine can, here or elsewhere.
+        able = [r for r in engines if node.precision in r.precisions(node.format) | r.some_processors]
         rows.append(Support(node.format, node.precision, path, tuple(r.name for r in able)))
     return tuple(rows)
 

@@ -62,10 +62,9 @@ class Verifier:
         Raises:
             ToolkitError: no engine, or one that crashed or refused the model.
         """
-        self.remember(artifact)
         reports: list[ParityReport] = []
         for engine in engines or [default_engine(artifact)]:
-            reports += self._reports(artifact, engine, log)
+            reports += self.reports(artifact, engine, log=log)
         return artifact.with_evidence(tuple(reports))
 
     def remember(self, artifact: Artifact) -> None:
@@ -74,7 +73,9 @@ class Verifier:
         if artifact.manifest.parent != artifact.manifest.content_sha256:
             self._known[artifact.manifest.content_sha256] = artifact
 
-    def _reports(self, artifact: Artifact, engine: str, log: Path | None) -> list[ParityReport]:
+    def reports(self, artifact: Artifact, engine: str, *, log: Path | None = None) -> list[ParityReport]:
+        """A report of `artifact` in one engine for each reference; no manifest is written. Raises as `verify`."""
+        self.remember(artifact)
         key = self._key(artifact, engine)
         cached = _cached(key)
         if cached is not None:
@@ -147,11 +148,25 @@ def engines_for(artifact: Artifact, names: Sequence[str] | None) -> tuple[str, .
         able = able[:1]
     elif "all" not in names:
         able = [name for name in able if name in {find_runtime(word).name for word in names}]
-    if not able and (reason := elsewhere(artifact.manifest.format)):
+    if not able and (reason := elsewhere(artifact.manifest.format, artifact.manifest.precision)):
         raise InputError(f"no engine runs {artifact.name} here: {reason}", hint="copy its bundle there and run: toolkit verify")
     if not able:
         raise InputError(f"no installed engine{' of those asked for' if names else ''} runs {artifact.name}", hint="run: toolkit doctor")
     return tuple(able)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One artifact with its fresh ``reports`` in its manifest; ``errors`` has, by engine, what kept the others from running it."""
+
+    artifact: Artifact
+    reports: tuple[ParityReport, ...]
+    errors: Mapping[str, ToolkitError]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every engine ran it and every report passed."""
+        return not self.errors and self.artifact.verdict is Verdict.PASSED
 
 
 def verify_all(
@@ -160,19 +175,33 @@ def verify_all(
     *,
     engines: Mapping[str, Sequence[str]] | None = None,
     on_done: Callable[[str], None] | None = None,
-) -> dict[str, Artifact | ToolkitError]:
-    """Verify several artifacts; the result holds, by artifact name, the artifact with its evidence or the error that stopped it."""
+) -> dict[str, Verified]:
+    """Verify several artifacts, by name; an artifact or an engine that fails does not stop the others.
+
+    An artifact that no engine ran keeps the evidence that it had.
+
+    Raises:
+        StorageError: a manifest cannot be written.
+    """
     for artifact in artifacts:
         verifier.remember(artifact)
-    results: dict[str, Artifact | ToolkitError] = {}
+    results: dict[str, Verified] = {}
     for artifact in artifacts:
-        try:
-            results[artifact.name] = verifier.verify(artifact, engines=(engines or {}).get(artifact.name, ()))
-        except ToolkitError as error:
-            results[artifact.name] = error
+        results[artifact.name] = _verified(verifier, artifact, (engines or {}).get(artifact.name, ()))
         if on_done:
             on_done(artifact.name)
     return results
+
+
+def _verified(verifier: Verifier, artifact: Artifact, engines: Sequence[str]) -> Verified:
+    reports: list[ParityReport] = []
+    errors: dict[str, ToolkitError] = {}
+    for engine in engines or [""]:
+        try:
+            reports += verifier.reports(artifact, engine or default_engine(artifact))
+        except ToolkitError as error:
+            errors[engine] = error
+    return Verified(artifact.with_evidence(tuple(reports)) if reports else artifact, tuple(reports), errors)
 
 
 def _evidence_file(key: str) -> Path:
