@@ -13,7 +13,7 @@ import numpy as np
 from toolkit.core import Artifact, Format, Samples, without_telemetry
 
 from ._batches import batches, calibration_batch
-from ._onnx import prepared, read_model, write_model
+from ._onnx import exact_sums, prepared, read_model, write_model
 from ._onnx_outputs import float_outputs
 from .base import Recipe
 from .layers import onnx as onnx_layers
@@ -128,7 +128,7 @@ class _Calibrated:
         """By onnxruntime."""
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(str(file or self._clean), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(file or self._clean), exact_sums(), providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
         for feed in self._feeds():
             yield dict(zip(names, session.run(names, feed), strict=True))

@@ -69,7 +69,11 @@ class OnnxRuntime(Runtime):
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3
-        if request.stored in {Precision.INT8_WEIGHTS, Precision.INT4_WEIGHTS}:
+        if request.stored in {Precision.INT8, Precision.INT8_DYNAMIC}:
+            # On x86 without VNNI the kernels for uint8 times int8 let sums of two products saturate; those for uint8 times uint8 are
+            # exact. Of other files the engine makes ones that it cannot run: it gives weights without zero points a single one.
+            options.add_session_config_entry("session.x64quantprecision", "1")
+        elif request.stored in {Precision.INT8_WEIGHTS, Precision.INT4_WEIGHTS}:
             # Else a DequantizeLinear of constant weights runs in every call; so it is folded once, and the speed is that of fp32.
             options.add_session_config_entry("session.disable_quant_qdq", "1")
         present = onnxruntime.get_available_providers()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from .._onnx import exact_sums
 from . import Execution, Layer, size_of
 
 # What only moves or compares values is done in integers where its neighbours are; onnxruntime's quantizer takes it along.
@@ -109,7 +110,7 @@ def execution(file: Path) -> Execution:
     import onnxruntime
 
     with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
-        options = onnxruntime.SessionOptions()
+        options = exact_sums()
         options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
         # One level below all: the last one rearranges memory for this processor, which needs new names.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED

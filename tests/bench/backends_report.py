@@ -55,9 +55,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Run:
-    """The rows of a network and the machine's load before them."""
+    """The rows of a network, the processor that they were measured on, and its load before them."""
 
     model: str
+    processor: str
     load: float
     rows: tuple[Row, ...]
 
@@ -105,7 +106,7 @@ def measured(name: str, bundles: Path, work: Path) -> Run:
         data = ["--data", str(work / "positions.npz")]
     else:
         shutil.copytree(bundles / "fashion-mnist" / name / "pt2-fp32", source)
-    load = load_average()
+    load, machine = load_average(), this_machine()
     told = work / f"{name}.json"
     targets = sorted({str(node.format) for node in nodes()} - {START.format})
     words = ["--to", ",".join(targets), "--precision", ",".join(PRECISIONS), "--json", str(told)]
@@ -123,7 +124,8 @@ def measured(name: str, bundles: Path, work: Path) -> Run:
             command(["verify", str(source.parent), "--evaluation", str(FEW), *words], cache=cache)
             command(["benchmark", str(source.parent), "--threads", "1", "--rounds", "2", *words], cache=cache)
             rows += rows_on_device(name, runtime, BenchmarkReport.load(source.parent / BENCHMARK))
-    return Run(name, load, tuple(replace(row, gap=row.gap.replace(f"{work}/", "")) for row in rows))
+    processor = f"{machine.cpu} with {', '.join(machine.instruction_sets)}"
+    return Run(name, processor, load, tuple(replace(row, gap=row.gap.replace(f"{work}/", "")) for row in rows))
 
 
 def rows_on_device(model: str, runtime: Runtime, report: BenchmarkReport) -> Iterator[Row]:
@@ -184,16 +186,15 @@ def row_of(model: str, node: Node, runtime: Runtime, found: Measurement | None, 
 
 def page(runs: Sequence[Run]) -> str:
     """The table."""
-    machine = this_machine()
     lines = [
         "# Every backend",
         "",
         "Made by `make backends`; never edited by hand. Raw values: docs/backends.json.",
         "",
-        f"{machine.cpu}, one thread, batch 1, 5 rounds in fresh processes. The ratio is the latency over that of fp32 in ONNX Runtime,",
-        "below 1 is faster, with its 95 % interval over rounds. Memory is the peak above the bare engine's. A row without figures has",
-        f"its reason. On a gpu: {FEW} samples, 2 rounds, no ratio, since the base runs on the processor; where the row says software, its",
-        "speed says nothing.",
+        "One thread, batch 1, 5 rounds in fresh processes. The ratio is the latency over that of fp32 in ONNX Runtime, below 1 is faster,",
+        "with its 95 % interval over rounds. Memory is the peak above the bare engine's. A row without figures has its reason.",
+        f"On a gpu: {FEW} samples, 2 rounds, no ratio, since the base runs on the processor; where the row says software, its speed",
+        "says nothing.",
         "",
         "| network | engine | file | parity | latency | ratio | memory | size | |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -206,7 +207,7 @@ def page(runs: Sequence[Run]) -> str:
                 ratio = "–" if row.ratio is None else f"{row.ratio.value:.2f} [{row.ratio.low:.2f}, {row.ratio.high:.2f}]"
                 figures = [text.duration(row.latency.value), ratio, text.size(row.memory_bytes) if row.memory_bytes else "–", figures[3]]
             lines.append(f"| {row.model} | {row.engine} | {row.artifact} | {row.verdict} | {' | '.join(figures)} | {note} |")
-    lines += ["", "Load average before each network: " + ", ".join(f"{run.model} {run.load:.1f}" for run in runs) + "."]
+    lines += ["", *(f"- {run.model}: {run.processor}; load average before it: {run.load:.1f}." for run in runs)]
     return "\n".join([*lines, ""])
 
 

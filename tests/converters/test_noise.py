@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.converters.engines import compute
 from tests.converters.nets import export
 from toolkit.converters._noise import quieter, worst_ratio
 from toolkit.converters.base import Node, Recipe
@@ -43,7 +44,6 @@ def test_the_quieter_file_stays(first: float, second: float, kept: float, made: 
 def test_a_mask_does_not_take_all_the_levels_of_a_sum(tmp_path: Path) -> None:
     """Scores from -2 to 2 beside -10,000: with 256 levels for the sum every score would be the same."""
     import onnx
-    import onnxruntime
     import torch
     from torch import nn
 
@@ -65,10 +65,7 @@ def test_a_mask_does_not_take_all_the_levels_of_a_sum(tmp_path: Path) -> None:
         out = tmp_path / str(converter.target)
         source = converter.convert(source, out, Recipe(calibration=Samples({"x": values[:64]}, None, "random")))
         made[converter.target.precision] = source
-    exact, rounded = (
-        onnxruntime.InferenceSession(str(made[each].model_file), providers=["CPUExecutionProvider"]).run(None, {"x": values[64:]})[0]
-        for each in (Precision.FP32, Precision.INT8)
-    )
+    exact, rounded = (compute(made[each], {"x": values[64:]})["y"] for each in (Precision.FP32, Precision.INT8))
     assert 10 * np.log10(np.sum(exact**2) / np.sum((exact - rounded) ** 2)) > 25
     nodes = {node.op_type for node in onnx.load(made[Precision.INT8].model_file).graph.node}
     assert "QuantizeLinear" in nodes

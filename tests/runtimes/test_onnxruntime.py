@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit.core import EngineError
+from toolkit.core import Artifact, EngineError, Format, Manifest, Precision, Signature, TensorSpec, sha256_of
 from toolkit.runtimes import SessionOptions, open_session
 
 onnx = pytest.importorskip("onnx", reason="the extra [convert] is not installed")
@@ -65,8 +65,6 @@ def test_many_shapes_and_large_tensors_stay_right(tmp_path: Path) -> None:
 @pytest.mark.parametrize("precision", ["int8-weights", "int4-weights"])
 def test_weights_in_int8_are_unpacked_once(precision: str, tmp_path: Path) -> None:
     """The optimized graph has no DequantizeLinear left, so that int8 weights cost no time in a call."""
-    from toolkit.core import Artifact, Format, Manifest, Precision, Signature, TensorSpec
-
     nodes = [
         onnx.helper.make_node("DequantizeLinear", ["packed", "scale", "zero"], ["w"], axis=0),
         onnx.helper.make_node("MatMul", ["x", "w"], ["y"]),
@@ -80,6 +78,37 @@ def test_weights_in_int8_are_unpacked_once(precision: str, tmp_path: Path) -> No
     with open_session(Artifact(tmp_path, manifest), options=SessionOptions(threads=1)) as session:
         np.testing.assert_allclose(session.run(x)[0], x @ (packed * scale[:, None]), rtol=1e-4)
         assert session._session.get_session_options().get_session_config_entry("session.disable_quant_qdq") == "1"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("precision", [Precision.INT8, Precision.INT8_DYNAMIC])
+def test_sums_of_integers_are_exact_on_every_processor(tmp_path: Path, precision: Precision) -> None:
+    """The largest uint8 times the largest int8: two of their products are more than the 16 bits that AVX2 has for them."""
+    node = onnx.helper.make_node
+    unit, zero = np.ones((), np.float32), np.zeros((), np.uint8)
+    weights: dict[str, np.ndarray] = {"w": np.full((64, 10), 127, np.int8), "unit": unit, "zero": zero}
+    if precision is Precision.INT8_DYNAMIC:
+        nodes = [
+            node("DynamicQuantizeLinear", ["x"], ["q", "scale", "middle"]),
+            node("MatMulInteger", ["q", "w", "middle"], ["sum"]),
+            node("Cast", ["sum"], ["y"], to=onnx.TensorProto.FLOAT),
+        ]
+        expected = 64 * 255 * 127
+    else:
+        weights |= {"none": np.zeros((), np.int8), "step": np.float32(2**15)}
+        nodes = [
+            node("QuantizeLinear", ["x", "unit", "zero"], ["q"]),
+            node("DequantizeLinear", ["q", "unit", "zero"], ["xd"]),
+            node("DequantizeLinear", ["w", "unit", "none"], ["wd"]),
+            node("MatMul", ["xd", "wd"], ["product"]),
+            node("QuantizeLinear", ["product", "step", "zero"], ["p"]),
+            node("DequantizeLinear", ["p", "step", "zero"], ["y"]),
+        ]
+        expected = round(64 * 255 * 127 / 2**15) * 2**15
+    file = _model(tmp_path, nodes, {"y": ["batch", 10]}, inputs={"x": ["batch", 64]}, **weights)
+    signature = Signature((TensorSpec("x", "float32", ("batch", 64)),), (TensorSpec("y", "float32", ("batch", 10)),))
+    manifest = Manifest("sums", Format.ONNX, precision, signature, {file.name: sha256_of(file)}, "by hand")
+    with open_session(Artifact(tmp_path, manifest), engine="onnxruntime") as session:
+        np.testing.assert_array_equal(session.run(np.full((3, 64), 255, np.float32))[0], np.full((3, 10), expected))
 
 
 def test_values_that_are_no_tensors_are_refused(tmp_path: Path) -> None:
