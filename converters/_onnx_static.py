@@ -48,6 +48,7 @@ class Options:
     symmetric: bool
     ranges: Ranges = Ranges.MINMAX
     percentile: float | None = None
+    reduce_range: bool = False
 
 
 class _Calibrated:
@@ -92,7 +93,7 @@ class _Calibrated:
             op_types_to_quantize=self._kinds,
             nodes_to_exclude=list(keep_float),
             per_channel=options.per_channel,
-            reduce_range=False,
+            reduce_range=options.reduce_range,
             activation_type=QuantType[options.activations],
             weight_type=QuantType.QInt8,
             calibrate_method=method,

@@ -14,8 +14,8 @@ class OnnxInt8(OnnxStatic):
 
     With int8 activations a residual net of 6 x 64 on 9 x 9 was a quarter as fast: onnxruntime fuses and packs x86 convolutions for
     uint8 times int8 only. So symmetric ones, which are int8 with zero at 0, are for hardware that wants them. The weights use all 8 bits
-    (no ``reduce_range``), which is exact where the processor has VNNI or is an ARM; on x86 without VNNI sums of two such products can
-    saturate, so verify the artifact there.
+    unless ``reduce_range`` is chosen, which is exact where the processor has VNNI or is an ARM; on x86 without VNNI sums of two such
+    products saturate in OpenVINO, and in onnxruntime where ``session.x64quantprecision`` is not set, which a session of ours sets.
     """
 
     name = "onnx_int8"
@@ -34,6 +34,7 @@ class OnnxInt8(OnnxStatic):
         "ranges": (Ranges.MINMAX, Ranges.ENTROPY, Ranges.PERCENTILE),
         "per_channel": (True, False),
         "symmetric": (False, True),
+        "reduce_range": (False, True),
     }
 
     def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
@@ -48,4 +49,5 @@ class OnnxInt8(OnnxStatic):
             symmetric=symmetric,
             ranges=Ranges(str(self.choice(recipe, "ranges"))),
             percentile=recipe.choices.percentile,
+            reduce_range=bool(self.choice(recipe, "reduce_range")),
         )

@@ -43,7 +43,8 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     ``percentile`` is the share in percent of the values inside a PERCENTILE range. ``per_channel`` gives each output channel of a weight
     a scale of its own, else a weight has one. ``symmetric`` puts the zero of activations in the middle of their range. ``group_size`` is
     how many 4-bit weights of an output channel share a scale, 0 for all of them. ``integer_io`` makes integers of the file's own inputs
-    and outputs, for devices without floats; a session still takes and gives real numbers.
+    and outputs, for devices without floats; a session still takes and gives real numbers. ``reduce_range`` leaves the upper half of the
+    8-bit range of weights empty, so that no sum of two products saturates on x86 without VNNI, in any engine.
     """
 
     ranges: Ranges | None = None
@@ -52,6 +53,7 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     symmetric: bool | None = None
     group_size: Annotated[int, Meta(ge=0, le=1024)] | None = None
     integer_io: bool | None = None
+    reduce_range: bool | None = None
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a percentile without its ranges, or ranges without their percentile."""

@@ -124,6 +124,7 @@ def measured(name: str, bundles: Path, work: Path) -> Run:
             command(["verify", str(source.parent), "--evaluation", str(FEW), *words], cache=cache)
             command(["benchmark", str(source.parent), "--threads", "1", "--rounds", "2", *words], cache=cache)
             rows += rows_on_device(name, runtime, BenchmarkReport.load(source.parent / BENCHMARK))
+    rows += absent(name)
     processor = f"{machine.cpu} with {', '.join(machine.instruction_sets)}"
     return Run(name, processor, load, tuple(replace(row, gap=row.gap.replace(f"{work}/", "")) for row in rows))
 
@@ -137,6 +138,14 @@ def rows_on_device(model: str, runtime: Runtime, report: BenchmarkReport) -> Ite
             row = row_of(model, node, runtime, found, report, reason="")
             told = [str(found.actual.get("detail", "")), row.evidence]
             yield replace(row, engine=f"{row.engine}, {found.setting.device}", evidence="; ".join(filter(None, told)))
+
+
+def absent(model: str) -> Iterator[Row]:
+    """A row for each device that an engine could use and does not find here, with what would bring it."""
+    for runtime in (runtime for runtime in all_runtimes() if runtime.is_installed()):
+        for device in sorted({*runtime.repairs} - {*runtime.devices()}):
+            gap = f"no {device} that it can use here; {runtime.repairs[device]}"
+            yield Row(model, f"{runtime.name}, {device}", "–", "–", "", None, None, 0, 0, gap)
 
 
 def nodes() -> list[Node]:

@@ -250,3 +250,22 @@ def test_integers_at_the_border_are_a_sessions_business(
         np.testing.assert_array_equal(session.run(outside)["logits"], usual.run(outside)["logits"])
     with open_session(result.model_file) as session:
         assert {spec.dtype for spec in (*session.signature.inputs, *session.signature.outputs)} == {"int16" if "16" in name else "int8"}
+
+
+@pytest.mark.parametrize("name", ["onnx_int8", "openvino_int8"])
+def test_weights_in_half_of_their_range_add_up_on_every_processor(name: str, tmp_path: Path) -> None:
+    """Large numbers times large weights: on x86 without VNNI OpenVINO keeps sums of two products in 16 bits."""
+    import torch
+
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(64, 32), torch.nn.ReLU(), torch.nn.Linear(32, 4))
+    for weights in net.parameters():
+        torch.nn.init.uniform_(weights, 0.8, 1.0)
+    signature = Signature((TensorSpec("x", "float32", ("batch", 64)),), (TensorSpec("y", "float32", ("batch", 4)),))
+    source = export(tmp_path / "pt2-fp32", net, (torch.zeros(2, 64),), signature, "large")
+    x = np.random.default_rng(0).uniform(0.8, 1, (64, 64)).astype(np.float32)
+    made = convert_all(source, FLOATS, Recipe())
+    halved = converted(name, made, Recipe(Samples({"x": x})), tmp_path, Choices(reduce_range=True))
+    with torch.no_grad(), open_session(halved, engine="openvino") as session:
+        expected = net(torch.from_numpy(x)).numpy()
+        np.testing.assert_allclose(session.run(x)[0], expected, rtol=0.03)

@@ -94,7 +94,7 @@ def test_sums_of_integers_are_exact_on_every_processor(tmp_path: Path, precision
         ]
         expected = 64 * 255 * 127
     else:
-        weights |= {"none": np.zeros((), np.int8), "step": np.float32(2**15)}
+        weights |= {"none": np.zeros((), np.int8), "step": np.asarray(2**15, np.float32)}
         nodes = [
             node("QuantizeLinear", ["x", "unit", "zero"], ["q"]),
             node("DequantizeLinear", ["q", "unit", "zero"], ["xd"]),
