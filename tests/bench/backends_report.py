@@ -121,9 +121,13 @@ def measured(name: str, bundles: Path, work: Path) -> Run:
     for runtime in (runtime for runtime in all_runtimes() if runtime.is_installed() and runtime.formats & made):
         for device in sorted({*runtime.devices()} - {"cpu"}):
             words = ["--engine", runtime.name, "--device", device, *data]
-            command(["verify", str(source.parent), "--evaluation", str(FEW), *words], cache=cache)
-            command(["benchmark", str(source.parent), "--threads", "1", "--rounds", "2", *words], cache=cache)
-            rows += rows_on_device(name, runtime, BenchmarkReport.load(source.parent / BENCHMARK))
+            try:
+                command(["verify", str(source.parent), "--evaluation", str(FEW), *words], cache=cache)
+                command(["benchmark", str(source.parent), "--threads", "1", "--rounds", "2", *words], cache=cache)
+            except SystemExit as stopped:  # A driver that crashes is this row's reason, not the end of the table.
+                rows.append(gap_on_device(name, runtime, device, str(stopped).rpartition("error: ")[2].strip()))
+            else:
+                rows += rows_on_device(name, runtime, BenchmarkReport.load(source.parent / BENCHMARK))
     rows += absent(name)
     processor = f"{machine.cpu} with {', '.join(machine.instruction_sets)}"
     return Run(name, processor, load, tuple(replace(row, gap=row.gap.replace(f"{work}/", "")) for row in rows))
@@ -144,8 +148,12 @@ def absent(model: str) -> Iterator[Row]:
     """A row for each device that an engine could use and does not find here, with what would bring it."""
     for runtime in (runtime for runtime in all_runtimes() if runtime.is_installed()):
         for device in sorted({*runtime.repairs} - {*runtime.devices()}):
-            gap = f"no {device} that it can use here; {runtime.repairs[device]}"
-            yield Row(model, f"{runtime.name}, {device}", "–", "–", "", None, None, 0, 0, gap)
+            yield gap_on_device(model, runtime, device, f"no {device} that it can use here; {runtime.repairs[device]}")
+
+
+def gap_on_device(model: str, runtime: Runtime, device: str, gap: str) -> Row:
+    """The row of a device where nothing was measured."""
+    return Row(model, f"{runtime.name}, {device}", "–", "–", "", None, None, 0, 0, gap)
 
 
 def nodes() -> list[Node]:
