@@ -13,7 +13,10 @@ from click.testing import CliRunner, Result
 import toolkit as api
 from tests.conftest import Trained
 from toolkit.cli import toolkit
+from toolkit.core import Format, Precision
 from toolkit.runtimes import elsewhere
+
+COMPUTES_IN_BF16 = not elsewhere(Format.OPENVINO, Precision.BF16)
 
 
 def call(*words: str | Path) -> Result:
@@ -51,7 +54,9 @@ def test_the_demo_as_json_prints_nothing_else(bundle: Path) -> None:
 def test_ten_artifacts_passed(bundle: Path) -> None:
     made = {artifact.name: artifact.verdict for artifact in api.Bundle.load(bundle) if artifact.manifest.parent}
     assert len(made) == 10
-    assert set(made.values()) == {"passed"}
+    unknown = set() if COMPUTES_IN_BF16 else {"openvino-bf16"}  # Made, and its parity is not measured here.
+    assert {name for name, verdict in made.items() if verdict is None} == unknown
+    assert {verdict for name, verdict in made.items() if name not in unknown} == {"passed"}
 
 
 def test_each_step_of_the_way_is_compared(bundle: Path) -> None:
@@ -66,8 +71,7 @@ def test_openvino_fp32_is_fp32_and_bf16_says_so(bundle: Path) -> None:
     exact, coarse = (api.Artifact.load(bundle / name).manifest.evidence for name in ("openvino-fp32", "openvino-bf16"))
     assert {report.execution_precision for report in exact} == {"fp32"}
     assert max(output.max_abs for output in exact[0].outputs) < 1e-4
-    computes = not elsewhere(api.Format.OPENVINO, api.Precision.BF16)
-    assert {report.execution_precision for report in coarse} == ({"bf16"} if computes else set())
+    assert {report.execution_precision for report in coarse} == ({"bf16"} if COMPUTES_IN_BF16 else set())
 
 
 def test_verify_says_which_engine(bundle: Path) -> None:

@@ -108,7 +108,7 @@ def test_values_are_the_movers() -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_samples_are_symmetries_of_what_was_played(seed: int) -> None:
     game = TicTacToe()
     replay = Replay(game)

@@ -40,7 +40,7 @@ def games(draw: st.DrawFn) -> SgfGame:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(games())
 def test_what_is_written_is_read(game: SgfGame) -> None:
     assert parse_sgf(sgf_text(game).encode()) == game
@@ -94,7 +94,7 @@ def test_brackets_as_deep_as_they_come_are_read() -> None:
     assert parse_sgf(b"(;SZ[9]" + b"(;B[aa]" * 5000 + b")" * 5001).moves[4999] == SgfMove(FIRST, 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_any_damage_is_read_or_refused(data: st.DataObject) -> None:
     content = bytearray(b"(;GM[1]FF[4]CA[UTF-8]SZ[9]KM[7.5]HA[2]AB[ee][cc]PL[W]RE[W+R];W[gc]C[a];B[];W[aa](;B[bb])(;B[cc]))")

@@ -27,7 +27,7 @@ def games(draw: Any) -> tuple[Go, NaiveGo, int]:
     )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(games())
 def test_random_games_agree_with_the_plain_rules(case: tuple[Go, NaiveGo, int]) -> None:
     game, naive, seed = case

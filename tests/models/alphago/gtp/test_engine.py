@@ -126,7 +126,7 @@ def test_a_game_is_loaded_up_to_a_move(tmp_path: Path) -> None:
         st.one_of(st.text(max_size=40), st.sampled_from(["play b C3", "play w D4", "undo", "komi 1e400", "genmove w x", "clear_board"]))
     )
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_garbage_never_ends_it(lines: list[str]) -> None:
     spoken = engine(playouts=4)
     for line in lines:

@@ -266,7 +266,7 @@ def test_gumbel_visits_are_those_of_the_schedule() -> None:
 
 
 @given(st.integers(0, 2**31), st.integers(4, 60))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_gumbels_policy_is_an_improvement(seed: int, playouts: int) -> None:
     """Under the values that were found the improved policy expects at least what the prior does."""
     random = np.random.default_rng(seed)
@@ -319,7 +319,7 @@ def test_the_cache_answers_what_was_asked() -> None:
 
 
 @given(st.integers(0, 2**31))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_small_cache_forgets_but_is_never_wrong(seed: int) -> None:
     class Echo:
         def __call__(self, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
