@@ -30,6 +30,7 @@ __all__ = [
     "all_runtimes",
     "elsewhere",
     "find_runtime",
+    "known_runtimes",
     "open_session",
     "runtimes_for",
 ]
@@ -54,11 +55,16 @@ def runtimes_for(format: Format, precision: Precision = Precision.FP32) -> tuple
     return tuple(sorted(able, key=lambda runtime: (not runtime.in_process, len(runtime.formats), runtime.name)))
 
 
+def known_runtimes(format: Format, precision: Precision) -> tuple[Runtime, ...]:
+    """The engines that have a precision of a format, installed or not, here or on another processor; sorted by name."""
+    return tuple(r for r in all_runtimes() if format in r.formats and precision in r.precisions(format) | r.some_processors)
+
+
 def elsewhere(format: Format, precision: Precision = Precision.FP32) -> str:
     """Why no engine runs artifacts of this kind on this machine, whatever is installed, such as ``coreml is for macOS only``; empty where
     one does or would.
     """
-    reasons = [runtime.elsewhere(format, precision) for runtime in _with(format, precision)]
+    reasons = [runtime.elsewhere(format, precision) for runtime in known_runtimes(format, precision)]
     return ", ".join(reasons) if all(reasons) else ""
 
 
@@ -85,7 +91,7 @@ def open_session(model: Artifact | Path, *, engine: str | None = None, options: 
 def _no_engine(format: Format, precision: Precision) -> MissingDependencyError | EngineError:
     if reason := elsewhere(format):
         return MissingDependencyError(f"no engine runs {format} on {this_system()}: {reason}")
-    missing = [runtime for runtime in _with(format, precision) if not runtime.is_installed()]
+    missing = [runtime for runtime in known_runtimes(format, precision) if not runtime.is_installed()]
     if not missing:
         reason = elsewhere(format, precision)
         problem = f"no engine here runs {format} in {precision}" + (f": {reason}" if reason else "")
@@ -93,8 +99,3 @@ def _no_engine(format: Format, precision: Precision) -> MissingDependencyError |
     return MissingDependencyError(
         f"no engine for {format} is installed", hint="run: " + " or ".join(dict.fromkeys(r.install_command() for r in missing))
     )
-
-
-def _with(format: Format, precision: Precision) -> list[Runtime]:
-    """The engines that have a precision of a format, here or elsewhere."""
-    return [r for r in all_runtimes() if format in r.formats and precision in r.precisions(format) | r.some_processors]

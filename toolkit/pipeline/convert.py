@@ -186,8 +186,9 @@ class _Scheduler:
 
 
 def _with_reason_elsewhere(row: Row) -> Row:
-    made = row.artifact.manifest if row.artifact is not None else None
-    reason = elsewhere(made.format, made.precision) if made is not None else ""
+    if row.artifact is None:
+        return row
+    reason = elsewhere(row.artifact.manifest.format, row.artifact.manifest.precision)
     return replace(row, measurable=False, reason=f"{reason}; there run: toolkit verify") if reason else row
 
 

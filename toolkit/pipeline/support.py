@@ -9,7 +9,7 @@ from toolkit.converters.base import Node
 from toolkit.converters.planner import plan, reachable
 from toolkit.converters.recipes import NamedRecipe, builtin_recipe, builtin_recipes
 from toolkit.core import Format, InputError, Precision
-from toolkit.runtimes import all_runtimes
+from toolkit.runtimes import known_runtimes
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,8 @@ def supported() -> tuple[Support, ...]:
     rows = []
     for node in sorted(reachable(start), key=lambda n: (n.format, list(Precision).index(n.precision))):
         path = tuple(converter.name for converter in plan(start, node))
-        engines = [r for r in all_runtimes() if node.format in r.formats]
-        # The table says what an engine can, here or elsewhere.
-        able = [r for r in engines if node.precision in r.precisions(node.format) | r.some_processors]
-        rows.append(Support(node.format, node.precision, path, tuple(r.name for r in able)))
+        engines = tuple(runtime.name for runtime in known_runtimes(node.format, node.precision))
+        rows.append(Support(node.format, node.precision, path, engines))
     return tuple(rows)
 
 
