@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import ArtifactError, ConversionError, Signature, rename_symbols
+from toolkit.core import ArtifactError, ConversionError, Signature, first_line, rename_symbols
 
 from ._finite import broken, refuse
 
@@ -23,7 +23,7 @@ def read_model(file: Path) -> Any:
         model = onnx.load(file)
         onnx.checker.check_model(model)
     except Exception as error:
-        text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        text = first_line(error)
         raise ArtifactError(f"'{file}' is no valid ONNX model: {text}", hint="is the file complete? convert it again") from error
     for tensor in model.graph.initializer:
         refuse(tensor.name, broken(onnx.numpy_helper.to_array(tensor)))
@@ -43,7 +43,7 @@ def read_modern(file: Path) -> Any:
         try:
             model = onnx.version_converter.convert_version(model, _CHANNEL_SCALES)
         except Exception as error:
-            text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            text = first_line(error)
             raise ConversionError(f"the ONNX file cannot be brought to operator set {_CHANNEL_SCALES}: {text}") from error
     weights = {tensor.name for tensor in model.graph.initializer}
     inputs = [value for value in model.graph.input if value.name not in weights]

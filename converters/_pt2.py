@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import ArtifactError, InputError, Signature
+from toolkit.core import ArtifactError, InputError, Signature, words_of
 from toolkit.core.pt2_plain import keep_tensors, plain_pt2
 
 from ._finite import broken, refuse
@@ -26,8 +26,7 @@ def load_program(file: Path) -> Any:
     try:
         program = torch.export.load(plain)
     except Exception as error:
-        text = (str(error).strip().splitlines() or [""])[0][:200]
-        raise ArtifactError(f"'{file}' cannot be loaded: {type(error).__name__}: {text}", hint="export the model again") from error
+        raise ArtifactError(f"'{file}' cannot be loaded: {words_of(error)}", hint="export the model again") from error
     for name, tensor in {**program.state_dict, **program.constants}.items():
         plain_numbers = not (isinstance(tensor, torch.Tensor) and tensor.is_floating_point()) or bool(torch.isfinite(tensor).all())
         refuse(name, 0 if plain_numbers else broken(tensor.detach().double().numpy()))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from toolkit.core import ArtifactError, Format, Operators, ToolkitError, needs
+from toolkit.core import ArtifactError, Format, Operators, ToolkitError, first_line, needs
 
 
 def operators_in(file: Path, format: Format) -> Operators:
@@ -29,7 +29,7 @@ def operators_in(file: Path, format: Format) -> Operators:
     except (ToolkitError, OSError, MemoryError):
         raise
     except Exception as error:
-        text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        text = first_line(error)
         raise ArtifactError(f"'{file}' cannot be read as {format}: {text}", hint="is the file complete? convert it again") from error
     assert isinstance(found, Operators)
     return found

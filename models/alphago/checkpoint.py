@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from toolkit.core import ArtifactError, InputError, Interval, needs, write_file
+from toolkit.core import ArtifactError, InputError, Interval, first_line, needs, write_file
 
 from .learner import Learner
 from .replay import Replay
@@ -123,8 +123,7 @@ def _read(file: Path) -> tuple[Standing, dict[str, Any]]:
             standing = msgspec.json.decode((content.metadata() or {}).get("standing", ""), type=Standing)
             tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - it is no mapping
     except (OSError, SafetensorError, msgspec.DecodeError) as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ArtifactError(f"'{file}' is no checkpoint of self-play: {first}", hint="start anew in another folder") from error
+        raise ArtifactError(f"'{file}' is no checkpoint of self-play: {first_line(error)}", hint="start anew in another folder") from error
     if standing.schema != SCHEMA:
         raise ArtifactError(f"'{file}' has another schema", expected=str(SCHEMA), got=str(standing.schema))
     return standing, tensors

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from toolkit.core import ArtifactError, write_file
+from toolkit.core import ArtifactError, first_line, write_file
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -87,8 +87,9 @@ class Checkpoint:
                 tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - no mapping
                 standing = msgspec.json.decode((content.metadata() or {})["standing"], type=Standing)
         except (SafetensorError, msgspec.DecodeError, KeyError, json.JSONDecodeError) as error:
-            text = str(error).splitlines()[0]
-            raise ArtifactError(f"'{file}' is no checkpoint of this trainer: {text}", hint="train again without --resume") from error
+            raise ArtifactError(
+                f"'{file}' is no checkpoint of this trainer: {first_line(error)}", hint="train again without --resume"
+            ) from error
         if standing.schema != SCHEMA:
             raise ArtifactError(f"'{file}' has another schema", expected=str(SCHEMA), got=str(standing.schema), hint="train again")
         return cls(standing, tensors)

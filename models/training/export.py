@@ -22,6 +22,7 @@ from toolkit.core import (
     Scalar,
     Signature,
     TensorSpec,
+    first_line,
     needs,
     new_folder,
     rename_symbols,
@@ -103,8 +104,8 @@ def export_pt2(
 
 def _reason(error: Exception) -> str:
     """The first line, or where a dimension cannot be free the one that says which."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return (lines[1].strip(" -") if lines[0].startswith("Constraints violated") and len(lines) > 1 else lines[0])[:300]
+    lines = str(error).strip().splitlines()
+    return lines[1].strip(" -")[:300] if len(lines) > 1 and lines[0].startswith("Constraints violated") else first_line(error)
 
 
 def check_finite(module: nn.Module) -> None:

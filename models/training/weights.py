@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.core import Artifact, ArtifactError, Format, InputError, memory_limit, needs, run_isolated
+from toolkit.core import Artifact, ArtifactError, Format, InputError, first_line, memory_limit, needs, run_isolated
 from toolkit.core.pt2_plain import plain_pt2
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _from_pt2(file: Path) -> dict[str, Tensor]:
     try:
         weights: dict[str, Tensor] = torch.export.load(plain).state_dict
     except Exception as error:
-        raise ArtifactError(f"'{file}' cannot be read: {_first_line(error)}", expected="a file written by torch.export.save") from error
+        raise ArtifactError(f"'{file}' cannot be read: {first_line(error)}", expected="a file written by torch.export.save") from error
     return weights
 
 
@@ -147,14 +147,10 @@ def _from_pickle(file: Path) -> dict[str, Tensor]:
             hint="save it again with safetensors, or with torch.save(module.state_dict(), file)",
         ) from error
     except Exception as error:  # A damaged file can raise anything.
-        raise ArtifactError(f"'{file}' cannot be read: {_first_line(error)}", expected="a complete file written by torch.save") from error
+        raise ArtifactError(f"'{file}' cannot be read: {first_line(error)}", expected="a complete file written by torch.save") from error
     for key in _WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
     if not isinstance(content, Mapping) or not all(isinstance(name, str) and torch.is_tensor(value) for name, value in content.items()):
         raise ArtifactError(f"'{file}' holds no weights", expected="tensors by name, a state_dict", got=type(content).__name__)
     return dict(content)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

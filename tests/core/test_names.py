@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.core import Format, InputError, MissingDependencyError, Precision, ToolkitError, UnknownNameError, needs, version_of, words_of
+from toolkit.core import (
+    Format,
+    InputError,
+    MissingDependencyError,
+    Precision,
+    ToolkitError,
+    UnknownNameError,
+    first_line,
+    needs,
+    version_of,
+    words_of,
+)
 from toolkit.core import errors as errors_module
 
 
@@ -77,3 +88,8 @@ def test_a_message_has_its_four_parts() -> None:
 )
 def test_the_words_of_a_library_are_one_line_with_what_they_announce(text: str, lines: int, words: str) -> None:
     assert words_of(ValueError(text), lines=lines) == words
+
+
+@pytest.mark.parametrize(("text", "line"), [("\n  one\ntwo", "one"), ("", "ValueError"), ("x" * 1000, "x" * 300)])
+def test_the_first_line_of_a_library_is_never_empty(text: str, line: str) -> None:
+    assert first_line(ValueError(text)) == line

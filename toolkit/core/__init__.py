@@ -18,6 +18,7 @@ from .errors import (
     StorageError,
     ToolkitError,
     UnknownNameError,
+    first_line,
     printable,
     words_of,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "decode_json",
     "decode_toml",
     "discover",
+    "first_line",
     "fits",
     "has_module",
     "install_command",

@@ -50,7 +50,12 @@ def printable(text: str) -> str:
     return shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
 
 
-def words_of(error: Exception, *, lines: int = 1) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of what a library says; the error's kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:_LONGEST_WORDS]
+
+
+def words_of(error: BaseException, *, lines: int = 1) -> str:
     """A library's error in one line: its kind and the first `lines` of its text that say something, all where those only announce more."""
     # OpenVINO begins with where in its sources an error was raised.
     said = [line.strip() for line in str(error).strip().splitlines() if line and not line.startswith(("Exception from ", "Check '"))]

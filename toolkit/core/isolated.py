@@ -22,7 +22,7 @@ from typing import Any
 import msgspec
 
 from . import errors
-from .errors import ProcessError, StorageError, ToolkitError
+from .errors import ProcessError, StorageError, ToolkitError, words_of
 from .machine import available_memory
 from .memory import tree_bytes
 
@@ -209,8 +209,7 @@ def main() -> None:
         answer = {"error": "ProcessError", "message": f"{_short(request['task'])} ran out of memory"}
     except Exception as error:
         traceback.print_exc()
-        first = (str(error).strip().splitlines() or [""])[0][:300]
-        answer = {"error": "ProcessError", "message": f"{type(error).__name__}: {first}".rstrip(": ")}
+        answer = {"error": "ProcessError", "message": words_of(error)}
     target = Path(request["result"])
     work = target.with_suffix(".part")
     work.write_bytes(msgspec.json.encode(answer))

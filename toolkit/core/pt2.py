@@ -32,7 +32,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import ArtifactError
+from .errors import ArtifactError, first_line
 
 _MEMBER = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/\w+|models/\w+\.json|extra/[\w./-]+|data/sample_inputs/\w+\.pt"
@@ -83,7 +83,7 @@ def check_archive(path: Path, edit: Callable[[IO[bytes], dict[str, zipfile.ZipIn
             copy = edit(stream, _members(stream, path))
             _check_archive(stream if copy is None else copy, path)
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, RecursionError, EOFError) as error:
-        text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        text = first_line(error)
         got = "0 bytes" if path.stat().st_size == 0 else text
         raise ArtifactError(
             f"'{path}' is no readable .pt2 archive", expected="a file written by torch.export.save", got=got, hint="export it again"

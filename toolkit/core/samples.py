@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DataError
+from .errors import DataError, first_line
 from .machine import available_memory
 from .reading import write_arrays
 from .signature import Signature, TensorSpec, fits
@@ -103,7 +103,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             content = np.load(stream, allow_pickle=False)
             arrays = {"": content} if isinstance(content, np.ndarray) else _members(content)
     except Exception as error:  # A damaged header or member can raise anything: SyntaxError, TokenError, zlib.error, MemoryError.
-        text = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        text = first_line(error)
         raise DataError(f"'{path}' cannot be read as NumPy arrays: {text}", expected="a .npz or .npy file without pickles") from error
     return arrays
 

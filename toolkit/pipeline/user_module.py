@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from toolkit.core import Artifact, InputError, Signature, TensorSpec, ToolkitError, needs, run_isolated, sha256_of
+from toolkit.core import Artifact, InputError, Signature, TensorSpec, ToolkitError, needs, run_isolated, sha256_of, words_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -146,8 +146,7 @@ def _load(source: UserModule, folder: Path) -> nn.Module:
     except ToolkitError:
         raise
     except (Exception, SystemExit) as error:
-        text = (str(error).strip().splitlines() or [""])[0][:300]
-        raise InputError(f"{where} raised {type(error).__name__}: {text}".rstrip(": "), hint="does it run without arguments?") from error
+        raise InputError(f"{where} raised {words_of(error)}", hint="does it run without arguments?") from error
     if not isinstance(value, torch.nn.Module):
         raise InputError(where, expected="a torch.nn.Module, or a function that returns one", got=type(value).__name__)
     return value
@@ -203,8 +202,7 @@ def _try(module: nn.Module, inputs: Signature) -> tuple[list[str], dict[str, int
         if not found:
             raise InputError("the network returns nothing", expected="tensors, in tuples, lists or dictionaries")
         return _distinct(found, [spec.name for spec in inputs.inputs]), sizes
-    text = (str(problem).strip().splitlines() or [""])[0][:300]
-    raise InputError(f"the network refuses its inputs {inputs}: {type(problem).__name__}: {text}", hint="check --input") from problem
+    raise InputError(f"the network refuses its inputs {inputs}: {words_of(problem)}", hint="check --input") from problem
 
 
 def _call(module: nn.Module, inputs: Signature, arrays: Sequence[Any]) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from toolkit.core import EngineError, Format, Precision, Signature, ToolkitError
+from toolkit.core import EngineError, Format, Precision, Signature, ToolkitError, first_line
 from toolkit.runtimes.intermediates import Step, Values, open_trace
 
 from .align import Alignment, Pair
@@ -35,7 +35,7 @@ def debug_task(payload: dict[str, Any]) -> dict[str, Any]:
         except (ToolkitError, OSError, MemoryError):
             raise
         except Exception as error:
-            text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            text = first_line(error)
             raise EngineError(f"'{file}' cannot be opened: {text}", hint="convert the model again") from error
     alignment = Alignment(traces[0], traces[1], rounds, rule_of(Precision.parse(payload["precision"])))
     values = alignment.align()
