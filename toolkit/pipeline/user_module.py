@@ -202,6 +202,7 @@ def _try(module: nn.Module, inputs: Signature) -> tuple[list[str], dict[str, int
         if not found:
             raise InputError("the network returns nothing", expected="tensors, in tuples, lists or dictionaries")
         return _distinct(found, [spec.name for spec in inputs.inputs]), sizes
+    assert problem is not None
     raise InputError(f"the network refuses its inputs {inputs}: {words_of(problem)}", hint="check --input") from problem
 
 
