@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from toolkit.core import Artifact, ConversionError, InputError, Signature, TensorSpec
@@ -17,6 +18,9 @@ from ._onnx import read_modern
 
 _DTYPES = {"float32": "f32", "int32": "i32", "int64": "i64"}
 _MOST_AXES = 4
+_MASK, _NOT_ON_GPU = 31, "16"
+_FAST = 0
+"""Settings of a layer: what it must not use, and of a GELU whether the approximation by tanh will do."""
 
 
 def write_ncnn(source: Artifact, target: Path, *, half: bool) -> None:
@@ -42,7 +46,7 @@ def write_ncnn(source: Artifact, target: Path, *, half: bool) -> None:
         for layer in graph.layers:
             if ncnn.layer_to_index(layer.kind) < 0:
                 raise ConversionError(f"ncnn has no operator for '{layer.kind}'", expected="a network of ncnn's operators", got=layer.name)
-        graph = _named(graph, signature)
+        graph = _exact(_named(graph, signature))
         shapes = {spec.name: tuple(map(int, spec.shape[1:])) for spec in (*signature.inputs, *signature.outputs)}
         graph = graph.with_shapes({ncnn_name(name): shape for name, shape in shapes.items()})
         target.write_text(graph.text())
@@ -105,6 +109,17 @@ def _named(graph: NcnnGraph, signature: Signature) -> NcnnGraph:
         return NcnnLayer(layer.kind, name, tuple(map(rename, layer.inputs)), tuple(map(rename, layer.outputs)), layer.settings)
 
     return NcnnGraph(tuple(map(renamed, graph.layers)))
+
+
+def _exact(graph: NcnnGraph) -> NcnnGraph:
+    """The graph with the layers on the processor whose shaders are not what the file says: that of GELU is always the one by tanh."""
+
+    def exact(layer: NcnnLayer) -> NcnnLayer:
+        if layer.kind != "GELU" or layer.settings.get(_FAST, "0") != "0":
+            return layer
+        return replace(layer, settings={**layer.settings, _MASK: _NOT_ON_GPU})
+
+    return NcnnGraph(tuple(map(exact, graph.layers)))
 
 
 def _is_integer(spec: TensorSpec) -> bool:

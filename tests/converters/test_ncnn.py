@@ -14,8 +14,10 @@ from tests.converters.nets import export
 from toolkit.converters.base import Recipe
 from toolkit.converters.ncnn_from_onnx import NcnnFromOnnx
 from toolkit.converters.onnx_from_pt2 import OnnxFromPt2
-from toolkit.core import Artifact, ConversionError, InputError, Signature, TensorSpec
+from toolkit.core import Artifact, ConversionError, InputError, Samples, Signature, TensorSpec
 from toolkit.core.ncnn_param import read_ncnn
+from toolkit.runtimes import find_runtime
+from toolkit.runtimes.parity.observe import observe
 
 torch = pytest.importorskip("torch", reason="the extra [train] is not installed")
 
@@ -74,6 +76,17 @@ def test_queries_keys_and_values_out_of_one_product(tmp_path: Path) -> None:
     artifact = check(tmp_path, attention, (7, 8))
     assert artifact.manifest.operators is not None
     assert artifact.manifest.operators.by_type["Slice"] == 1
+
+
+def test_a_gelu_is_exact_on_a_gpu_too(tmp_path: Path) -> None:
+    """ncnn's shader knows only the approximation by tanh, off by up to 5e-4."""
+    artifact = check(tmp_path, lambda x: torch.nn.functional.gelu(x * 2) * 3, (64,))
+    runtime = find_runtime("ncnn")
+    if "gpu" not in runtime.devices():
+        pytest.skip("no Vulkan driver; in software: apt-get install mesa-vulkan-drivers libvulkan1")
+    samples = Samples({"x0": np.linspace(-4, 4, 640, dtype=np.float32).reshape(10, 64)})
+    found, want = (observe(artifact, "ncnn", samples, device=device).samples["y0"] for device in ("gpu", "cpu"))
+    np.testing.assert_allclose(found, want, atol=1e-6)
 
 
 def test_names_and_shapes_are_in_the_file(tmp_path: Path) -> None:
