@@ -50,9 +50,9 @@ def find_runtime(name: str) -> Runtime:
 
 
 def runtimes_for(format: Format, precision: Precision = Precision.FP32) -> tuple[Runtime, ...]:
-    """The installed engines for a format: those of this process first, then those made for the format alone, then by name."""
+    """The installed engines for a format: those for apps first, then those made for the format alone, then by name."""
     able = [r for r in all_runtimes() if format in r.formats and r.is_installed() and precision in r.precisions(format)]
-    return tuple(sorted(able, key=lambda runtime: (not runtime.in_process, len(runtime.formats), runtime.name)))
+    return tuple(sorted(able, key=lambda runtime: (not runtime.for_apps, len(runtime.formats), runtime.name)))
 
 
 def known_runtimes(format: Format, precision: Precision) -> tuple[Runtime, ...]:

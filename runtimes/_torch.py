@@ -1,4 +1,4 @@
-"""PyTorch: runs ``.pt2`` files, the exported programs that every other format is compared with.
+"""What the engines that run ``.pt2`` files with torch share.
 
 The archive is checked first (`toolkit.core.pt2`), because torch's own loader may run what a stranger's file says, and the guards in
 it, which are Python source, are never compiled. The number of threads is one setting of the whole process in torch: each call sets
@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from toolkit.core import EngineError, Format, Precision, Signature, TensorSpec, needs, rename_symbols
-from toolkit.core.pt2_plain import keep_tensors, plain_pt2
+from toolkit.core.pt2_plain import plain_pt2
 
 from .base import Actual, Call, OpenRequest, Runtime, Session
 
 if TYPE_CHECKING:
     import torch
 
+DEVICES = {"cpu": "cpu", "gpu": "cuda"}
+"""What torch calls a device."""
 
-class Torch(Runtime):
-    """The reference framework."""
 
-    name = "torch"
+class TorchRuntime(Runtime):
+    """Exported programs in fp32, on the CPU or on a GPU of NVIDIA's."""
+
     formats = frozenset({Format.PT2})
     distribution = "torch"
     module = "torch"
@@ -45,18 +48,6 @@ class Torch(Runtime):
         """Only fp32: the reference."""
         return frozenset({Precision.FP32})
 
-    def _open(self, request: OpenRequest) -> Session:
-        import torch
-        from torch.export.passes import move_to_device_pass
-
-        program = torch.export.load(plain_pt2(request.file))
-        device = "cuda" if request.device == "gpu" else "cpu"
-        if device == "cuda":
-            # Else convolutions compute with 10 bits of precision in place of 23.
-            torch.backends.fp32_precision = "ieee"
-            program = move_to_device_pass(program, device)
-        return TorchSession(program, device, request, self.version())
-
 
 @cache
 def _devices() -> tuple[str, ...]:
@@ -65,40 +56,42 @@ def _devices() -> tuple[str, ...]:
     return ("gpu", "cpu") if torch.cuda.is_available() else ("cpu",)
 
 
-class TorchSession(Session):
-    """An exported program, called as plain Python over its operators."""
+def read_program(file: Path, device: str) -> Any:
+    """The `torch.export.ExportedProgram` in a file, with its weights on a device: cpu or gpu."""
+    import torch
+    from torch.export.passes import move_to_device_pass
 
-    def __init__(self, program: Any, device: str, request: OpenRequest, version: str) -> None:
+    program = torch.export.load(plain_pt2(file))
+    if device == "cpu":
+        return program
+    # Else convolutions compute with 10 bits of precision in place of 23.
+    torch.backends.fp32_precision = "ieee"
+    return move_to_device_pass(program, DEVICES[device])
+
+
+class TorchSession(Session):
+    """A function of tensors. ``held`` are the tensors that an output could be; None where that is not known, so that each is copied."""
+
+    def __init__(
+        self,
+        forward: Callable[..., Sequence[torch.Tensor]],
+        held: Sequence[torch.Tensor] | None,
+        signature: Signature,
+        request: OpenRequest,
+        actual: Actual,
+    ) -> None:
         import torch
 
         self._torch = torch
-        self._device = None if device == "cpu" else torch.device(device)
+        self._device = None if request.device == "cpu" else torch.device(DEVICES[request.device])
         self._threads = request.threads
         self._get_threads = torch.get_num_threads
         self._buffers: list[np.ndarray] = []
         self._tensors: list[torch.Tensor] = []
         self._fresh: bool | None = None
-        file_signature = _signature(program, request)
-        module = program.module(check_guards=False).requires_grad_(requires_grad=False)
-        # Without the tree of containers around inputs and outputs, and without the wrapper of `__call__`, a call is half as long.
-        module.graph.set_codegen(torch.fx.graph.CodeGen())
-        keep_tensors(module.graph)
-        module.recompile()
-        self._forward = module.forward
-        self._constants = [value for part in module.modules() for value in _tensors_of(part)]
-        torch.set_num_threads(request.threads)
-        parameter = next(module.parameters(), None)
-        super().__init__(
-            request.signature or file_signature,
-            Actual(
-                engine="torch",
-                engine_version=version,
-                device="gpu" if (self._device if parameter is None else parameter.is_cuda) else "cpu",
-                precision=Precision.FP32,
-                threads=torch.get_num_threads(),
-                detail=f"{device}, threads are set for the whole process",
-            ),
-        )
+        self._forward: Any = forward
+        self._held = held
+        super().__init__(signature, actual)
 
     def _bind(self, array: np.ndarray) -> Call:
         self._set_inputs([array])
@@ -133,9 +126,11 @@ class TorchSession(Session):
             self._fresh = self._are_fresh(results)
         return [tensor.numpy() if self._fresh else tensor.numpy().copy() for tensor in results]
 
-    def _are_fresh(self, results: tuple[torch.Tensor, ...]) -> bool:
+    def _are_fresh(self, results: Sequence[torch.Tensor]) -> bool:
         """Whether each output has memory of its own, so that it can be the caller's; for one shape this never changes."""
-        held = [tensor.untyped_storage().data_ptr() for tensor in (*results, *self._tensors, *self._constants)]
+        if self._held is None:
+            return False
+        held = [tensor.untyped_storage().data_ptr() for tensor in (*results, *self._tensors, *self._held)]
         own = held[: len(results)]
         return all(held.count(pointer) == 1 for pointer in own) and all(tensor.is_contiguous() for tensor in results)
 
@@ -146,16 +141,10 @@ class TorchSession(Session):
         self._tensors = [self._torch.from_numpy(buffer) for buffer in self._buffers]
 
     def _close(self) -> None:
-        self._forward, self._buffers, self._tensors, self._constants = None, [], [], []
+        self._forward, self._buffers, self._tensors, self._held = None, [], [], None
 
 
-def _tensors_of(module: Any) -> list[Any]:
-    """Weights, buffers and constants that a module holds itself."""
-    held = (*module.parameters(recurse=False), *module.buffers(recurse=False), *vars(module).values())
-    return [value for value in held if hasattr(value, "untyped_storage")]
-
-
-def _signature(program: Any, request: OpenRequest) -> Signature:
+def signature_of(program: Any, file: Path) -> Signature:
     """Names and shapes as the program knows them; the first free dimension of an input is called batch wherever it occurs.
 
     An output has the name of its field where the network returns fields, else that of the operator that makes it, with ``_out`` where
@@ -169,7 +158,7 @@ def _signature(program: Any, request: OpenRequest) -> Signature:
     def spec(node: str, name: str) -> TensorSpec:
         value: Any = nodes[node].meta.get("val") if node in nodes else None
         if not hasattr(value, "shape"):
-            raise EngineError(f"'{request.file}' has '{name}', which is no tensor", expected="tensors as inputs and outputs")
+            raise EngineError(f"'{file}' has '{name}', which is no tensor", expected="tensors as inputs and outputs")
         sizes = tuple(size if isinstance(size, int) else _symbol(str(size), axis, symbols) for axis, size in enumerate(value.shape))
         unique = next(word for word in _numbered(name) if word not in taken)
         taken.add(unique)
@@ -182,6 +171,12 @@ def _signature(program: Any, request: OpenRequest) -> Signature:
     given = {each.name for each in inputs}
     outputs_named = [(each, field or each.arg.name) for each, field in named if _is_users(each)]
     return Signature(inputs, tuple(spec(each.arg.name, f"{name}_out" if name in given else name) for each, name in outputs_named))
+
+
+def places_of(program: Any) -> list[int]:
+    """Where among what a program returns its outputs are; the others are constants, which tracing has fixed."""
+    outputs = [each for each in program.graph_signature.output_specs if each.kind.name == "USER_OUTPUT"]
+    return [place for place, each in enumerate(outputs) if _is_users(each)]
 
 
 def _is_users(spec: Any) -> bool:

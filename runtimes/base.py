@@ -199,8 +199,8 @@ class Runtime(ABC):
     """An inference engine. ``distribution`` is its package's name on the index, ``module`` what is imported, ``extra`` the extra of
     this project that installs it. ``sets_threads`` is False where the number of threads is the process's, decided by its first session,
     or always one.
-    ``in_process`` is False where the engine lives elsewhere, in a browser: it is measured as any other, but an app that loads a model
-    into its own process gets it only when it asks for it by name.
+    ``in_process`` is False where the engine lives elsewhere, in a browser. ``for_apps`` is False where it is measured as any other, but an
+    app that loads a model into its own process gets it only when it asks for it by name: it lives elsewhere, or has to compile first.
     ``repairs`` says for a device what to do where it is missing. ``systems`` are the only systems that it exists for, none if for all.
     ``some_processors`` are the precisions that it computes in where the processor does.
     """
@@ -212,6 +212,7 @@ class Runtime(ABC):
     extra: ClassVar[str]
     sets_threads: ClassVar[bool] = True
     in_process: ClassVar[bool] = True
+    for_apps: ClassVar[bool] = True
     repairs: ClassVar[Mapping[str, str]] = {}
     systems: ClassVar[tuple[str, ...]] = ()
     some_processors: ClassVar[frozenset[Precision]] = frozenset()

@@ -19,6 +19,7 @@ class BrowserRuntime(Runtime):
     module = "playwright"
     extra = EXTRA
     in_process = False
+    for_apps = False
     web: ClassVar[WebEngine]
     parts: ClassVar[tuple[Part, ...]] = BROWSER_PARTS
     in_page: ClassVar[bool] = True

@@ -94,7 +94,7 @@ def swept(source: Path, data: Sequence[str], work: Path) -> tuple[BenchmarkRepor
     cache, bundle = work / "cache", source.parent
     threads = ",".join(str(count) for count in dict.fromkeys((1, available_threads())))
     # Both may ship what an app can load: no engine of a browser.
-    engines = ",".join(runtime.name for runtime in all_runtimes() if runtime.in_process)
+    engines = ",".join(runtime.name for runtime in all_runtimes() if runtime.for_apps)
     protocol = ["--rounds", str(PROTOCOL.rounds), "--seconds", str(PROTOCOL.min_seconds)]
     steps = {
         "convert": command(["convert", str(source), "--precision", PRECISIONS, *data], cache=cache),

@@ -74,7 +74,7 @@ def test_links_and_leftovers(home: Path, tmp_path: Path) -> None:
     left = home / "artifacts" / "aa" / f".{'cc' * 32}-{'0' * 8}-1-abcdefgh"
     (left / "new").mkdir(parents=True)
     os.utime(left, (0, 0))
-    clear(kinds=("artifacts", "evidence", "data", "features"))
+    clear(kinds=("artifacts", "evidence", "compiled", "data", "features"))
     assert (tmp_path / "elsewhere" / "mine").is_dir()
     assert not left.exists()
     assert names() == []
@@ -89,7 +89,7 @@ def test_the_commands_say_what_is_there_and_what_went(home: Path) -> None:
     shown = CliRunner().invoke(toolkit, ["cache"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     rows = [line.split()[:2] for line in shown.output.splitlines()[2:-1]]
-    assert rows == [["artifacts", "2"], ["evidence", "1"], ["data", "1"], ["features", "0"]]
+    assert rows == [["artifacts", "2"], ["evidence", "1"], ["compiled", "0"], ["data", "1"], ["features", "0"]]
     assert shown.output.splitlines()[-1].startswith(f"{home}: 4 entries, ")
     cleared = CliRunner().invoke(toolkit, ["cache", "clear", "--older-than", "4"])
     assert cleared.output.startswith("removed 2 entries, ")

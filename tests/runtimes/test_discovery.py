@@ -26,7 +26,7 @@ def test_an_unknown_engine_names_the_nearest() -> None:
 def test_an_engine_made_for_a_format_comes_first(format: Format) -> None:
     names = [runtime.name for runtime in runtimes_for(format)]
     expected = {
-        Format.PT2: ["torch"],
+        Format.PT2: ["torch", "torch-compiled"],
         Format.ONNX: ["onnxruntime", "openvino", "onnxruntime-web", "onnxruntime-web-node"],
         Format.OPENVINO: ["openvino"],
         Format.TFLITE: ["litert", "tensorflow", "tflite-micro", "litert-js"],

@@ -12,11 +12,16 @@ from tests.runtimes.contract import check_runtime
 from toolkit.core import Artifact, Format
 from toolkit.runtimes import Runtime, all_runtimes
 
-CASES = [(runtime, format) for runtime in all_runtimes() for format in sorted(runtime.formats)]
+SLOW = {"torch-compiled"}
+CASES = [
+    pytest.param(runtime, format, id=f"{runtime.name}-{format}", marks=[pytest.mark.slow] if runtime.name in SLOW else [])
+    for runtime in all_runtimes()
+    for format in sorted(runtime.formats)
+]
 
 
 @pytest.mark.parametrize("net", ["cnn", "two", "tokens"])
-@pytest.mark.parametrize(("runtime", "format"), CASES, ids=[f"{runtime.name}-{format}" for runtime, format in CASES])
+@pytest.mark.parametrize(("runtime", "format"), CASES)
 def test_contract(
     runtime: Runtime,
     format: Format,

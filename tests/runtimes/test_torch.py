@@ -1,8 +1,8 @@
-"""The reference engine: memory that is the caller's, threads, signatures of bare files."""
+"""The reference engine and the compiled one: memory that is the caller's, threads, signatures of bare files."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ def _export(module: torch.nn.Module, example: torch.Tensor, file: Path) -> Path:
 
 
 class _Shares(torch.nn.Module):
-    def __init__(self, share: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, ...]]) -> None:
+    def __init__(self, share: Share) -> None:
         super().__init__()
         self.table: torch.Tensor
         self.register_buffer("table", torch.arange(3.0))
@@ -34,23 +34,40 @@ class _Shares(torch.nn.Module):
         return self.share(x, self.table)
 
 
-@pytest.mark.parametrize(
-    "share",
-    [
-        lambda x, table: (x.view(-1),),
-        lambda x, table: (x * 2, torch.nn.functional.dropout(x, 0.5, training=False)),
-        lambda x, table: (x * 2, table),
-        lambda x, table: (table.view(3, 1),),
-        lambda x, table: (x + 1, (x * 2)[:, :1]),
-        lambda x, table: ((y := x * 2), y.view(-1)),
-    ],
-    ids=["view of the input", "the input", "a constant", "view of a constant", "part of a tensor", "view of another output"],
-)
-def test_outputs_that_share_memory_are_copied(
-    share: Callable[[torch.Tensor, torch.Tensor], tuple[torch.Tensor, ...]], tmp_path: Path
-) -> None:
-    file = _export(_Shares(share).eval(), torch.zeros(2, 3), tmp_path / "model.pt2")
-    with find_runtime("torch").open(file, SessionOptions(threads=1)) as session:
+Share = Callable[["torch.Tensor", "torch.Tensor"], tuple["torch.Tensor", ...]]
+Give = Callable[["torch.Tensor"], object]
+
+SHARES: dict[str, Share] = {
+    "view of the input": lambda x, table: (x.view(-1),),
+    "the input": lambda x, table: (x * 2, torch.nn.functional.dropout(x, 0.5, training=False)),
+    "a constant": lambda x, table: (x * 2, table),
+    "view of a constant": lambda x, table: (table.view(3, 1),),
+    "part of a tensor": lambda x, table: (x + 1, (x * 2)[:, :1]),
+    "view of another output": lambda x, table: ((y := x * 2), y.view(-1)),
+}
+RETURNS: dict[str, tuple[Give, str]] = {
+    "fields": (lambda x: {"logits": x + 1, "hidden": x * 2}, "logits:float32[batch,3], hidden:float32[batch,3]"),
+    "nested fields": (lambda x: {"states": (x + 1, [x * 2])}, "states.0:float32[batch,3], states.1.0:float32[batch,3]"),
+    "the input's name": (lambda x: {"x": x + 1}, "x_out:float32[batch,3]"),
+    "one twice": (lambda x: ((y := x + 1), y), "add:float32[batch,3], add_1:float32[batch,3]"),
+    "the input": (lambda x: (x + 1, x), "add:float32[batch,3], x_out:float32[batch,3]"),
+    "constants": (lambda x: (x + 1, None, 3), "add:float32[batch,3]"),
+    "a number": (lambda x: (x + 1).mean(), "mean:float32[]"),
+    "batch last": (lambda x: (x + 1).t(), "t:float32[3,batch]"),
+    "two for each": (lambda x: torch.cat([x, x]), "cat:float32[2*batch,3]"),
+}
+
+
+def _in_engines(kinds: Iterable[str], *, compiled: Iterable[str]) -> pytest.MarkDecorator:
+    """Each kind in torch, and those of `compiled` in the engine that compiles, which takes ten seconds each."""
+    slow = [pytest.param(kind, "torch-compiled", marks=pytest.mark.slow) for kind in compiled]
+    return pytest.mark.parametrize(("kind", "engine"), [*((kind, "torch") for kind in kinds), *slow])
+
+
+@_in_engines(SHARES, compiled=["the input", "view of a constant", "view of another output"])
+def test_outputs_that_share_memory_are_copied(kind: str, engine: str, tmp_path: Path) -> None:
+    file = _export(_Shares(SHARES[kind]).eval(), torch.zeros(2, 3), tmp_path / "model.pt2")
+    with find_runtime(engine).open(file, SessionOptions(threads=1)) as session:
         x = np.ones((2, 3), "float32")
         first = session.run(x)
         kept = [output.copy() for output in first]
@@ -71,9 +88,10 @@ class _Changes(torch.nn.Module):
         return x * 1
 
 
-def test_a_net_that_changes_its_input_leaves_the_callers_array(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", ["torch", pytest.param("torch-compiled", marks=pytest.mark.slow)])
+def test_a_net_that_changes_its_input_leaves_the_callers_array(engine: str, tmp_path: Path) -> None:
     file = _export(_Changes(), torch.zeros(2, 3), tmp_path / "model.pt2")
-    with find_runtime("torch").open(file, SessionOptions(threads=1)) as session:
+    with find_runtime(engine).open(file, SessionOptions(threads=1)) as session:
         x = np.zeros((2, 3), "float32")
         for _ in range(2):
             np.testing.assert_array_equal(session.run(x)[0], np.ones((2, 3)))
@@ -92,7 +110,7 @@ def test_each_session_runs_with_its_own_threads(bundles: dict[str, dict[Format, 
 
 
 class _Returns(torch.nn.Module):
-    def __init__(self, give: Callable[[torch.Tensor], object]) -> None:
+    def __init__(self, give: Give) -> None:
         super().__init__()
         self.give = give
 
@@ -100,24 +118,11 @@ class _Returns(torch.nn.Module):
         return self.give(x)
 
 
-@pytest.mark.parametrize(
-    ("give", "outputs"),
-    [
-        (lambda x: {"logits": x + 1, "hidden": x * 2}, "logits:float32[batch,3], hidden:float32[batch,3]"),
-        (lambda x: {"states": (x + 1, [x * 2])}, "states.0:float32[batch,3], states.1.0:float32[batch,3]"),
-        (lambda x: {"x": x + 1}, "x_out:float32[batch,3]"),
-        (lambda x: ((y := x + 1), y), "add:float32[batch,3], add_1:float32[batch,3]"),
-        (lambda x: (x + 1, x), "add:float32[batch,3], x_out:float32[batch,3]"),
-        (lambda x: (x + 1, None, 3), "add:float32[batch,3]"),
-        (lambda x: (x + 1).mean(), "mean:float32[]"),
-        (lambda x: (x + 1).t(), "t:float32[3,batch]"),
-        (lambda x: torch.cat([x, x]), "cat:float32[2*batch,3]"),
-    ],
-    ids=["fields", "nested fields", "the input's name", "one twice", "the input", "constants", "a number", "batch last", "two for each"],
-)
-def test_outputs_of_every_shape_have_names_of_their_own(give: Callable[[torch.Tensor], object], outputs: str, tmp_path: Path) -> None:
+@_in_engines(RETURNS, compiled=["nested fields", "constants", "batch last"])
+def test_outputs_of_every_shape_have_names_of_their_own(kind: str, engine: str, tmp_path: Path) -> None:
+    give, outputs = RETURNS[kind]
     file = _export(_Returns(give), torch.zeros(2, 3), tmp_path / "model.pt2")
-    with find_runtime("torch").open(file, SessionOptions(threads=1)) as session:
+    with find_runtime(engine).open(file, SessionOptions(threads=1)) as session:
         assert str(session.signature) == f"(x:float32[batch,3]) -> ({outputs})"
         for batch in (1, 4):
             x = np.arange(3 * batch, dtype="float32").reshape(batch, 3)

@@ -15,7 +15,8 @@ _DAY_S = 86400.0
 def command(context: click.Context, json_to: str | None) -> None:
     """Say where the cache is, how many entries it has and how large they are.
 
-    It keeps converted artifacts, proofs, data sets that were fetched, and nets whose features judge generators. TOOLKIT_CACHE moves it.
+    It keeps converted artifacts, proofs, compiled programs, data sets that were fetched, and nets whose features judge generators.
+    TOOLKIT_CACHE moves it.
 
     \b
     toolkit cache
@@ -45,7 +46,7 @@ def command(context: click.Context, json_to: str | None) -> None:
 @click.option("--data", is_flag=True, help="Also data sets and nets for features: they are fetched and trained again when needed.")
 @json_option
 def clear(older_than: float | None, max_size: float | None, data: bool, json_to: str | None) -> None:
-    """Remove converted artifacts and proofs from the cache, used longest ago first; they are made again when they are needed.
+    """Remove converted artifacts, proofs and compiled programs, used longest ago first; they are made again when they are needed.
 
     \b
     toolkit cache clear

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from toolkit.core import Artifact, ToolkitError, cache_home, leftovers, remove_folder, remove_leftover, size_of
 
-MADE = ("artifacts", "evidence")
+MADE = ("artifacts", "evidence", "compiled")
 """The kinds of entries that are made again when they are needed, without a word."""
 
 FETCHED = ("data", "features")
@@ -17,7 +17,7 @@ FETCHED = ("data", "features")
 
 _DAY_S = 86400.0
 # How far below the cache's folder of a kind its entries lie.
-_DEPTHS = {"artifacts": 2, "evidence": 1, "data": 1, "features": 1}
+_DEPTHS = {"artifacts": 2, "evidence": 1, "compiled": 1, "data": 1, "features": 1}
 
 
 @dataclass(frozen=True)

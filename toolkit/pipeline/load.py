@@ -88,7 +88,7 @@ def _check_here(bundle: Bundle, engine: str | None, device: str) -> None:
 
 
 def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto", unverified: bool = False) -> list[Candidate]:
-    """The artifacts of a bundle that passed parity, each with each installed engine of this process that they passed in, or with `engine`,
+    """The artifacts of a bundle that passed parity, each with each installed engine for apps that they passed in, or with `engine`,
     on `device` unless it is auto.
 
     Artifacts made from another training than the one in the bundle do not count. Raises `ArtifactError` when none is left.
@@ -117,8 +117,8 @@ def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto
 
 
 def _is_meant(runtime: Runtime, engine: str | None) -> bool:
-    """Whether an app that asks for `engine` may get this one: without a name those of its own process."""
-    return runtime.in_process if engine is None else runtime.name == engine
+    """Whether an app that asks for `engine` may get this one: without a name those for apps."""
+    return runtime.for_apps if engine is None else runtime.name == engine
 
 
 def _passed(artifact: Artifact, engine: str, device: str) -> bool:

@@ -163,7 +163,7 @@ class Search:
     def _settings(self, artifacts: Iterable[Artifact]) -> list[Setting]:
         every = available_threads()
         streams = (1, every) if self._budget is Budget.THROUGHPUT else ()
-        engines = [runtime.name for runtime in all_runtimes() if runtime.in_process]  # One elsewhere is not what an app would load.
+        engines = [runtime.name for runtime in all_runtimes() if runtime.for_apps]
         plan = plan_settings(artifacts, engines=engines, threads=tuple(dict.fromkeys((1, every))), streams=streams)
         return [setting for setting in plan.settings if setting.scenario is self._budget.scenario]
 

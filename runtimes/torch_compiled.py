@@ -1,0 +1,129 @@
+"""PyTorch with its compiler: runs ``.pt2`` files as machine code that TorchInductor writes for this processor or GPU, ahead of time.
+
+A file is compiled when it is first opened, which takes a C++ compiler and half a minute, and what was made is kept in the cache: for
+this file, this version of torch, this machine, this device and this number of threads. Only such a library, made here, is loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from toolkit.core import (
+    EngineError,
+    Precision,
+    ProcessError,
+    cache_home,
+    make_folder,
+    mark_used,
+    needs,
+    new_folder,
+    run_isolated,
+    sha256_of,
+    this_machine,
+)
+
+from ._torch import DEVICES, TorchRuntime, TorchSession, places_of, read_program, signature_of
+from .base import Actual, OpenRequest, Session
+
+if TYPE_CHECKING:
+    import torch
+
+_LONGEST_S = 1800.0
+_PLACES = "outputs.json"
+_DEVICES = {torchs: ours for ours, torchs in DEVICES.items()}
+
+
+class TorchCompiled(TorchRuntime):
+    """TorchInductor, ahead of time."""
+
+    name = "torch-compiled"
+    for_apps = False
+
+    def missing(self) -> str:
+        """As of every engine; and ``without a C++ compiler``."""
+        return super().missing() or ("" if shutil.which(_compiler()) else f"without a C++ compiler, '{_compiler()}'")
+
+    def install_command(self) -> str:
+        """That of torch, or that of the compiler."""
+        if super().missing():
+            return super().install_command()
+        return "xcode-select --install" if sys.platform == "darwin" else "apt-get install g++"
+
+    def import_engine(self) -> None:
+        """Torch, and what loads a compiled program."""
+        super().import_engine()
+        with needs(self.extra):
+            import torch._inductor.package  # noqa: F401
+
+    def _open(self, request: OpenRequest) -> Session:
+        import torch
+        from torch._inductor.package import load_package
+
+        package = _compiled(request)
+        loader = load_package(str(package)).loader
+        run, places = loader.run, msgspec.json.decode(package.with_name(_PLACES).read_bytes(), type=list[int])
+
+        def forward(*tensors: torch.Tensor) -> Sequence[torch.Tensor]:
+            outputs = run(list(tensors))
+            return [outputs[place] for place in places]
+
+        torch.set_num_threads(request.threads)
+        device = loader.get_metadata().get("AOTI_DEVICE_KEY", "")
+        actual = Actual(
+            engine=self.name,
+            engine_version=self.version(),
+            device=_DEVICES.get(device, device),
+            precision=Precision.FP32,
+            threads=torch.get_num_threads(),
+            detail=f"{device}, compiled for {request.threads} threads",
+        )
+        signature = request.signature or signature_of(read_program(request.file, request.device), request.file)
+        return TorchSession(forward, None, signature, request, actual)
+
+
+def _compiler() -> str:
+    """What TorchInductor compiles with."""
+    return os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
+
+
+def _compiled(request: OpenRequest) -> Path:
+    """The compiled program of a file, made in a process of its own where the cache has none."""
+    import torch
+
+    machine = this_machine()
+    gpu = torch.cuda.get_device_name() if request.device == "gpu" else ""
+    facts = [sha256_of(request.file), torch.__version__, machine.cpu, *machine.instruction_sets, gpu, str(request.threads), _compiler()]
+    folder = cache_home() / "compiled"
+    place = folder / hashlib.sha256("\0".join(facts).encode()).hexdigest()
+    if (package := place / "model.pt2").is_file():
+        mark_used(place)
+        return package
+    make_folder(folder)
+    with new_folder(place) as work:
+        payload = {"file": str(request.file), "device": request.device, "threads": request.threads, "out": str(work / package.name)}
+        # It keeps the headers that it has compiled, which is a third of its time.
+        environment = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "headers"), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+        try:
+            run_isolated(f"{__name__}:compile_task", payload, timeout_s=_LONGEST_S, environment=environment)
+        except ProcessError as error:
+            raise EngineError(f"torch's compiler cannot compile '{request.file}': {error}", hint="choose the engine torch") from error
+    return package
+
+
+def compile_task(payload: dict[str, Any]) -> None:
+    """Compile a program ahead of time, for one device and number of threads."""
+    import torch
+
+    torch.set_num_threads(payload["threads"])
+    program = read_program(Path(payload["file"]), payload["device"])
+    with torch.no_grad():
+        torch._inductor.aoti_compile_and_package(program, package_path=payload["out"])
+    Path(payload["out"]).with_name(_PLACES).write_bytes(msgspec.json.encode(places_of(program)))

@@ -1,0 +1,71 @@
+"""The compiled engine: what it keeps, what it needs, what it refuses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from toolkit.core import Artifact, EngineError, Format, MissingDependencyError, cache_home
+from toolkit.runtimes import SessionOptions, find_runtime
+
+pytest.importorskip("torch", reason="the extra [train] is not installed")
+
+
+def _kept() -> dict[Path, int]:
+    return {path: path.stat().st_ino for path in (cache_home() / "compiled").glob("*/model.pt2")}
+
+
+@pytest.fixture(autouse=True)
+def _needs_a_compiler() -> None:
+    if missing := find_runtime("torch-compiled").missing():
+        pytest.skip(f"torch-compiled is {missing}; run: {find_runtime('torch-compiled').install_command()}")
+
+
+@pytest.mark.slow
+def test_what_was_compiled_is_kept_for_its_number_of_threads(
+    bundles: dict[str, dict[Format, Artifact]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path))
+    runtime, artifact = find_runtime("torch-compiled"), bundles["two"][Format.PT2]
+    inputs = [np.ones((3, 3), "float32"), np.ones((3, 5), "float32")]
+    with runtime.open(artifact, SessionOptions(threads=1)) as session:
+        first = session.run(inputs)
+    kept = _kept()
+    assert len(kept) == 1
+    with runtime.open(artifact, SessionOptions(threads=1)) as session:
+        for one, other in zip(first, session.run(inputs), strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert _kept() == kept
+    with runtime.open(artifact, SessionOptions(threads=2)):
+        assert len(_kept()) == 2
+
+
+@pytest.mark.slow
+def test_a_compiler_that_fails_is_one_line_and_leaves_nothing(
+    bundles: dict[str, dict[Format, Artifact]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = tmp_path / "g++"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CXX", str(broken))
+    with pytest.raises(EngineError, match=r"torch's compiler cannot compile .*; choose the engine torch"):
+        find_runtime("torch-compiled").open(bundles["two"][Format.PT2])
+    assert not _kept()
+
+
+def test_without_a_compiler_it_says_what_to_install(bundles: dict[str, dict[Format, Artifact]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    runtime = find_runtime("torch-compiled")
+    assert runtime.missing() == "without a C++ compiler, 'no-such-compiler'"
+    with pytest.raises(MissingDependencyError, match=r"is without a C\+\+ compiler, 'no-such-compiler'; run: (apt-get|xcode-select)"):
+        runtime.open(bundles["cnn"][Format.PT2])
+
+
+def test_an_app_gets_it_only_by_its_name(bundles: dict[str, dict[Format, Artifact]]) -> None:
+    import toolkit
+
+    with toolkit.load(bundles["cnn"][Format.PT2].path) as session:
+        assert session.actual.engine == "torch"
