@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -106,3 +107,41 @@ def _channels_last(folder: Path) -> Artifact:
         (TensorSpec("image", "float32", ("batch", 3, 4, 5), "NCHW"),), (TensorSpec("scaled", "float32", ("batch", 3, 4, 5), "NCHW"),)
     )
     return make_artifact(Net("double", lambda: None, signature), folder / "double", Format.TFLITE, write)
+
+
+def product_of_int8(file: Path, *, zero_point: int) -> Path:
+    """A file of one operator: two int8 tensors ``[1, 3, 4]`` and ``[1, 4, 5]`` -> their product, all with scales of 1/8."""
+    flatbuffers = pytest.importorskip("flatbuffers")
+    schema = pytest.importorskip("tensorflow.lite.python.schema_py_generated", reason="the extra [tensorflow] is not installed")
+
+    def tensor(name: str, shape: list[int], zero_point: int) -> Any:
+        made = schema.TensorT()
+        made.name, made.shape, made.type = name, shape, schema.TensorType.INT8
+        made.quantization = schema.QuantizationParametersT()
+        made.quantization.scale, made.quantization.zeroPoint = [0.125], [zero_point]
+        return made
+
+    model, graph, operator, code = schema.ModelT(), schema.SubGraphT(), schema.OperatorT(), schema.OperatorCodeT()
+    graph.tensors = [tensor("a", [1, 3, 4], 3), tensor("b", [1, 4, 5], zero_point), tensor("product", [1, 3, 5], -2)]
+    graph.inputs, graph.outputs, graph.operators = [0, 1], [2], [operator]
+    operator.inputs, operator.outputs = [0, 1], [2]
+    operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.BatchMatMulOptions, schema.BatchMatMulOptionsT()
+    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.BATCH_MATMUL
+    code.version = 2
+    model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [code], [graph], [schema.BufferT()]
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    file.write_bytes(bytes(builder.Output()))
+    return file
+
+
+@pytest.mark.parametrize("engine", ["litert", "tensorflow"])
+@pytest.mark.parametrize("zero_point", [0, 9])
+def test_a_product_of_int8_tensors_keeps_both_zero_points(engine: str, zero_point: int, tmp_path: Path) -> None:
+    file = product_of_int8(tmp_path / "model.tflite", zero_point=zero_point)
+    random = np.random.default_rng(0)
+    a, b = (random.integers(-20, 20, shape).astype("int8") for shape in ((1, 3, 4), (1, 4, 5)))
+    exact = np.matmul(a.astype(int) - 3, b.astype(int) - zero_point) / 8 - 2
+    with find_runtime(engine).open(file, SessionOptions(threads=1)) as session:
+        np.testing.assert_allclose(session.run({"a": a, "b": b})[0], np.clip(exact, -128, 127), atol=1)
+        assert ("without XNNPACK" in session.actual.detail) == (engine == "tensorflow" and zero_point != 0)
