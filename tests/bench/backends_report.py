@@ -26,11 +26,12 @@ from toolkit.models.alphago.net import NetOptions, build_net, export_net
 from toolkit.models.alphago.shipped import shipped_net
 from toolkit.pipeline.benchmark import BENCHMARK
 from toolkit.pipeline.report import text
-from toolkit.runtimes import Runtime, all_runtimes
+from toolkit.runtimes import Runtime, all_runtimes, find_runtime
 
 MODELS = ("cnn", "lstm", "transformer", NET)
 PRECISIONS = (Precision.FP32, Precision.INT8)
 START = Node(Format.PT2, Precision.FP32)
+BASE = "onnxruntime"
 FEW = 500
 """Samples on a device beside the processor: one in software takes a hundred times as long."""
 
@@ -93,8 +94,10 @@ def go_net(out: Path) -> None:
     export_net(net.eval(), game=game, options=options, out=out)
 
 
-def measured(name: str, bundles: Path, work: Path) -> Run:
-    """One network by the toolkit's own commands."""
+def measured(name: str, bundles: Path, work: Path, engines: str) -> Run:
+    """One network by the toolkit's own commands, in every engine or in those of `engines`."""
+    chosen = [runtime for runtime in all_runtimes() if not engines or runtime.name in engines.split(",")]
+    asked = ",".join({BASE: None} | {runtime.name: None for runtime in chosen}) if engines else "all"
     source, cache = work / name / "pt2-fp32", work / "cache"
     cache.mkdir(exist_ok=True)
     if not (cache / "browser").exists():  # What 'toolkit doctor --install browser' has brought is no result that was kept.
@@ -108,17 +111,19 @@ def measured(name: str, bundles: Path, work: Path) -> Run:
         shutil.copytree(bundles / "fashion-mnist" / name / "pt2-fp32", source)
     load, machine = load_average(), this_machine()
     told = work / f"{name}.json"
-    targets = sorted({str(node.format) for node in nodes()} - {START.format})
+    targets = sorted(
+        {str(node.format) for node in nodes() if any(node.format in runtime.formats for runtime in (find_runtime(BASE), *chosen))}
+    )
     words = ["--to", ",".join(targets), "--precision", ",".join(PRECISIONS), "--json", str(told)]
     command(["convert", str(source), *words, *data], cache=cache)
-    command(["verify", str(source.parent), "--engine", "all", *data], cache=cache)
-    command(["benchmark", str(source.parent), "--engine", "all", "--threads", "1", *data], cache=cache)
+    command(["verify", str(source.parent), "--engine", asked, *data], cache=cache)
+    command(["benchmark", str(source.parent), "--engine", asked, "--threads", "1", *data], cache=cache)
     found = BenchmarkReport.load(source.parent / BENCHMARK)
     reasons = {row["target"]: row["reason"] for row in json.loads(told.read_text())}
     bundle = Bundle.load(source.parent)
-    rows = [*rows_of(name, found, bundle, reasons)]
+    rows = [*rows_of(name, chosen, found, bundle, reasons)]
     made = {artifact.manifest.format for artifact in bundle}
-    for runtime in (runtime for runtime in all_runtimes() if runtime.is_installed() and runtime.formats & made):
+    for runtime in (runtime for runtime in chosen if runtime.is_installed() and runtime.formats & made):
         for device in sorted({*runtime.devices()} - {"cpu"}):
             words = ["--engine", runtime.name, "--device", device, *data]
             try:
@@ -128,7 +133,7 @@ def measured(name: str, bundles: Path, work: Path) -> Run:
                 rows.append(gap_on_device(name, runtime, device, str(stopped).rpartition("error: ")[2].strip()))
             else:
                 rows += rows_on_device(name, runtime, BenchmarkReport.load(source.parent / BENCHMARK))
-    rows += absent(name)
+    rows += absent(name, chosen)
     processor = f"{machine.cpu} with {', '.join(machine.instruction_sets)}"
     return Run(name, processor, load, tuple(replace(row, gap=row.gap.replace(f"{work}/", "")) for row in rows))
 
@@ -144,9 +149,9 @@ def rows_on_device(model: str, runtime: Runtime, report: BenchmarkReport) -> Ite
             yield replace(row, engine=f"{row.engine}, {found.setting.device}", evidence="; ".join(filter(None, told)))
 
 
-def absent(model: str) -> Iterator[Row]:
+def absent(model: str, engines: Sequence[Runtime]) -> Iterator[Row]:
     """A row for each device that an engine could use and does not find here, with what would bring it."""
-    for runtime in (runtime for runtime in all_runtimes() if runtime.is_installed()):
+    for runtime in (runtime for runtime in engines if runtime.is_installed()):
         for device in sorted({*runtime.repairs} - {*runtime.devices()}):
             yield gap_on_device(model, runtime, device, f"no {device} that it can use here; {runtime.repairs[device]}")
 
@@ -162,12 +167,12 @@ def nodes() -> list[Node]:
     return [START, *sorted(made, key=lambda node: (node.format, PRECISIONS.index(node.precision)))]
 
 
-def rows_of(model: str, report: BenchmarkReport, bundle: Bundle, reasons: dict[str, Any]) -> Iterator[Row]:
+def rows_of(model: str, engines: Sequence[Runtime], report: BenchmarkReport, bundle: Bundle, reasons: dict[str, Any]) -> Iterator[Row]:
     """A row for each file in each engine for its format."""
     made = {artifact.name: artifact.size_bytes for artifact in bundle}
     for node in nodes():
         name = str(node)
-        for runtime in (runtime for runtime in all_runtimes() if node.format in runtime.formats):
+        for runtime in (runtime for runtime in engines if node.format in runtime.formats):
             found = next((m for m in report.measurements if (m.setting.artifact, m.setting.engine) == (name, runtime.name)), None)
             row = row_of(model, node, runtime, found, report, reason="" if name in made else reasons.get(name, ""))
             yield replace(row, size_bytes=made.get(name, 0))
@@ -201,6 +206,20 @@ def row_of(model: str, node: Node, runtime: Runtime, found: Measurement | None, 
     )
 
 
+def joined(old: Run, new: Run) -> Run:
+    """What is stored of a network with the rows that were measured again, or for the first time, on the same processor."""
+    if old.processor != new.processor:
+        return new
+    names, again = [str(node) for node in nodes()], {row.engine for row in new.rows}
+
+    def place(row: Row) -> tuple[bool, int, str]:
+        return ", " in row.engine, names.index(row.artifact) if row.artifact in names else len(names), row.engine
+
+    rows = {(row.engine, row.artifact): row for row in old.rows if row.engine not in again}
+    rows |= {(row.engine, row.artifact): row for row in new.rows}
+    return replace(old, rows=tuple(sorted(rows.values(), key=place)))
+
+
 def page(runs: Sequence[Run]) -> str:
     """The table."""
     lines = [
@@ -209,7 +228,8 @@ def page(runs: Sequence[Run]) -> str:
         "Made by `make backends`; never edited by hand. Raw values: docs/backends.json.",
         "",
         "One thread, batch 1, 5 rounds in fresh processes. The ratio is the latency over that of fp32 in ONNX Runtime, below 1 is faster,",
-        "with its 95 % interval over rounds. Memory is the peak above the bare engine's. A row without figures has its reason.",
+        "with its 95 % interval over rounds; both are of one run, which may be another than the next row's (`--engines`).",
+        "Memory is the peak above the bare engine's. A row without figures has its reason.",
         f"On a gpu: {FEW} samples, 2 rounds, no ratio, since the base runs on the processor; where the row says software, its speed",
         "says nothing.",
         "",
@@ -230,7 +250,8 @@ def page(runs: Sequence[Run]) -> str:
 
 def main() -> None:
     """Measure, and write the page after each network."""
-    report(__doc__, Run, measured, page, models=MODELS, out=ROOT / "docs" / "backends.md")
+    options = {"engines": "only these; the rows of the others stay as they are, if they are of this processor"}
+    report(__doc__, Run, measured, page, models=MODELS, out=ROOT / "docs" / "backends.md", options=options, join=joined)
 
 
 if __name__ == "__main__":
