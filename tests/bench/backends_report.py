@@ -26,7 +26,7 @@ from toolkit.models.alphago.net import NetOptions, build_net, export_net
 from toolkit.models.alphago.shipped import shipped_net
 from toolkit.pipeline.benchmark import BENCHMARK
 from toolkit.pipeline.report import text
-from toolkit.runtimes import Runtime, all_runtimes, find_runtime
+from toolkit.runtimes import Runtime, all_runtimes, find_runtime, runtimes_for
 
 MODELS = ("cnn", "lstm", "transformer", NET)
 PRECISIONS = (Precision.FP32, Precision.INT8)
@@ -191,7 +191,7 @@ def row_of(model: str, node: Node, runtime: Runtime, found: Measurement | None, 
     if gap or found is None:
         return Row(model, runtime.name, str(node), "–", "", None, None, 0, 0, gap)
     proof, base = report.parity_of(found), report.baseline_of(found)
-    trained = node == START
+    trained = node == START and runtime is runtimes_for(node.format)[0]
     comparison = compare(base, found) if base else None
     return Row(
         model,

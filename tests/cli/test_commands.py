@@ -180,6 +180,17 @@ def test_verify_skips_what_the_engines_asked_for_do_not_run(trained_cnn: Trained
     assert max(map(len, table.splitlines())) <= 80
 
 
+def test_the_trained_model_is_proved_in_other_engines_than_its_own(tiny: Path) -> None:
+    words = ("verify", tiny / "net", "--data", tiny / "s.npz", "--json")
+    assert list(json.loads(call(*words).output)) == ["onnx-fp16"]
+    assert list(json.loads(call(*words, "--engine", "onnxruntime").output)) == ["onnx-fp16"]
+    found = json.loads(call(*words, "--engine", "openvino").output)
+    assert [(report["engine"], report["verdict"]) for report in found["onnx-fp32"]] == [("openvino", "passed")]
+    measured = ("benchmark", tiny / "net", "--data", tiny / "s.npz", "--rounds", "1", "--seconds", "0.01", "--threads", "1", "--json")
+    settings = [m["setting"] for m in json.loads(call(*measured).output)["measurements"]]
+    assert [s["engine"] for s in settings if s["artifact"] == "onnx-fp32"] == ["onnxruntime", "openvino"]
+
+
 def test_a_failed_check_is_exit_code_1(tiny: Path) -> None:
     bundle = tiny / "net"
     shutil.rmtree(bundle / "onnx-fp16")

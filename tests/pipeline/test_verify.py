@@ -13,10 +13,10 @@ from onnx import numpy_helper
 
 import toolkit
 from tests.tiny import tiny_artifact, tiny_samples, with_parity
-from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, Precision, Verdict, sha256_of
+from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, Precision, UnknownNameError, Verdict, sha256_of
 from toolkit.core.measurement import Protocol
 from toolkit.pipeline.benchmark import benchmark_bundle
-from toolkit.pipeline.verify import Verifier, engines_for, verify_all
+from toolkit.pipeline.verify import Verifier, engines_for, others_for, verify_all
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +136,10 @@ def test_engines_are_chosen_by_name(root: Artifact) -> None:
     assert set(engines_for(root, ("all",))) == {"onnxruntime", "openvino"}
     with pytest.raises(toolkit.ToolkitError, match="no installed engine of those asked for runs onnx-fp32"):
         engines_for(root, ("litert",))
+    assert others_for(root, ("all",)) == ("openvino",)
+    assert others_for(root, ("onnxruntime",)) == ()
+    with pytest.raises(UnknownNameError, match="did you mean 'openvino'"):
+        others_for(root, ("openvno",))
 
 
 def test_load_takes_only_what_passed(tmp_path: Path) -> None:

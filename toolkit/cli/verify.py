@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,8 @@ def command(
 
     Compares outputs on seeded probes at batch 1, 2, 3, 7 and 32 and on real evaluation samples, writes the evidence to
     each manifest, and names the conversion step at which numbers departed. An engine that cannot run an artifact is a row
-    with its reason. Exit code 1 when a check failed.
+    with its reason. The trained model itself is proved in the engines of --engine other than its own. Exit code 1 when a
+    check failed.
 
     \b
     toolkit verify artifacts/cnn
@@ -58,17 +59,19 @@ def command(
     """
     from toolkit.core import MANIFEST, Artifact, Bundle
     from toolkit.pipeline.sources import current, split_samples, trained
-    from toolkit.pipeline.verify import Verifier, verify_all
+    from toolkit.pipeline.verify import Verifier, others_for, verify_all
     from toolkit.runtimes.parity import Limits
 
     single = (path / MANIFEST).is_file()
     bundle = Bundle.load(path.parent if single else path)
     root = trained(bundle)
     chosen = [Artifact.load(path)] if single else current(bundle)
+    # Its own engine is what all is compared with.
+    others = others_for(root, engines) if engines and not single else ()
     samples = split_samples(root, data, folder=data_dir, evaluation=evaluation).evaluation
     verifier = Verifier(root, samples, Limits(max_drop), device, made=bundle)
-    names, skipped = _able(chosen, engines)
-    chosen = [artifact for artifact in chosen if artifact.name in names]
+    names, skipped = _able(chosen, engines, {root.name: others} if others else {})
+    chosen = [artifact for artifact in (chosen if single else [root, *chosen]) if artifact.name in names]
     with progress() as display:
         bar = display.add_task("verifying", total=len(chosen))
         results = verify_all(verifier, chosen, engines=names, on_done=lambda name: display.update(bar, advance=1, description=name))
@@ -88,8 +91,12 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-def _able(artifacts: Sequence[Artifact], engines: tuple[str, ...] | None) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """The engines for each artifact that one of them runs, and the reason for each that none runs; an error when none is left."""
+def _able(
+    artifacts: Sequence[Artifact], engines: tuple[str, ...] | None, known: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """What is `known`, the engines for each artifact that one of them runs, and the reason for each that none runs; an error when none is
+    left.
+    """
     from toolkit.core import InputError
     from toolkit.pipeline.verify import engines_for
     from toolkit.runtimes import find_runtime
@@ -97,7 +104,7 @@ def _able(artifacts: Sequence[Artifact], engines: tuple[str, ...] | None) -> tup
     for word in engines or ():
         if word != "all":
             find_runtime(word)
-    names: dict[str, tuple[str, ...]] = {}
+    names: dict[str, tuple[str, ...]] = {**known}
     skipped: dict[str, str] = {}
     for artifact in artifacts:
         try:

@@ -155,6 +155,13 @@ def engines_for(artifact: Artifact, names: Sequence[str] | None) -> tuple[str, .
     return tuple(able)
 
 
+def others_for(root: Artifact, names: Sequence[str]) -> tuple[str, ...]:
+    """The engines of `names` that run the trained model, without the one whose outputs are the reference; raises `UnknownNameError`."""
+    able = [runtime.name for runtime in runtimes_for(root.manifest.format, root.manifest.precision)][1:]
+    wanted = {*able} if "all" in names else {find_runtime(name).name for name in names}
+    return tuple(name for name in able if name in wanted)
+
+
 @dataclass(frozen=True)
 class Verified:
     """One artifact with its fresh ``reports`` in its manifest; ``errors`` has, by engine, what kept the others from running it."""
