@@ -166,7 +166,7 @@ def signature_of(program: Any, file: Path) -> Signature:
 
     signature = program.graph_signature
     inputs = tuple(spec(each.arg.name, each.arg.name) for each in signature.input_specs if _is_users(each))
-    outputs = [each for each in signature.output_specs if each.kind.name == "USER_OUTPUT"]
+    outputs = _outputs_of(program)
     named = zip(outputs, _fields(program.call_spec.out_spec, len(outputs)), strict=True)
     given = {each.name for each in inputs}
     outputs_named = [(each, field or each.arg.name) for each, field in named if _is_users(each)]
@@ -175,8 +175,11 @@ def signature_of(program: Any, file: Path) -> Signature:
 
 def places_of(program: Any) -> list[int]:
     """Where among what a program returns its outputs are; the others are constants, which tracing has fixed."""
-    outputs = [each for each in program.graph_signature.output_specs if each.kind.name == "USER_OUTPUT"]
-    return [place for place, each in enumerate(outputs) if _is_users(each)]
+    return [place for place, each in enumerate(_outputs_of(program)) if _is_users(each)]
+
+
+def _outputs_of(program: Any) -> list[Any]:
+    return [each for each in program.graph_signature.output_specs if each.kind.name == "USER_OUTPUT"]
 
 
 def _is_users(spec: Any) -> bool:
