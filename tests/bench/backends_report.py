@@ -111,9 +111,8 @@ def measured(name: str, bundles: Path, work: Path, engines: str) -> Run:
         shutil.copytree(bundles / "fashion-mnist" / name / "pt2-fp32", source)
     load, machine = load_average(), this_machine()
     told = work / f"{name}.json"
-    targets = sorted(
-        {str(node.format) for node in nodes() if any(node.format in runtime.formats for runtime in (find_runtime(BASE), *chosen))}
-    )
+    runnable = {format for runtime in (find_runtime(BASE), *chosen) for format in runtime.formats} - {START.format}
+    targets = sorted({str(node.format) for node in nodes() if node.format in runnable})
     words = ["--to", ",".join(targets), "--precision", ",".join(PRECISIONS), "--json", str(told)]
     command(["convert", str(source), *words, *data], cache=cache)
     command(["verify", str(source.parent), "--engine", asked, *data], cache=cache)
