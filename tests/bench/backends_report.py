@@ -219,6 +219,11 @@ def joined(old: Run, new: Run) -> Run:
     return replace(old, rows=tuple(sorted(rows.values(), key=place)))
 
 
+def saturates(run: Run, row: Row) -> bool:
+    """Whether the row failed where OpenVINO's int8 kernels are not exact."""
+    return row.verdict == "failed" and row.engine == "openvino" and row.artifact.endswith("int8") and "vnni" not in run.processor
+
+
 def page(runs: Sequence[Run]) -> str:
     """The table."""
     lines = [
@@ -244,6 +249,12 @@ def page(runs: Sequence[Run]) -> str:
                 figures = [text.duration(row.latency.value), ratio, text.size(row.memory_bytes) if row.memory_bytes else "–", figures[3]]
             lines.append(f"| {row.model} | {row.engine} | {row.artifact} | {row.verdict} | {' | '.join(figures)} | {note} |")
     lines += ["", *(f"- {run.model}: {run.processor}; load average before it: {run.load:.1f}." for run in runs)]
+    if any(saturates(run, row) for run in runs for row in run.rows):
+        lines += [
+            "",
+            "What failed in OpenVINO in int8: without VNNI its kernels let sums of two products saturate, which `--recipe int8-reduce-range`",
+        ]
+        lines += ["avoids (design.md)."]
     return "\n".join([*lines, ""])
 
 
