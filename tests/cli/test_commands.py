@@ -253,6 +253,12 @@ def test_bundle_check_and_report(tiny: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert [len(line["cells"]) for line in found["lines"]] == [2]
     assert_refused("check", "s.npz")
     assert_refused("report", "a.json", "s.npz")
+    hostile = (tiny / "a.json").read_text().replace('"tiny"', '"ti\\u001b[2Jny"').replace('"onnxruntime"', '"onnx\\u001b[31mruntime"')
+    (tiny / "a.json").write_text(hostile)
+    told = call("report", "a.json")
+    assert "\x1b" not in told.output
+    assert "ti\\x1b[2Jny" in told.output
+    assert "onnx\\x1b[31mruntime" in told.output
     assert_refused("bundle", "nowhere")
 
 

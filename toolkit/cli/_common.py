@@ -204,7 +204,7 @@ def print_table(
     whole: Sequence[str] = (),
     spare: Sequence[str] = (),
 ) -> None:
-    """A table that fits the terminal; cells may hold rich markup, text from outside must be escaped before.
+    """A table that fits the terminal; cells may hold rich markup, text from outside must be `plain` in them. The title has no markup.
 
     The columns in `right` are set flush right, those in `whole` are never folded, those in `spare` are left out where the terminal is
     narrower than 120 characters.
@@ -212,7 +212,7 @@ def print_table(
     from rich.table import Table
 
     table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
+        title=plain(title), title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold"
     )
     out = console()
     kept = [i for i, name in enumerate(columns) if out.width >= WIDE or name not in spare]

@@ -148,7 +148,7 @@ def show(report: BenchmarkReport) -> None:
         cells = [
             [
                 f"[bold]{plain(r.artifact)}[/]" if r.recommended else plain(r.artifact),
-                r.engine,
+                plain(r.engine),
                 plain(r.latency if single else r.throughput),
                 plain(r.ratio if wide else r.ratio.partition(" ")[0].removesuffix("×")),
                 styled(r.parity),
@@ -163,5 +163,5 @@ def show(report: BenchmarkReport) -> None:
         console().print()
     for row in rows:
         if not row.ok:
-            console().print(f"[red]{plain(row.artifact)} {row.engine}[/]: {plain(row.note)}")
+            console().print(f"[red]{plain(row.artifact)} {plain(row.engine)}[/]: {plain(row.note)}")
     console().print(f"[bold]{plain(recommend(report).reason)}[/]")

@@ -80,7 +80,7 @@ def _show(found: Finding, out: Path | None) -> None:
         console().print(f"[yellow]note:[/] {plain(note)}")
     rows = [_row(layer) for layer in _around(found)]
     where = "around it" if found.first else "with the largest errors"
-    title = plain(f"{found.model}: {found.candidate} against {found.reference}, the layers {where}")
+    title = f"{found.model}: {found.candidate} against {found.reference}, the layers {where}"
     print_table(title, ["layer", "operator", "error", "dB", "own error", "matched by", ""], rows, right=["error", "dB", "own error"])
     console().print(f"{len(found.layers)} layers compared, {len(found.unseen)} not found in the candidate; {plain(found.inputs)}")
     if out is not None:

@@ -57,7 +57,7 @@ def command(
     run = found.run
     console().print(plain(f"{run.model} {run.artifact} in {run.engine} on {run.device}: {run.samples:,} samples of {run.data}"))
     for table in found.tables:
-        print_table(plain(table.title), list(table.head), [[plain(word) for word in row] for row in table.rows], right=table.head[1:])
+        print_table(table.title, list(table.head), [[plain(word) for word in row] for row in table.rows], right=table.head[1:])
     for name, value in found.facts:
         console().print(f"{plain(name)}: {plain(value)}")
     if out is not None:

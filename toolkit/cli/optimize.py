@@ -90,7 +90,7 @@ def show(result: Optimized) -> None:
     for each in result.front:
         mark = "ship" if (each.artifact, each.engine) == (result.shipped.artifact, result.shipped.engine) else ""
         latency = f"{each.latency_ns / 1000:.1f} µs"
-        cells.append([each.artifact, each.engine, str(each.threads), latency, size(each.size_bytes), plain(each.evidence), mark])
+        cells.append([plain(each.artifact), each.engine, str(each.threads), latency, size(each.size_bytes), plain(each.evidence), mark])
     columns = ["artifact", "engine", "threads", "a call", "size", "evidence", ""]
     print_table("nothing that passed is both faster and smaller", columns, cells, right=["threads", "a call", "size"], whole=columns[:5])
     console().print(plain(result.reason))

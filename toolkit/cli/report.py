@@ -43,7 +43,7 @@ def show(merged: Merged) -> None:
 
     for how, lines in groupby(merged.lines, key=lambda line: line.how):
         names = [f"device {number}" for number, _ in enumerate(merged.devices, 1)]
-        cells = [[plain(line.artifact), line.engine, *(_cell(row) for row in line.cells)] for line in lines]
+        cells = [[plain(line.artifact), plain(line.engine), *(_cell(row) for row in line.cells)] for line in lines]
         print_table(f"{merged.model}: {how}", ["artifact", "engine", *names], cells, right=names)
         console().print()
     for number, device in enumerate(merged.devices, 1):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ._common import complete, console, device_option, engine_names, json_option, plain, print_json, print_table
+from ._common import complete, console, device_option, engine_names, json_option, plain, print_json, print_table, progress
 
 
 @click.command(short_help="Run a model once on inputs from files.")
@@ -38,7 +38,10 @@ def command(
     from toolkit.pipeline.run import run_once
     from toolkit.pipeline.sources import read_inputs
 
-    answer = run_once(model, read_inputs(inputs), engine=engine, device=device, threads=threads)
+    arrays = read_inputs(inputs)
+    with progress() as display:
+        display.add_task(f"running {plain(model.name)}", total=None)
+        answer = run_once(model, arrays, engine=engine, device=device, threads=threads)
     outputs, actual = answer.outputs, answer.actual
     if output:
         buffer = io.BytesIO()

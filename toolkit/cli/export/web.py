@@ -31,7 +31,7 @@ def command(artifact: Path, out: Path, json_to: str | None) -> None:
     if json_to == "-":
         return
     rows = [[name, size(count)] for name, count in site.sizes.items()]
-    print_table(f"{plain(site.folder)}  {site.engine}", ["file", "size"], rows, right=["size"])
+    print_table(f"{site.folder}  {site.engine}", ["file", "size"], rows, right=["size"])
     console().print(
         f"{size(site.size_bytes)} in {len(rows)} files; see it: python -m http.server --directory {plain(site.folder)}", soft_wrap=True
     )

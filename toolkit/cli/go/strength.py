@@ -87,7 +87,7 @@ def command(
     if json_to == "-":
         return
     rows = [[r.name, f"{r.elo.value:+.0f} [{r.elo.low:+.0f}, {r.elo.high:+.0f}]", f"{r.points:g} of {r.games}"] for r in table]
-    print_table(f"{game.name}: Elo against {plain(names[nets[0]])}", ["artifact@playouts", "Elo", "points"], rows, right=["points"])
+    print_table(f"{game.name}: Elo against {names[nets[0]]}", ["artifact@playouts", "Elo", "points"], rows, right=["points"])
     for (one_name, other_name), result in results.items():
         if result.elo is not None:
             e = result.elo
