@@ -46,7 +46,8 @@ def _needs_plain_kernels(file: Path) -> bool:
 
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         model = schema.Model.GetRootAs(data)
-        codes = [model.OperatorCodes(index).BuiltinCode() for index in range(model.OperatorCodesLength())]
+        listed = [model.OperatorCodes(index) for index in range(model.OperatorCodesLength())]
+        codes = [max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in listed]  # An old file has only the second.
         graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
         operators = [(graph, graph.Operators(index)) for graph in graphs for index in range(graph.OperatorsLength())]
         products = [pair for pair in operators if codes[pair[1].OpcodeIndex()] == schema.BuiltinOperator.BATCH_MATMUL]

@@ -182,6 +182,7 @@ def test_what_this_processor_does_not_compute_in_is_made_and_its_parity_not_meas
     assert [m.reason for m in plan_settings([rows[1].artifact]).skipped] == ["openvino computes in bf16 only on a processor that does"]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "darwin", reason="Core ML runs here")
 def test_an_artifact_for_another_system_is_made_and_its_parity_not_measured(trained_cnn: Trained, tmp_path: Path) -> None:
     pytest.importorskip("coremltools", reason="the extra [coreml] is not installed")

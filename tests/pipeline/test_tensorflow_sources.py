@@ -122,6 +122,7 @@ def test_a_loop_of_a_saved_model_is_refused_with_what_to_do(made: Path, tmp_path
         convert_isolated(TfliteFromSavedmodel(), source, tmp_path / "out", Recipe())
 
 
+@pytest.mark.slow
 def test_a_saved_model_with_its_folders(made: Path, tmp_path: Path) -> None:
     convert(made / "exported", "--data", made / "plain.npy", "--out", tmp_path, "--precision", "fp32", "--to", "onnx,tflite")
     source = Artifact.load(tmp_path / "exported" / "savedmodel-fp32")

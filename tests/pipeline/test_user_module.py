@@ -255,6 +255,7 @@ def test_the_example_of_the_documentation(tmp_path: Path) -> None:
     assert [spec.name for spec in artifact.manifest.signature.outputs] == ["logits", "states.0", "states.1"]
 
 
+@pytest.mark.slow
 def test_a_foreign_program_of_dictionaries(tmp_path: Path) -> None:
     import torch
 

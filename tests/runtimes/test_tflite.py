@@ -109,7 +109,7 @@ def _channels_last(folder: Path) -> Artifact:
     return make_artifact(Net("double", lambda: None, signature), folder / "double", Format.TFLITE, write)
 
 
-def product_of_int8(file: Path, *, zero_point: int) -> Path:
+def product_of_int8(file: Path, *, zero_point: int, new: bool) -> Path:
     """A file of one operator: two int8 tensors ``[1, 3, 4]`` and ``[1, 4, 5]`` -> their product, all with scales of 1/8."""
     flatbuffers = pytest.importorskip("flatbuffers")
     schema = pytest.importorskip("tensorflow.lite.python.schema_py_generated", reason="the extra [tensorflow] is not installed")
@@ -126,7 +126,8 @@ def product_of_int8(file: Path, *, zero_point: int) -> Path:
     graph.inputs, graph.outputs, graph.operators = [0, 1], [2], [operator]
     operator.inputs, operator.outputs = [0, 1], [2]
     operator.builtinOptionsType, operator.builtinOptions = schema.BuiltinOptions.BatchMatMulOptions, schema.BatchMatMulOptionsT()
-    code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.BATCH_MATMUL
+    code.deprecatedBuiltinCode = schema.BuiltinOperator.BATCH_MATMUL
+    code.builtinCode = code.deprecatedBuiltinCode if new else 0
     code.version = 2
     model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [code], [graph], [schema.BufferT()]
     builder = flatbuffers.Builder(0)
@@ -136,9 +137,9 @@ def product_of_int8(file: Path, *, zero_point: int) -> Path:
 
 
 @pytest.mark.parametrize("engine", ["litert", "tensorflow"])
-@pytest.mark.parametrize("zero_point", [0, 9])
-def test_a_product_of_int8_tensors_keeps_both_zero_points(engine: str, zero_point: int, tmp_path: Path) -> None:
-    file = product_of_int8(tmp_path / "model.tflite", zero_point=zero_point)
+@pytest.mark.parametrize(("zero_point", "new"), [(0, True), (9, True), (9, False)])
+def test_a_product_of_int8_tensors_keeps_both_zero_points(engine: str, zero_point: int, new: bool, tmp_path: Path) -> None:
+    file = product_of_int8(tmp_path / "model.tflite", zero_point=zero_point, new=new)
     random = np.random.default_rng(0)
     a, b = (random.integers(-20, 20, shape).astype("int8") for shape in ((1, 3, 4), (1, 4, 5)))
     exact = np.matmul(a.astype(int) - 3, b.astype(int) - zero_point) / 8 - 2

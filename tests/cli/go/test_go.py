@@ -114,6 +114,7 @@ def test_strength_compares_the_precisions(more: list[str]) -> None:
     assert "n=4 games in pairs" in table
 
 
+@pytest.mark.slow
 def test_a_short_training_leaves_a_net_that_plays(tmp_path: Path) -> None:
     words = ["train", "--game", "go-3x3", "--blocks", "1", "--channels", "8", "--games", "60", "--playouts", "8", "--fast-playouts", "4"]
     words += ["--generations", "1", "--play", "onnx-fp32", "--ship", "onnx", "--processes", "1", "--out", str(tmp_path / "run")]

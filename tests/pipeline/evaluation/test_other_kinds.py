@@ -70,6 +70,7 @@ def test_a_generator(tmp_path: Path) -> None:
     assert "n=300" in told.output
 
 
+@pytest.mark.slow
 def test_what_is_of_no_kind(tmp_path: Path) -> None:
     trained("conditional-gan", tmp_path, epochs=1)
     judge = Artifact.load(tmp_path / "conditional-gan-discriminator" / "pt2-fp32")

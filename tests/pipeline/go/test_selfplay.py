@@ -135,6 +135,7 @@ def test_a_worker_that_dies_is_named() -> None:
             list(pool.play(10))
 
 
+@pytest.mark.slow
 def test_a_run_learns_converts_proves_and_resumes(tmp_path: Path) -> None:
     out = tmp_path / "run"
     seen: list[Progress] = []

@@ -38,6 +38,7 @@ def search(
     return optimize(request, choice=100, budget=budget, protocol=QUICK, on_progress=on_progress)
 
 
+@pytest.mark.slow
 def test_what_is_shipped_passed_and_loads(trained_cnn: Trained, tmp_path: Path) -> None:
     found = search(trained_cnn, tmp_path, "onnx-fp32", "onnx-int8", "tflite-fp32")
     assert found.folder == tmp_path / "cnn-shipped"
