@@ -48,6 +48,8 @@ def _needs_plain_kernels(file: Path) -> bool:
         model = schema.Model.GetRootAs(data)
         listed = [model.OperatorCodes(index) for index in range(model.OperatorCodesLength())]
         codes = [max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in listed]  # An old file has only the second.
+        if schema.BuiltinOperator.BATCH_MATMUL not in codes:
+            return False
         graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
         operators = [(graph, graph.Operators(index)) for graph in graphs for index in range(graph.OperatorsLength())]
         products = [pair for pair in operators if codes[pair[1].OpcodeIndex()] == schema.BuiltinOperator.BATCH_MATMUL]

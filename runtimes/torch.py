@@ -36,7 +36,7 @@ class Torch(TorchRuntime):
             threads=torch.get_num_threads(),
             detail=f"{DEVICES[request.device]}, threads are set for the whole process",
         )
-        return TorchSession(module.forward, [*_tensors_of(module)], signature, request, actual)
+        return TorchSession(module.forward, _tensors_of(module), signature, request, actual)
 
 
 def _tensors_of(module: Any) -> list[Any]:

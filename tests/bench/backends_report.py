@@ -96,8 +96,8 @@ def go_net(out: Path) -> None:
 
 def measured(name: str, bundles: Path, work: Path, engines: str) -> Run:
     """One network by the toolkit's own commands, in every engine or in those of `engines`."""
-    chosen = [runtime for runtime in all_runtimes() if not engines or runtime.name in engines.split(",")]
-    asked = ",".join({BASE: None} | {runtime.name: None for runtime in chosen}) if engines else "all"
+    chosen = [find_runtime(engine) for engine in engines.split(",")] if engines else [*all_runtimes()]
+    asked = f"{BASE},{engines}" if engines else "all"
     source, cache = work / name / "pt2-fp32", work / "cache"
     cache.mkdir(exist_ok=True)
     if not (cache / "browser").exists():  # What 'toolkit doctor --install browser' has brought is no result that was kept.

@@ -93,7 +93,7 @@ def swept(source: Path, data: Sequence[str], work: Path) -> tuple[BenchmarkRepor
     """Everything converted, verified and measured."""
     cache, bundle = work / "cache", source.parent
     threads = ",".join(str(count) for count in dict.fromkeys((1, available_threads())))
-    # Both may ship what an app can load: no engine of a browser.
+    # Both may ship what an app gets without asking for it by name.
     engines = ",".join(runtime.name for runtime in all_runtimes() if runtime.for_apps)
     protocol = ["--rounds", str(PROTOCOL.rounds), "--seconds", str(PROTOCOL.min_seconds)]
     steps = {

@@ -18,6 +18,10 @@ else:
     torch = pytest.importorskip("torch", reason="the extra [train] is not installed")
 
 
+Share = Callable[["torch.Tensor", "torch.Tensor"], tuple["torch.Tensor", ...]]
+Give = Callable[["torch.Tensor"], object]
+
+
 def _export(module: torch.nn.Module, example: torch.Tensor, file: Path) -> Path:
     torch.export.save(torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim("batch", max=64)},)), file)
     return file
@@ -33,9 +37,6 @@ class _Shares(torch.nn.Module):
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return self.share(x, self.table)
 
-
-Share = Callable[["torch.Tensor", "torch.Tensor"], tuple["torch.Tensor", ...]]
-Give = Callable[["torch.Tensor"], object]
 
 SHARES: dict[str, Share] = {
     "view of the input": lambda x, table: (x.view(-1),),

@@ -104,7 +104,7 @@ def _able(
     for word in engines or ():
         if word != "all":
             find_runtime(word)
-    names: dict[str, tuple[str, ...]] = {**known}
+    names = dict(known)
     skipped: dict[str, str] = {}
     for artifact in artifacts:
         try:

@@ -83,8 +83,7 @@ def check_archive(path: Path, edit: Callable[[IO[bytes], dict[str, zipfile.ZipIn
             copy = edit(stream, _members(stream, path))
             _check_archive(stream if copy is None else copy, path)
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, RecursionError, EOFError) as error:
-        text = first_line(error)
-        got = "0 bytes" if path.stat().st_size == 0 else text
+        got = "0 bytes" if path.stat().st_size == 0 else first_line(error)
         raise ArtifactError(
             f"'{path}' is no readable .pt2 archive", expected="a file written by torch.export.save", got=got, hint="export it again"
         ) from error

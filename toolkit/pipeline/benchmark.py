@@ -122,8 +122,8 @@ def _engines_for(artifact: Artifact, chosen: set[str] | None) -> tuple[list[Runt
     if chosen is None:
         own = {report.engine for report in artifact.manifest.evidence if report.candidate == artifact.manifest.content_sha256}
         first = {r.name for r in (*runtimes_for(format, precision), *able)[:1]}
-        # What the others are compared with has evidence only in engines beside its own.
         proved = own.intersection(r.name for r in able)
+        # What the others are compared with has evidence only in engines beside its own.
         chosen = proved if proved and artifact.manifest.parent else proved | first
     wanted = [r for r in able if r.name in chosen]
     if not wanted:
