@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-SOURCES := toolkit models converters runtimes tests
 
 MUTANTS ?= 1000
 SEED ?= 0
@@ -43,28 +42,28 @@ fuzz: $(STAMP) ## a thousand damaged files over the real commands: make fuzz MUT
 	$(BIN)/python tests/fuzz/run.py --mutants $(MUTANTS) --seed $(SEED)
 
 bench: $(STAMP) ## the budgets, measured: docs/benchmarks.md
-	$(BIN)/python tests/bench/report.py --out docs/benchmarks.md
+	$(BIN)/python benchmarks/report.py --out docs/benchmarks.md
 
 bench-go: $(STAMP) ## rules and self-play, measured: docs/go-benchmarks.md
-	$(BIN)/python tests/bench/go_report.py --out docs/go-benchmarks.md
+	$(BIN)/python benchmarks/go_report.py --out docs/go-benchmarks.md
 
 bench-qat: $(STAMP) ## quantization-aware against float training, measured: docs/qat.md; goes on where it stopped
-	$(BIN)/python -m tests.bench.qat
+	$(BIN)/python -m benchmarks.qat
 
 bench-optimize: $(STAMP) ## toolkit optimize against trying everything, on what train-all has made: docs/optimize.md
-	$(BIN)/python -m tests.bench.optimize_report
+	$(BIN)/python -m benchmarks.optimize_report
 
 train-all: $(STAMP) ## the full recipes with their bars, under two hours: docs/training.md
-	$(BIN)/python tests/bench/train_all.py
+	$(BIN)/python benchmarks/train_all.py
 
 matrix: $(STAMP) ## what train-all has made in every format and precision: docs/models.md
-	$(BIN)/python tests/bench/models_report.py --bundles artifacts/train-all
+	$(BIN)/python benchmarks/models_report.py --bundles artifacts/train-all
 
 coverage-table: $(STAMP) ## networks of others in every format: docs/coverage.md; goes on where it stopped
-	$(BIN)/python -m tests.bench.coverage_table
+	$(BIN)/python -m benchmarks.coverage_table
 
 backends: $(STAMP) ## four networks in every engine on this machine: docs/backends.md
-	$(BIN)/python -m tests.bench.backends_report
+	$(BIN)/python -m benchmarks.backends_report
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -12,7 +12,7 @@ from .base import Converter, Node
 
 def all_converters() -> tuple[Converter, ...]:
     """Every converter in this folder and of other distributions, sorted by name."""
-    return discover("toolkit.converters", Converter)
+    return discover("toolkit.converters.edges", Converter)
 
 
 def plan(source: Node, target: Node) -> tuple[Converter, ...]:

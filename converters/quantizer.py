@@ -13,9 +13,9 @@ import numpy as np
 
 from toolkit.core import Artifact, Samples, Scalar, Signature, UnknownNameError
 
-from ._noise import quieter, worst_ratio
 from .base import Converter, Recipe
 from .layers import Layer
+from .noise import quieter, worst_ratio
 
 SEPARATOR = "; "
 

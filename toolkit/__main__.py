@@ -8,7 +8,7 @@ import signal
 import sys
 from types import FrameType
 
-INTERRUPTED = "interrupted; what was complete is kept, run the same command again to go on"
+from toolkit._interrupted import INTERRUPTED
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .._onnx import exact_sums
+from ..onnx import exact_sums
 from . import Execution, Layer, size_of
 
 # What only moves or compares values is done in integers where its neighbours are; onnxruntime's quantizer takes it along.

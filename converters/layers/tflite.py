@@ -16,7 +16,7 @@ UNFUSED = "AI Edge Quantizer has no rule for it"
 
 
 def layers(file: Path) -> tuple[Layer, ...]:
-    """The operators of the smallest batch, by the names that `toolkit.converters._tflite.name_operators` gave their outputs."""
+    """The operators of the smallest batch, by the names that `toolkit.converters.tflite.name_operators` gave their outputs."""
     _, graph, nodes = read_graph(file)
     return tuple(Layer(name, node.type, _multiply_adds(graph, node)) for node in nodes if (name := _name(graph, node)))
 

@@ -13,11 +13,11 @@ from tests.tiny import tiny_artifact
 from toolkit.converters import cache as store_of
 from toolkit.converters.base import Recipe
 from toolkit.converters.cache import copy, key_of, lookup, store
-from toolkit.converters.onnx_int8 import OnnxInt8
+from toolkit.converters.edges.onnx_int8 import OnnxInt8
+from toolkit.converters.edges.tflite_from_pt2 import TfliteFromPt2
 from toolkit.converters.planner import all_converters
 from toolkit.converters.recipes import Choices, Ranges
 from toolkit.converters.task import obtain
-from toolkit.converters.tflite_from_pt2 import TfliteFromPt2
 from toolkit.core import Artifact, Format, InputError, Samples, Scalar, Signature
 
 KEY = "ab" * 32

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.converters.nets import export
-from toolkit.converters._coreml import check_written
 from toolkit.converters.base import Node, Recipe
-from toolkit.converters.coreml_fp16 import CoreMlFp16
-from toolkit.converters.coreml_from_pt2 import CoreMlFromPt2
+from toolkit.converters.coreml import check_written
+from toolkit.converters.edges.coreml_fp16 import CoreMlFp16
+from toolkit.converters.edges.coreml_from_pt2 import CoreMlFromPt2
 from toolkit.core import Artifact, ConversionError, Format, InputError, Precision, Signature, TensorSpec
 
 if TYPE_CHECKING:

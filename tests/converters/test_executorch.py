@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from toolkit.converters.base import Node, Recipe
-from toolkit.converters.executorch_from_pt2 import ExecutorchFromPt2
-from toolkit.converters.executorch_int8 import ExecutorchInt8
+from toolkit.converters.edges.executorch_from_pt2 import ExecutorchFromPt2
+from toolkit.converters.edges.executorch_int8 import ExecutorchInt8
 from toolkit.converters.operators import operators_in
 from toolkit.converters.recipes import Choices
 from toolkit.core import Artifact, Format, InputError, Precision, TensorSpec

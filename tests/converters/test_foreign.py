@@ -12,10 +12,10 @@ import pytest
 
 from tests.converters.engines import compute
 from toolkit.converters.base import Recipe
-from toolkit.converters.onnx_from_pt2 import OnnxFromPt2
-from toolkit.converters.onnx_int8 import OnnxInt8
-from toolkit.converters.tflite_from_onnx import TfliteFromOnnx
-from toolkit.converters.tflite_from_pt2 import TfliteFromPt2
+from toolkit.converters.edges.onnx_from_pt2 import OnnxFromPt2
+from toolkit.converters.edges.onnx_int8 import OnnxInt8
+from toolkit.converters.edges.tflite_from_onnx import TfliteFromOnnx
+from toolkit.converters.edges.tflite_from_pt2 import TfliteFromPt2
 from toolkit.core import (
     MANIFEST,
     Artifact,

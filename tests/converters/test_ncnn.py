@@ -12,8 +12,8 @@ import pytest
 from tests.converters.engines import compute
 from tests.converters.nets import export
 from toolkit.converters.base import Recipe
-from toolkit.converters.ncnn_from_onnx import NcnnFromOnnx
-from toolkit.converters.onnx_from_pt2 import OnnxFromPt2
+from toolkit.converters.edges.ncnn_from_onnx import NcnnFromOnnx
+from toolkit.converters.edges.onnx_from_pt2 import OnnxFromPt2
 from toolkit.core import Artifact, ConversionError, InputError, Samples, Signature, TensorSpec
 from toolkit.core.ncnn_param import read_ncnn
 from toolkit.runtimes import find_runtime

@@ -7,8 +7,8 @@ import pytest
 
 from tests.converters.engines import compute
 from tests.converters.nets import export
-from toolkit.converters._noise import quieter, worst_ratio
 from toolkit.converters.base import Node, Recipe
+from toolkit.converters.noise import quieter, worst_ratio
 from toolkit.converters.planner import plan
 from toolkit.core import Format, Precision, Samples, Signature, TensorSpec
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from toolkit.converters.onnx_int8_weights import compress_weights
+from toolkit.converters.edges.onnx_int8_weights import compress_weights
 
 
 def model_with(nodes: list[Any], weights: dict[str, np.ndarray], rank: int) -> Any:

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from toolkit.converters._onnx_outputs import float_outputs
+from toolkit.converters.onnx_outputs import float_outputs
 
 SCALE = np.float32(0.5)
 

@@ -10,10 +10,10 @@ import pytest
 
 from tests.converters.nets import export
 from toolkit.converters.base import Node, Recipe
-from toolkit.converters.onnx_from_pt2 import OnnxFromPt2
-from toolkit.converters.openvino_from_onnx import OpenvinoFromOnnx
+from toolkit.converters.edges.onnx_from_pt2 import OnnxFromPt2
+from toolkit.converters.edges.openvino_from_onnx import OpenvinoFromOnnx
+from toolkit.converters.edges.tflite_from_pt2 import TfliteFromPt2
 from toolkit.converters.planner import all_converters
-from toolkit.converters.tflite_from_pt2 import TfliteFromPt2
 from toolkit.core import MANIFEST, Artifact, ConversionError, Format, InputError, Precision, Signature, TensorSpec, new_folder, sha256_of
 
 ONNX = Node(Format.ONNX, Precision.FP32)

@@ -12,9 +12,9 @@ import pytest
 from tests.converters.engines import compute
 from tests.converters.test_foreign import exported, inputs, zeros
 from toolkit.converters.base import Recipe
-from toolkit.converters.onnx_from_pt2 import OnnxFromPt2
-from toolkit.converters.openvino_from_onnx import OpenvinoFromOnnx
-from toolkit.converters.tflite_from_pt2 import TfliteFromPt2
+from toolkit.converters.edges.onnx_from_pt2 import OnnxFromPt2
+from toolkit.converters.edges.openvino_from_onnx import OpenvinoFromOnnx
+from toolkit.converters.edges.tflite_from_pt2 import TfliteFromPt2
 from toolkit.core import Artifact
 from toolkit.runtimes import open_session
 

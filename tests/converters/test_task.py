@@ -14,9 +14,9 @@ import pytest
 from tests.converters.contract import truncated
 from tests.tiny import tiny_artifact, tiny_samples
 from toolkit.converters.base import Converter, Recipe
+from toolkit.converters.edges.tflite_from_pt2 import TfliteFromPt2
 from toolkit.converters.planner import all_converters
 from toolkit.converters.task import convert_isolated, convert_task, obtain
-from toolkit.converters.tflite_from_pt2 import TfliteFromPt2
 from toolkit.core import Artifact, ArtifactError, DataError, ProcessError, UnknownNameError
 
 
@@ -80,7 +80,7 @@ print(sorted({{"torch", "tensorflow", "nncf", "litert_torch", "transformers", "o
 def test_nothing_is_reported_to_anybody(tmp_path: Path) -> None:
     code = """
 import sys
-from toolkit.converters._openvino import import_nncf
+from toolkit.converters.openvino import import_nncf
 import_nncf()
 import nncf.telemetry.wrapper, openvino.tools.ovc.telemetry_utils
 print(type(nncf.telemetry.wrapper.telemetry).__name__, openvino.tools.ovc.telemetry_utils.tm.__name__)

@@ -11,8 +11,8 @@ import pytest
 
 from tests.converters.engines import compute
 from toolkit.converters.base import Recipe
-from toolkit.converters.onnx_from_keras import OnnxFromKeras
-from toolkit.converters.tflite_from_keras import TfliteFromKeras
+from toolkit.converters.edges.onnx_from_keras import OnnxFromKeras
+from toolkit.converters.edges.tflite_from_keras import TfliteFromKeras
 from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Signature, TensorSpec, new_folder, sha256_of
 from toolkit.runtimes import open_session
 

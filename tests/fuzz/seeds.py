@@ -67,7 +67,7 @@ def _report(folder: Path) -> None:
 
 def _packed(folder: Path) -> None:
     from toolkit.core import Bundle, Samples
-    from toolkit.pipeline.field import pack
+    from toolkit.pipeline.bundle import pack
 
     pack(Bundle.load(folder / "net"), Samples.load(folder / "samples.npz"), folder / "field.zip", names=("openvino-fp32",))
 

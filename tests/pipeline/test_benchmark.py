@@ -10,7 +10,8 @@ from tests.tiny import tiny_artifact, tiny_samples, with_parity
 from toolkit.core import Artifact, Bundle, DataError, InputError, Precision, Samples, UnknownNameError, Verdict
 from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol, Scenario
 from toolkit.pipeline.benchmark import BENCHMARK, BundleInterrupted, benchmark_bundle, join_parity, keep_report, plan_settings, read_report
-from toolkit.pipeline.report import recommend, table_rows
+from toolkit.pipeline.recommend import recommend
+from toolkit.pipeline.report import table_rows
 from toolkit.runtimes import find_runtime, runtimes_for
 
 QUICK = Protocol(rounds=3, min_seconds=0.01, warmup_seconds=0.005, warmup_calls=1)

@@ -20,7 +20,7 @@ from toolkit.converters.recipes import NamedRecipe, Ranges
 from toolkit.core import MANIFEST, Artifact, Bundle, InputError, MissingDependencyError, Precision, UnknownNameError, Verdict
 from toolkit.pipeline.benchmark import plan_settings
 from toolkit.pipeline.convert import Request, Row, convert, nodes, succeeded
-from toolkit.pipeline.sources import split_samples
+from toolkit.pipeline.source.samples import split_samples
 from toolkit.pipeline.verify import engines_for
 from toolkit.runtimes import Runtime, find_runtime, open_session
 

@@ -12,7 +12,7 @@ from toolkit.models import find_model
 from toolkit.models.data import find_data
 from toolkit.models.training import export_pt2
 from toolkit.pipeline.convert import Request, convert
-from toolkit.pipeline.sources import split_samples
+from toolkit.pipeline.source.samples import split_samples
 
 CASES = {
     "rnn": Node(Format.ONNX, Precision.FP16),  # onnxruntime crashed

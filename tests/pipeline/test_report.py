@@ -10,8 +10,9 @@ import pytest
 
 from toolkit.core import Interval, Precision, TaskMetric, Verdict, this_machine
 from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Round, Scenario, Setting
-from toolkit.pipeline.report import recommend, render_html, table_rows, write_html
-from toolkit.pipeline.report import text as words
+from toolkit.pipeline import text as words
+from toolkit.pipeline.recommend import recommend
+from toolkit.pipeline.report import render_html, table_rows, write_html
 from toolkit.pipeline.report.plot import Point, pareto_front
 
 HOSTILE = "<script>alert(1)</script>"

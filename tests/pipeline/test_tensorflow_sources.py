@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from toolkit.converters.base import Recipe
+from toolkit.converters.edges.tflite_from_keras import TfliteFromKeras
+from toolkit.converters.edges.tflite_from_savedmodel import TfliteFromSavedmodel
+from toolkit.converters.edges.tflite_int8 import TfliteInt8
 from toolkit.converters.task import convert_isolated
-from toolkit.converters.tflite_from_keras import TfliteFromKeras
-from toolkit.converters.tflite_from_savedmodel import TfliteFromSavedmodel
-from toolkit.converters.tflite_int8 import TfliteInt8
 from toolkit.core import Artifact, ArtifactError, ConversionError, InputError, Samples, ToolkitError
 from toolkit.core.savedmodel import check_savedmodel, savedmodel_operators
-from toolkit.pipeline.sources import resolve_source
+from toolkit.pipeline.source.resolve import resolve_source
 from toolkit.runtimes import open_session
 
 MAKE = """

@@ -171,7 +171,7 @@ def test_load_follows_the_stored_benchmark_of_this_machine(tmp_path: Path) -> No
     protocol = Protocol(rounds=3, min_seconds=0.01, warmup_seconds=0.01)
     report = benchmark_bundle(Bundle(bundle), tiny_samples(), protocol=protocol, engines=["onnxruntime"])
     # Two equal nets: whichever is quicker, the higher precision is recommended where they cannot be told apart.
-    from toolkit.pipeline.report import recommend
+    from toolkit.pipeline.recommend import recommend
 
     chosen = recommend(report).artifact
     with toolkit.load(bundle) as session, toolkit.load(bundle / chosen) as same:

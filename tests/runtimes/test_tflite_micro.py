@@ -14,10 +14,10 @@ import pytest
 from tests.conftest import Trained
 from tests.micro import digits, integer_io, litert, micro, outputs_of_litert, outputs_of_micro, products, rounded_once, rounded_twice
 from toolkit.converters.base import Recipe
+from toolkit.converters.edges.tflite_int8 import TfliteInt8
+from toolkit.converters.edges.tflite_int16x8 import TfliteInt16x8
 from toolkit.converters.operators.tflite import read_graph
 from toolkit.converters.task import convert_isolated
-from toolkit.converters.tflite_int8 import TfliteInt8
-from toolkit.converters.tflite_int16x8 import TfliteInt16x8
 from toolkit.core import Artifact, EngineError, Format, Precision, ProcessError, Samples, run_isolated
 from toolkit.runtimes import find_runtime, open_session
 
@@ -170,7 +170,7 @@ def test_an_operator_that_it_lacks_is_named(tmp_path: Path) -> None:
 
 
 def test_an_operator_that_it_refuses_is_named(made: dict[str, Artifact], tmp_path: Path) -> None:
-    from toolkit.converters.tflite_int8_dynamic import TfliteInt8Dynamic
+    from toolkit.converters.edges.tflite_int8_dynamic import TfliteInt8Dynamic
 
     dynamic = convert_isolated(TfliteInt8Dynamic(), made["fp32"], tmp_path / "dynamic", Recipe())
     with pytest.raises(EngineError, match="has no int8-dynamic for tflite"):

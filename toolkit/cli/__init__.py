@@ -8,7 +8,7 @@ import sys
 import click
 
 from toolkit import __version__
-from toolkit.__main__ import INTERRUPTED
+from toolkit._interrupted import INTERRUPTED
 
 from ._commands import Commands
 

@@ -240,7 +240,7 @@ def plain(text: object) -> str:
 
 def size(count: int) -> str:
     """A file size in KiB or MiB."""
-    from toolkit.pipeline.report.text import size as text
+    from toolkit.pipeline.text import size as text
 
     return text(count)
 

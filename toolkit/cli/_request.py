@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from toolkit.converters.base import Node
     from toolkit.converters.recipes import NamedRecipe
     from toolkit.pipeline.convert import Request
-    from toolkit.pipeline.sources import Source, Split
+    from toolkit.pipeline.source.place import Source
+    from toolkit.pipeline.source.samples import Split
 
 F = TypeVar("F", bound=Callable[..., Any])
 _HOME = Path("artifacts")
@@ -83,7 +84,8 @@ def read_source(
     inputs: Sequence[str] = (),
 ) -> tuple[Source, Split]:
     """What SOURCE names and its samples. Nothing is written: samples that do not fit must not leave an imported model behind."""
-    from toolkit.pipeline.sources import resolve_source, split_samples
+    from toolkit.pipeline.source.resolve import resolve_source
+    from toolkit.pipeline.source.samples import split_samples
 
     with progress() as display:
         display.add_task(f"reading {source}", total=None)

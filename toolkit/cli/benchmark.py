@@ -74,7 +74,8 @@ def command(
     from toolkit.core.measurement import Protocol
     from toolkit.pipeline.benchmark import BundleInterrupted, benchmark_bundle, keep_report
     from toolkit.pipeline.report import write_html
-    from toolkit.pipeline.sources import split_samples, trained
+    from toolkit.pipeline.source.resolve import trained
+    from toolkit.pipeline.source.samples import split_samples
 
     loaded = Bundle.load(bundle)
     samples = split_samples(trained(loaded), data, folder=data_dir, evaluation=2048).evaluation
@@ -134,7 +135,7 @@ def show(report: BenchmarkReport) -> None:
 
     from toolkit.core import Verdict
     from toolkit.core.measurement import Scenario
-    from toolkit.pipeline.report.recommend import recommend
+    from toolkit.pipeline.recommend import recommend
     from toolkit.pipeline.report.rows import table_rows
 
     wide = console().width >= WIDE

@@ -38,8 +38,9 @@ def command(
     toolkit bundle artifacts/cnn --artifact onnx-int8,tflite-int8 --samples 500
     """
     from toolkit.core import Bundle
-    from toolkit.pipeline.field import pack
-    from toolkit.pipeline.sources import split_samples, trained
+    from toolkit.pipeline.bundle import pack
+    from toolkit.pipeline.source.resolve import trained
+    from toolkit.pipeline.source.samples import split_samples
     from toolkit.runtimes.parity import Limits
 
     loaded = Bundle.load(bundle)

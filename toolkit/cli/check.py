@@ -52,7 +52,7 @@ def command(
     """
     from toolkit.core import Verdict, write_file
     from toolkit.core.measurement import Protocol
-    from toolkit.pipeline.field import check
+    from toolkit.pipeline.bundle import check
 
     with progress() as display:
         bar = display.add_task("unpacking", total=None)

@@ -39,9 +39,9 @@ def command(
     toolkit evaluate artifacts/cnn/onnx-int8 --out evaluation/
     """
     from toolkit.core import Artifact
-    from toolkit.pipeline.evaluation import evaluate
-    from toolkit.pipeline.evaluation.page import PAGE, as_json, write_evaluation
-    from toolkit.pipeline.sources import split_samples
+    from toolkit.pipeline.evaluate import evaluate
+    from toolkit.pipeline.evaluate.page import PAGE, as_json, write_evaluation
+    from toolkit.pipeline.source.samples import split_samples
 
     artifact = Artifact.load(path)
     samples = split_samples(artifact, data, folder=data_dir, evaluation=evaluation).evaluation

@@ -36,7 +36,7 @@ def command(
 
     from toolkit.core import write_arrays, write_file
     from toolkit.pipeline.run import run_once
-    from toolkit.pipeline.sources import read_inputs
+    from toolkit.pipeline.source.samples import read_inputs
 
     arrays = read_inputs(inputs)
     with progress() as display:

@@ -58,7 +58,8 @@ def command(
     toolkit verify artifacts/cnn/tflite-int8 --engine all --max-drop 0.5
     """
     from toolkit.core import MANIFEST, Artifact, Bundle
-    from toolkit.pipeline.sources import current, split_samples, trained
+    from toolkit.pipeline.source.resolve import current, trained
+    from toolkit.pipeline.source.samples import split_samples
     from toolkit.pipeline.verify import Verifier, others_for, verify_all
     from toolkit.runtimes.parity import Limits
 

@@ -19,7 +19,7 @@ from toolkit.core import Artifact, Format, Precision, StorageError, ToolkitError
 from toolkit.runtimes import elsewhere
 from toolkit.runtimes.parity import Limits
 
-from .sources import Split
+from .source.samples import Split
 from .verify import Verified, Verifier, verify_all
 
 Progress = Callable[[str, str], None]

@@ -15,7 +15,7 @@ from toolkit.runtimes.base import Runtime, Session, SessionOptions, check_device
 from toolkit.runtimes.parity import batch_sizes, probe
 
 from .benchmark import BENCHMARK
-from .report.recommend import recommend
+from .recommend import recommend
 
 _QUICK_ROUNDS = 5
 _QUICK_CALLS = 20

@@ -11,7 +11,7 @@ from toolkit.models.alphago.games import Game, Go, TicTacToe
 from toolkit.models.alphago.net import NetOptions, build_net, export_net, signature_of
 from toolkit.pipeline.convert import Request, convert, nodes
 from toolkit.pipeline.go.evaluator import as_learned
-from toolkit.pipeline.sources import Split
+from toolkit.pipeline.source.samples import Split
 
 
 def test_what_a_net_has_learned_goes_with_it(tmp_path: Path) -> None:

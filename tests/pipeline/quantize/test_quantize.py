@@ -18,7 +18,7 @@ from toolkit.converters.study import Sensitivity, layers_of, static_quantizer, w
 from toolkit.core import Artifact, DataError, Format, ParityReport, Samples, UnknownNameError, Verdict
 from toolkit.pipeline.quantize import divide
 from toolkit.pipeline.quantize.search import Trial, _fewest
-from toolkit.pipeline.sources import Split
+from toolkit.pipeline.source.samples import Split
 
 FORMATS = (Format.ONNX, Format.TFLITE, Format.OPENVINO)
 

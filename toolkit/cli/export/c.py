@@ -25,8 +25,8 @@ def command(artifact: Path, out: Path, inputs: tuple[str, ...], json_to: str | N
     toolkit export c artifacts/cnn/tflite-int8 --out firmware
     toolkit export c model.tflite --out firmware --input x.npy
     """
-    from toolkit.pipeline.firmware import export
-    from toolkit.pipeline.sources import read_inputs
+    from toolkit.pipeline.export.c import export
+    from toolkit.pipeline.source.samples import read_inputs
 
     made = export(artifact, out, read_inputs(inputs))
     if json_to:

@@ -23,7 +23,7 @@ def command(artifact: Path, out: Path, json_to: str | None) -> None:
     toolkit export web artifacts/cnn/onnx-int8 --out site
     python -m http.server --directory site
     """
-    from toolkit.pipeline.web import export_web
+    from toolkit.pipeline.export.web import export_web
 
     site = export_web(artifact, out)
     if json_to:

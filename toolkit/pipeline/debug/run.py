@@ -27,7 +27,8 @@ from toolkit.core import (
 from toolkit.core.files import storage_errors
 from toolkit.runtimes.parity.probes import probe
 
-from ..sources import resolve_source, split_samples
+from ..source.resolve import resolve_source
+from ..source.samples import split_samples
 from .finding import Departure, Finding, Layer
 from .page import PAGE, render
 from .rule import rule_of

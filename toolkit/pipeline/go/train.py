@@ -27,7 +27,7 @@ from toolkit.models.alphago.selfplay import SelfPlayOptions
 from toolkit.runtimes.parity import Limits
 
 from ..convert import Request, Row, convert, nodes
-from ..sources import Split
+from ..source.samples import Split
 from .rating import Rating, RatingOptions
 from .workers import Played, WorkerOptions, Workers
 

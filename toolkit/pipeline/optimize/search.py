@@ -34,7 +34,7 @@ from toolkit.runtimes.parity import Observation, observe
 from ..benchmark import join_parity, plan_settings
 from ..convert import Request
 from ..quantize.search import search as hold_limit
-from ..report.recommend import recommend
+from ..recommend import recommend
 from ..verify import Verifier, default_engine
 from .budget import Budget, Choice
 from .race import Race

@@ -17,7 +17,7 @@ from toolkit.core.measurement import Protocol
 from toolkit.runtimes.parity import observe
 
 from ..convert import Request, Row, convert, stop_all
-from ..sources import Split
+from ..source.samples import Split
 from ..verify import Verifier, default_engine
 from .cost import Cost, cost_of
 from .search import Found, search

@@ -9,8 +9,8 @@ from pathlib import Path
 from toolkit.core import InputError, write_file
 from toolkit.core.measurement import BenchmarkReport, Scenario
 
+from ..recommend import Recommendation, recommend
 from .html import environment
-from .recommend import Recommendation, recommend
 from .rows import Row, table_rows
 
 

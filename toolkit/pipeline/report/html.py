@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from toolkit.core import Verdict, needs, write_file
 from toolkit.core.measurement import BenchmarkReport, Measurement, Scenario
 
-from . import text
+from .. import text
+from ..recommend import Recommendation, recommend
 from .plot import Point, pareto_front, pareto_svg
-from .recommend import Recommendation, recommend
 from .rows import Row, table_rows
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.core import Precision, needs
 
-from . import text
+from .. import text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

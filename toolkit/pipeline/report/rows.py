@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from toolkit.core import Format, Precision
 from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Scenario, Speed, compare
 
-from . import text
-from .recommend import Recommendation, recommend
+from .. import text
+from ..recommend import Recommendation, recommend
 
 TOO_FEW = "too few"
 

@@ -1,0 +1,118 @@
+"""OpenVINO in int8 with ranges fixed by calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.core import Artifact, Format, Precision, Samples, Scalar
+
+from ..base import Node, Recipe
+from ..batches import batches, calibration_batch
+from ..layers import openvino as openvino_layers
+from ..openvino import import_nncf, import_openvino, read_model, save_model
+from ..quantizer import StaticQuantizer
+from ..recipes import Choices, Ranges
+
+_FLOAT = "LSTMSequence"
+
+
+class OpenvinoInt8(StaticQuantizer):
+    """NNCF's post-training quantization over all calibration samples: symmetric weights per channel, activations symmetric or not as they
+    are signed or not (the preset MIXED), biases corrected. A percentile is the mean of those of the single samples. Of the first
+    convolutions, with ``reduce_range`` of all layers, the weights use half of their range.
+
+    LSTM layers stay float: quantized, they cost five to six points of accuracy.
+    """
+
+    name = "openvino_int8"
+    source = Node(Format.OPENVINO, Precision.FP32)
+    target = Node(Format.OPENVINO, Precision.INT8)
+    extra = "convert"
+    distributions = ("openvino", "nncf")
+    settings = {"preset": "mixed", "ignored": _FLOAT}  # noqa: RUF012 - read-only
+    choices = {  # noqa: RUF012 - read-only
+        "ranges": (Ranges.MEAN, Ranges.MINMAX, Ranges.PERCENTILE),
+        "per_channel": (True, False),
+        "symmetric": (False, True),
+        "reduce_range": (False, True),
+    }
+
+    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
+        """As every edge, with the preset that symmetric activations need."""
+        return super().recipe_record(recipe) | ({"preset": "performance"} if recipe.choices.symmetric else {})
+
+    def _calibrate(self, source: Artifact, samples: Samples, recipe: Recipe, work: Path) -> _Calibrated:  # noqa: ARG002 - NNCF leaves no files
+        """The model with folded constants; NNCF calibrates in each call."""
+        return _Calibrated(source, samples, recipe.choices)
+
+
+class _Calibrated:
+    """NNCF."""
+
+    file_name = Format.OPENVINO.file_name
+
+    def __init__(self, source: Artifact, samples: Samples, choices: Choices) -> None:
+        self._choices = choices
+        self._source = source
+        self._samples = samples
+        signature = source.manifest.signature
+        self._exact = not signature.has_free_batch
+        self._batch = calibration_batch(signature)
+        self._model = read_model(source.model_file)
+        self.layers = openvino_layers.layers(self._model)
+
+    def write(self, target: Path, keep_float: Collection[str]) -> None:
+        """Quantize."""
+        nncf = import_nncf()
+        # One sample at a time where the batch is free: NNCF's statistics are means over calls.
+        size = self._batch if self._exact else 1
+        starts = range(0, len(self._samples), size)
+        types = [_FLOAT] if any(layer.kind == _FLOAT for layer in self.layers) else []
+        presets = nncf.QuantizationPreset
+        save_model(
+            nncf.quantize(
+                self._model,
+                nncf.Dataset(starts, lambda start: next(batches(self._samples, size, start=start, exact=self._exact))),
+                preset=presets.PERFORMANCE if self._choices.symmetric else presets.MIXED,
+                subset_size=len(starts),
+                ignored_scope=nncf.IgnoredScope(names=list(keep_float), types=types) if types or keep_float else None,
+                advanced_parameters=_advanced(self._choices),
+            ),
+            target,
+            self._source,
+        )
+
+    def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
+        """By OpenVINO's CPU in float32 where it is not in integers."""
+        openvino = import_openvino()
+        compiled = openvino.Core().compile_model(file or self._source.model_file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        names = [spec.name for spec in self._source.manifest.signature.outputs]
+        for feed in batches(self._samples, self._batch, exact=self._exact):
+            found: Any = compiled(feed)
+            yield {name: np.array(found[name]) for name in names}
+
+
+def _advanced(choices: Choices) -> Any:
+    """NNCF's parameters for what a recipe chooses; None for its own defaults."""
+    from nncf.quantization import advanced_parameters as advanced
+    from nncf.quantization import range_estimator as estimator
+
+    parameters: dict[str, Any] = {}
+    if choices.reduce_range:
+        parameters["overflow_fix"] = advanced.OverflowFix.ENABLE
+    if choices.per_channel is False:
+        parameters["weights_quantization_params"] = advanced.QuantizationParameters(per_channel=False)
+    if choices.ranges is Ranges.MINMAX:
+        parameters["activations_range_estimator_params"] = estimator.RangeEstimatorParametersSet.MINMAX
+    elif choices.percentile is not None:
+        side = estimator.StatisticsCollectorParameters(
+            statistics_type=estimator.StatisticsType.QUANTILE,
+            aggregator_type=estimator.AggregatorType.MEAN,
+            quantile_outlier_prob=(100 - choices.percentile) / 200,
+        )
+        parameters["activations_range_estimator_params"] = estimator.RangeEstimatorParameters(min=side, max=side)
+    return advanced.AdvancedQuantizationParameters(**parameters) if parameters else None

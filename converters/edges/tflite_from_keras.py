@@ -1,0 +1,28 @@
+"""A .keras file to TF Lite, by TensorFlow's own converter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.core import Artifact, Format, Precision, Signature
+
+from ..base import Node, Recipe
+from ..tensorflow import from_keras, write_tflite
+from ..tflite import ToTflite, fixed_sizes
+
+
+class TfliteFromKeras(ToTflite):
+    """One signature for each of the recipe's batch sizes, as in every TF Lite file here; recurrent layers need a fixed batch anyway.
+
+    They are unrolled where the sequence is short: AI Edge Quantizer cannot calibrate a loop.
+    """
+
+    name = "tflite_from_keras"
+    source = Node(Format.KERAS, Precision.FP32)
+    distributions = ("tensorflow", "keras", "ai-edge-litert")
+
+    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
+        signature = source.manifest.signature
+        sizes = fixed_sizes(signature, recipe.batch_sizes)
+        write_tflite(from_keras(source.model_file, signature, unroll=True), signature, sizes, target)
+        return None

@@ -1,0 +1,25 @@
+"""A SavedModel to TF Lite, by TensorFlow's own converter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from toolkit.core import Artifact, Format, Precision, Signature
+
+from ..base import Node, Recipe
+from ..tensorflow import from_savedmodel, write_tflite
+from ..tflite import ToTflite, fixed_sizes
+
+
+class TfliteFromSavedmodel(ToTflite):
+    """One signature for each of the recipe's batch sizes, as in every TF Lite file here; recurrent layers need a fixed batch anyway."""
+
+    name = "tflite_from_savedmodel"
+    source = Node(Format.SAVEDMODEL, Precision.FP32)
+    distributions = ("tensorflow", "ai-edge-litert")
+
+    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
+        signature = source.manifest.signature
+        sizes = fixed_sizes(signature, recipe.batch_sizes)
+        write_tflite(from_savedmodel(source.model_file, signature), signature, sizes, target)
+        return None

@@ -1,0 +1,20 @@
+"""TF Lite in int8 with ranges fixed by calibration."""
+
+from __future__ import annotations
+
+from toolkit.core import Format, Precision
+
+from ..base import Node
+from ..recipes import Ranges
+from ..tflite_static import TfliteStatic
+
+
+class TfliteInt8(TfliteStatic):
+    """int8 weights per channel, asymmetric int8 activations between the smallest and largest value that the calibration samples reach."""
+
+    name = "tflite_int8"
+    source = Node(Format.TFLITE, Precision.FP32)
+    target = Node(Format.TFLITE, Precision.INT8)
+    settings = {"recipe": "static_wi8_ai8", "border": "float32", "ranges": "minmax", "broken": "float", "noisy": "float state"}  # noqa: RUF012 - read-only
+    choices = {"ranges": (Ranges.MINMAX,), "per_channel": (True, False), "symmetric": (False, True), "integer_io": (False, True)}  # noqa: RUF012 - read-only
+    bits = 8

@@ -1,0 +1,64 @@
+"""What the edges to ExecuTorch share: an exported program whose operators XNNPACK takes where it can."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+from toolkit.core import Artifact, Format, InputError, Precision, Scalar, Signature
+
+from .base import Converter, Node, Recipe
+from .pt2 import export, flat_module, load_program
+
+
+class ToExecutorch(Converter):
+    """An edge from a torch.export archive. The file holds a memory plan, so a free batch gets an upper bound, the largest of the recipe's
+    batch sizes; a session puts larger ones together.
+    """
+
+    source = Node(Format.PT2, Precision.FP32)
+    extra = "executorch"
+    distributions = ("torch", "torchao", "executorch")
+    settings = {"delegate": "xnnpack"}  # noqa: RUF012 - read-only
+
+    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
+        """As every edge, with the bound."""
+        return super().recipe_record(recipe) | {"largest_batch": max(recipe.batch_sizes, default=0)}
+
+    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
+        signature = source.manifest.signature
+        largest = _largest(signature, recipe)
+        with warnings.catch_warnings():
+            # The exporter and torchao, which it imports, warn of their own use of torch; nobody here can act on it.
+            warnings.simplefilter("ignore")
+            module = self._prepared(flat_module(load_program(source.model_file)), source, recipe)
+            _lower(export(module, signature, largest=largest), target)
+        return None
+
+    def _prepared(self, module: Any, source: Artifact, recipe: Recipe) -> Any:  # noqa: ARG002 - for a quantizer
+        """The network as it is to be lowered, from `flat_module`."""
+        return module
+
+
+def _largest(signature: Signature, recipe: Recipe) -> int:
+    free = {str(size) for spec in signature.inputs for size in spec.shape[1:] if isinstance(size, str)}
+    if free:
+        raise InputError("ExecuTorch plans its memory", expected="a free batch only", got=f"also free: {', '.join(sorted(free))}")
+    if not recipe.batch_sizes or min(recipe.batch_sizes) < 1:
+        raise InputError("batch sizes", expected="at least one, each 1 or more", got=str(list(recipe.batch_sizes)))
+    # A dimension with a single size would be fixed.
+    return max(2, *recipe.batch_sizes)
+
+
+def _lower(program: Any, target: Path) -> None:
+    import torch
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import ExecutorchBackendConfig, to_edge_transform_and_lower
+    from executorch.exir.passes.sym_shape_eval_pass import ConstraintBasedSymShapeEvalPass
+
+    with torch.no_grad():
+        lowered = to_edge_transform_and_lower(program, partitioner=[XnnpackPartitioner()])
+        # By default memory is planned for the sizes of the example.
+        plan = ExecutorchBackendConfig(sym_shape_eval_pass=ConstraintBasedSymShapeEvalPass())
+        target.write_bytes(lowered.to_executorch(plan).buffer)

@@ -1,0 +1,174 @@
+"""Reading and writing ONNX files for the edges that start or end at them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from toolkit.core import ArtifactError, ConversionError, Signature, first_line, rename_symbols
+
+from .finite import broken, refuse
+
+_CHANNEL_SCALES = 13
+"""The operator set in which DequantizeLinear got an axis, and in which Softmax lost the axes behind its own."""
+_OWN_WEIGHTS = 4
+"""The version of the file in which a weight need not be an input."""
+
+
+def read_model(file: Path) -> Any:
+    """The `onnx.ModelProto` in `file`; raises `ArtifactError` when it is truncated, `InputError` when a weight is NaN or infinite."""
+    import onnx
+
+    try:
+        model = onnx.load(file)
+        onnx.checker.check_model(model)
+    except Exception as error:
+        text = first_line(error)
+        raise ArtifactError(f"'{file}' is no valid ONNX model: {text}", hint="is the file complete? convert it again") from error
+    for tensor in model.graph.initializer:
+        refuse(tensor.name, broken(onnx.numpy_helper.to_array(tensor)))
+    return model
+
+
+def read_modern(file: Path) -> Any:
+    """As `read_model`, in an operator set that has a scale for each channel and softmax along one axis, and weights that are no inputs.
+
+    Raises:
+        ConversionError: an operator of an old file has no equivalent.
+    """
+    import onnx
+
+    model = read_model(file)
+    if any(not entry.domain and entry.version < _CHANNEL_SCALES for entry in model.opset_import):
+        try:
+            model = onnx.version_converter.convert_version(model, _CHANNEL_SCALES)
+        except Exception as error:
+            text = first_line(error)
+            raise ConversionError(f"the ONNX file cannot be brought to operator set {_CHANNEL_SCALES}: {text}") from error
+    weights = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in weights]
+    if len(inputs) < len(model.graph.input):
+        del model.graph.input[:]
+        model.graph.input.extend(inputs)
+        model.ir_version = max(model.ir_version, _OWN_WEIGHTS)
+    return model
+
+
+def exact_sums() -> Any:
+    """`onnxruntime.SessionOptions` with which a quantized file computes the same on every processor.
+
+    On x86 without VNNI the kernels for uint8 times int8 let sums of two products saturate; those for uint8 times uint8 are exact.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.x64quantprecision", "1")
+    return options
+
+
+def write_model(model: Any, target: Path) -> None:
+    """Write `model` with neither notes nor unused operator sets, so that the same network gives the same bytes.
+
+    torch's notes hold the stack trace of every operator, and with it the paths of the machine that made the file.
+    """
+    for owner in (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
+        owner.ClearField("metadata_props")
+        owner.ClearField("doc_string")
+    for tensor in model.graph.initializer:
+        tensor.ClearField("metadata_props")
+        tensor.ClearField("doc_string")
+    # torch describes initializers twice; a quantizer that replaces one then finds the old shape beside the new.
+    weights = {tensor.name for tensor in model.graph.initializer}
+    described = [value for value in model.graph.value_info if value.name not in weights]
+    del model.graph.value_info[:]
+    model.graph.value_info.extend(described)
+    used = {node.domain for node in model.graph.node} | {node.domain for function in model.functions for node in function.node} | {""}
+    kept = [entry for entry in model.opset_import if entry.domain in used]
+    del model.opset_import[:]
+    model.opset_import.extend(kept)
+    target.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def folded(file: Path, work: Path) -> Path:
+    """The model of `read_modern` with its shapes inferred and its constants folded, in the folder `work`.
+
+    Symbolic shape inference is left out: torch's exporter wrote the shapes already, and it would import torch.
+    """
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    clean, target = work / "clean.onnx", work / "folded.onnx"
+    write_model(read_modern(file), clean)
+    quant_pre_process(str(clean), str(target), skip_symbolic_shape=True)
+    return target
+
+
+def prepared(file: Path, work: Path) -> Path:
+    """The model as the quantizers want it, in the folder `work`: folded, and with weights that no two nodes share."""
+    target = folded(file, work)
+    model = read_model(target)
+    _own_weights(model.graph)
+    write_model(model, target)
+    return target
+
+
+def _own_weights(graph: Any) -> None:
+    """Give each node a copy of a matrix that several use: the quantizer would give all of them the scales of one, along its axis."""
+    matrices = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) > 1}
+    seen: set[str] = set()
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            if name in matrices and name in seen:
+                own = graph.initializer.add()
+                own.CopyFrom(matrices[name])
+                own.name = node.input[place] = f"{name}/{node.name or node.output[0]}/{place}"
+            seen.add(name)
+
+
+def rename(program: Any, signature: Signature) -> None:
+    """Give an `onnx_ir.Model` the names and the symbols of `signature`.
+
+    Raises:
+        ConversionError: another number of inputs or outputs, another rank, or a dimension that is fixed though it should be free.
+    """
+    symbols: dict[str, str] = {}
+    for values, specs, kind in ((program.graph.inputs, signature.inputs, "input"), (program.graph.outputs, signature.outputs, "output")):
+        if len(values) != len(specs):
+            raise ConversionError(f"the ONNX graph has another number of {kind}s", expected=str(len(specs)), got=str(len(values)))
+        for value, spec in zip(values, specs, strict=True):
+            if value.shape is None or len(value.shape) != len(spec.shape):
+                raise ConversionError(f"{kind} '{spec.name}' has another rank in ONNX", expected=str(spec), got=str(value.shape))
+            for size, wanted in zip(value.shape, spec.shape, strict=True):
+                if isinstance(wanted, str) == isinstance(size, int) or (isinstance(size, int) and size != wanted):
+                    raise ConversionError(
+                        f"{kind} '{spec.name}' has another shape in ONNX",
+                        expected=str(spec),
+                        got=str(value.shape),
+                        hint="export the model with an example batch of 2 and a dynamic batch",
+                    )
+                if isinstance(wanted, str) and kind == "input":
+                    symbols[str(size)] = wanted
+    _rename_values(program, signature)
+    _rename_symbols(program, symbols)
+
+
+def _rename_values(program: Any, signature: Signature) -> None:
+    values = [*program.graph.inputs, *program.graph.outputs]
+    names = [spec.name for spec in (*signature.inputs, *signature.outputs)]
+    if len({id(value) for value in values}) != len(values):
+        raise ConversionError("one tensor is returned twice", hint="return each output once, or a copy of it")
+    everything = [*program.graph.inputs, *program.graph.initializers.values(), *(out for node in program.graph for out in node.outputs)]
+    for value in everything:
+        if value.name in names and all(value is not own for own in values):
+            value.name = f"{value.name}.inner"
+    for index, value in enumerate(values):
+        value.name = f"signature.{index}"  # So that two values may swap their names.
+    for value, name in zip(values, names, strict=True):
+        value.name = name
+
+
+def _rename_symbols(program: Any, symbols: dict[str, str]) -> None:
+    values = [*program.graph.inputs, *(out for node in program.graph for out in node.outputs)]
+    for value in values:
+        for axis, size in enumerate(value.shape or ()):
+            if not isinstance(size, int) and size.value is not None:
+                value.shape[axis] = rename_symbols(str(size.value), symbols)

@@ -1,0 +1,138 @@
+"""What the edges to ONNX with integer activations share: onnxruntime's static quantizer."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from toolkit.core import Artifact, Format, Samples, without_telemetry
+
+from .base import Recipe
+from .batches import batches, calibration_batch
+from .layers import onnx as onnx_layers
+from .onnx import exact_sums, prepared, read_model, write_model
+from .onnx_outputs import float_outputs
+from .quantizer import StaticQuantizer
+from .recipes import Ranges
+
+
+class OnnxStatic(StaticQuantizer):
+    """Every operator that onnxruntime can quantize, as QuantizeLinear/DequantizeLinear pairs; int8 weights, activations per tensor. The
+    outputs themselves are not rounded. Sums, products and squashing functions stay float32 where that gives less noise and the outputs
+    had too much on the calibration samples: what masks a score with -10,000 leaves one step of 256 for all the others.
+    """
+
+    extra = "convert"
+    distributions = ("onnx", "onnxruntime")
+    fragile = frozenset({"Add", "Mul", "Sigmoid", "Softmax"})
+
+    @abstractmethod
+    def _options(self, recipe: Recipe) -> Options:
+        """What a recipe asks for, in onnxruntime's terms."""
+
+    def _calibrate(self, source: Artifact, samples: Samples, recipe: Recipe, work: Path) -> _Calibrated:
+        return _Calibrated(source, samples, work, self._options(recipe))
+
+
+@dataclass(frozen=True)
+class Options:
+    """``activations`` is onnxruntime's name of a type; with ``symmetric`` its zero is the middle."""
+
+    activations: str
+    per_channel: bool
+    symmetric: bool
+    ranges: Ranges = Ranges.MINMAX
+    percentile: float | None = None
+    reduce_range: bool = False
+
+
+class _Calibrated:
+    """onnxruntime's quantizer, which keeps the ranges in a file."""
+
+    file_name = Format.ONNX.file_name
+
+    def __init__(self, source: Artifact, samples: Samples, work: Path, options: Options) -> None:
+        without_telemetry()
+        from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
+
+        self._signature = source.manifest.signature
+        self._samples = samples
+        self._work = work
+        self._options = options
+        self._clean = prepared(source.model_file, work)
+        self._kinds = sorted({*QDQRegistry, *QLinearOpsRegistry})
+        self.layers = onnx_layers.layers(read_model(self._clean), self._kinds)
+
+    def write(self, target: Path, keep_float: Collection[str]) -> None:
+        """Quantize; the first call calibrates."""
+        import onnx
+        from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
+
+        options = self._options
+        method = {
+            Ranges.MINMAX: CalibrationMethod.MinMax,
+            Ranges.ENTROPY: CalibrationMethod.Entropy,
+            Ranges.PERCENTILE: CalibrationMethod.Percentile,
+        }[options.ranges]
+        extra: dict[str, Any] = {"ActivationSymmetric": True} if options.symmetric else {}
+        if options.ranges is not Ranges.MINMAX:
+            # A histogram is fed one batch at a time: it would hold every tensor of all batches, whatever this option's name says.
+            extra["CalibStridedMinMax"] = 1
+        if options.percentile is not None:
+            extra["CalibPercentile"] = options.percentile
+        quantize_static(
+            str(self._clean),
+            str(quantized := self._work / "integers.onnx"),
+            self._reader(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=self._kinds,
+            nodes_to_exclude=list(keep_float),
+            per_channel=options.per_channel,
+            reduce_range=options.reduce_range,
+            activation_type=QuantType[options.activations],
+            weight_type=QuantType.QInt8,
+            calibrate_method=method,
+            calibration_cache_path=str(self._work / "ranges.json"),
+            extra_options=extra,
+        )
+        model = onnx.load(quantized)
+        float_outputs(model.graph)
+        write_model(model, target)
+
+    def _reader(self) -> Any:
+        from onnxruntime.quantization import CalibrationDataReader
+
+        feeds, count = self._feeds(), -(-len(self._samples) // calibration_batch(self._signature))
+
+        class Reader(CalibrationDataReader):  # type: ignore[misc]
+            left = count
+
+            def __len__(self) -> int:
+                return count
+
+            def set_range(self, start_index: int, end_index: int) -> None:
+                """So many batches until the next call; it is called in order."""
+                self.left = end_index - start_index
+
+            def get_next(self) -> dict[str, Any] | None:
+                self.left -= 1
+                return next(feeds, None) if self.left >= 0 else None
+
+        return Reader()
+
+    def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
+        """By onnxruntime."""
+        import onnxruntime
+
+        session = onnxruntime.InferenceSession(str(file or self._clean), exact_sums(), providers=["CPUExecutionProvider"])
+        names = [output.name for output in session.get_outputs()]
+        for feed in self._feeds():
+            yield dict(zip(names, session.run(names, feed), strict=True))
+
+    def _feeds(self) -> Iterator[dict[str, np.ndarray]]:
+        return batches(self._samples, calibration_batch(self._signature), exact=not self._signature.has_free_batch)

@@ -1,0 +1,99 @@
+"""What the edges to TF Lite with integer activations share: AI Edge Quantizer's static quantization."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from toolkit.core import Artifact, Format, Samples, Scalar
+
+from .base import Recipe
+from .layers import tflite as tflite_layers
+from .quantizer import StaticQuantizer
+from .tflite import calibrate, outputs, quantize
+
+_TRANSPOSED, _SPLIT = "CONV_2D_TRANSPOSE", "SPLIT"
+
+
+class TfliteStatic(StaticQuantizer):
+    """Every operator that AI Edge Quantizer can, with symmetric int8 weights and activations of ``bits`` per tensor; inputs and outputs
+    stay float32 outside, quantized at the border, unless a recipe wants integers there. Transposed convolutions stay float32 where the
+    quantizer would break the file with them; sums, products and squashing functions do where that gives less noise and the outputs had
+    too much on the calibration samples: a recurrence rounds its state at each of them in each step.
+    """
+
+    extra = "convert"
+    distributions = ("ai-edge-quantizer", "ai-edge-litert")
+    fragile = frozenset({"ADD", "SUB", "MUL", "TANH", "LOGISTIC"})
+    bits: ClassVar[int]
+
+    def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
+        """As every edge, with what the file's inputs and outputs are."""
+        return super().recipe_record(recipe) | ({"border": "integers"} if self.choice(recipe, "integer_io") else {})
+
+    def _calibrate(self, source: Artifact, samples: Samples, recipe: Recipe, work: Path) -> _Calibrated:  # noqa: ARG002 - the ranges stay in memory
+        from ai_edge_quantizer import qtyping
+        from ai_edge_quantizer.recipe_manager import RecipeManager
+
+        manager = RecipeManager()
+        granularity = qtyping.QuantGranularity.CHANNELWISE if self.choice(recipe, "per_channel") else qtyping.QuantGranularity.TENSORWISE
+        manager.add_static_config(
+            regex=".*",
+            operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+            activation_num_bits=self.bits,
+            weight_num_bits=8,
+            weight_granularity=granularity,
+        )
+        rules = manager.get_quantization_recipe()
+        if recipe.choices.symmetric:
+            for rule in rules:
+                rule["op_config"]["activation_tensor_config"]["symmetric"] = True
+        return _Calibrated(source, samples, rules, integer_io=bool(self.choice(recipe, "integer_io")))
+
+
+class _Calibrated:
+    """AI Edge Quantizer."""
+
+    file_name = Format.TFLITE.file_name
+
+    def __init__(self, source: Artifact, samples: Samples, rules: list[dict[str, Any]], *, integer_io: bool) -> None:
+        self._source = source
+        self._samples = samples
+        self._integer_io = integer_io
+        # Without these two the files' own inputs and outputs become integers.
+        self._recipe = rules if integer_io else [*rules, *(_float(operation) for operation in ("INPUT", "OUTPUT"))]
+        self._ranges = calibrate(source.model_file, self._recipe, samples, source.manifest.signature)
+        self.layers = tflite_layers.layers(source.model_file)
+
+    def write(self, target: Path, keep_float: Collection[str]) -> None:
+        """Quantize."""
+        # The quantizer knows an operator by its outputs' names, each followed by a semicolon.
+        kept = [_float("*", rf"(^|;)[^;]*/{re.escape(name)}(;|$)") for name in keep_float]
+        rules = [*self._recipe, *kept]
+        try:
+            self._quantize(target, rules)
+        except ValueError:
+            # It takes what is added behind a transposed convolution for its bias, and gives it one scale for each channel of the
+            # weights: no interpreter opens such a file.
+            self._quantize(target, [*rules, _float(_TRANSPOSED)])
+        except RuntimeError as error:
+            # A split of which one part is not read gets no scale for it, and no interpreter opens such a file.
+            if _SPLIT not in str(error):
+                raise
+            self._quantize(target, [*rules, _float(_SPLIT)])
+
+    def _quantize(self, target: Path, rules: list[dict[str, Any]]) -> None:
+        quantize(self._source, target, rules, self._ranges, integer_io=self._integer_io)
+
+    def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
+        """By LiteRT."""
+        return outputs(file or self._source.model_file, self._samples)
+
+
+def _float(operation: str, scope: str = ".*") -> dict[str, Any]:
+    """The rule by which an operation stays as it is."""
+    return {"regex": scope, "operation": operation, "algorithm_key": "no_quantize", "op_config": {}}

@@ -1,0 +1,273 @@
+"""Exported pages in a real headless Chromium: right for 100 images, small, alone with their host, and there without a network."""
+
+from __future__ import annotations
+
+import functools
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner
+from onnx import TensorProto, helper
+
+from tests.conftest import Trained
+from toolkit.cli import toolkit
+from toolkit.core import Artifact, InputError, MissingDependencyError, sha256_of
+from toolkit.models.data import find_data
+from toolkit.pipeline.export.web import export_web
+from toolkit.runtimes import SessionOptions, find_runtime
+from toolkit.runtimes.browser import missing, repair
+from toolkit.runtimes.browser.packages import chromium
+from toolkit.runtimes.browser.server import ISOLATION
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).parents[3]
+IMAGES = 100
+MOST_BYTES = 15_000_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed() -> None:
+    if absent := missing():
+        pytest.skip(f"{absent}; run: {repair()}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        found = driver.chromium.launch(executable_path=chromium(), args=["--disable-gpu", "--disable-quic"])
+        yield found
+        found.close()
+
+
+class Host(ThreadingHTTPServer):
+    """A static host of one folder, as simple as they are; it counts what it sends."""
+
+    def __init__(self, folder: Path, headers: dict[str, str]) -> None:
+        self.headers, self.sent = headers, 0
+        super().__init__(("127.0.0.1", 0), functools.partial(Handler, directory=str(folder)))
+
+
+class Handler(SimpleHTTPRequestHandler):
+    server: Host
+
+    def end_headers(self) -> None:
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        content = source.read()
+        self.server.sent += len(content)
+        outputfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def hosted(folder: Path, *, isolated: bool = False) -> Iterator[Host]:
+    host = Host(folder, ISOLATION if isolated else {})
+    thread = threading.Thread(target=host.serve_forever)
+    thread.start()
+    try:
+        yield host
+    finally:
+        host.shutdown()
+        host.server_close()
+        thread.join()
+
+
+Visit = Callable[[Host], AbstractContextManager["Page"]]
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Visit:
+    """A visitor's tab on a host, closed at the end; what it asks of another host, and each error in it, is a failure."""
+
+    @contextmanager
+    def visited(host: Host) -> Iterator[Page]:
+        address = f"http://127.0.0.1:{host.server_port}/"
+        elsewhere: list[str] = []
+        context = browser.new_context(viewport={"width": 1100, "height": 900})
+        page = context.new_page()
+        page.on(
+            "request", lambda request: elsewhere.append(request.url) if not request.url.startswith((address, "data:", "blob:")) else None
+        )
+        page.on("pageerror", lambda error: elsewhere.append(str(error)))
+        page.goto(address)
+        ready(page)
+        yield page
+        context.close()
+        assert elsewhere == []
+
+    return visited
+
+
+def ready(page: Page) -> None:
+    page.wait_for_selector("body:not([data-state=loading])", timeout=60_000)
+    assert page.locator("body").get_attribute("data-state") == "ready", page.inner_text("#status")
+
+
+def answers(page: Page, samples: Path) -> list[int]:
+    """What the page says of each sample in a file."""
+    page.set_input_files("#file", samples)
+    page.wait_for_function(
+        f"document.querySelectorAll('#grid figure').length === {IMAGES} && !document.body.dataset.opening", timeout=60_000
+    )
+    found: list[int] = page.eval_on_selector_all("#grid figure", "figures => figures.map(figure => Number(figure.dataset.answer))")
+    page.evaluate("document.querySelector('#grid').replaceChildren()")
+    return found
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("samples") / "digits.npz"
+    find_data("digits").load("test", rows=slice(IMAGES)).save(file)
+    return file
+
+
+def top1(artifact: Artifact, samples: Path, engine: str) -> list[int]:
+    with np.load(samples) as arrays, find_runtime(engine).open(artifact, SessionOptions(threads=1)) as session:
+        logits = session.run(arrays["image"])[0]
+    return [int(best) for best in np.argmax(logits, axis=1)]
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"),
+    [("onnx-fp32", "onnxruntime"), ("onnx-int8", "onnxruntime"), ("tflite-int8", "litert")],
+)
+def test_a_page_answers_for_100_images_is_small_and_works_without_a_network(
+    trained_cnn: Trained, samples: Path, visit: Visit, tmp_path: Path, name: str, engine: str
+) -> None:
+    artifact = Artifact.load(trained_cnn.bundle / name)
+    site = export_web(artifact.path, tmp_path / "site")
+    want = top1(artifact, samples, engine)
+    with hosted(site.folder) as host, visit(host) as page:
+        assert answers(page, samples) == want
+        assert "1 thread" in page.inner_text("#facts")
+        assert "works without a network" in page.inner_text("#facts")
+        assert 0 < host.sent < MOST_BYTES
+        sent = host.sent
+        page.context.set_offline(True)
+        page.reload()
+        ready(page)
+        assert answers(page, samples) == want
+        assert host.sent == sent, "all came from what the page has kept"
+
+
+def test_a_host_that_isolates_its_pages_gets_threads(trained_cnn: Trained, samples: Path, visit: Visit, tmp_path: Path) -> None:
+    artifact = Artifact.load(trained_cnn.bundle / "onnx-fp32")
+    site = export_web(artifact.path, tmp_path / "site")
+    with hosted(site.folder, isolated=True) as host, visit(host) as page:
+        assert f"{min(4, page.evaluate('navigator.hardwareConcurrency'))} thread" in page.inner_text("#facts")
+        assert answers(page, samples) == top1(artifact, samples, "onnxruntime")
+
+
+def draw(page: Page, *strokes: list[tuple[float, float]]) -> None:
+    """Strokes with the mouse; coordinates are parts of the pad."""
+    box = page.locator("#pad").bounding_box()
+    assert box is not None
+    for stroke in strokes:
+        for index, (x, y) in enumerate(stroke):
+            page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=4)
+            if not index:
+                page.mouse.down()
+        page.mouse.up()
+
+
+def test_a_drawing_is_answered_and_can_be_cleared(trained_cnn: Trained, visit: Visit, tmp_path: Path) -> None:
+    site = export_web(trained_cnn.bundle / "onnx-int8", tmp_path / "site")
+    with hosted(site.folder) as host, visit(host) as page:
+        circle = [(0.5 + 0.2 * np.sin(angle), 0.5 - 0.35 * np.cos(angle)) for angle in np.linspace(0, 2 * np.pi, 24)]
+        draw(page, circle)
+        page.wait_for_function("document.querySelector('#top').textContent === '0'", timeout=10_000)
+        assert "% sure" in page.inner_text("#sure")
+        page.click("#clear")
+        assert page.inner_text("#top") == "?"
+        draw(page, [(0.5, 0.1), (0.5, 0.9)])
+        page.wait_for_function("document.querySelector('#top').textContent === '1'", timeout=10_000)
+
+
+def write_difference(file: Path) -> None:
+    """Two inputs ``[B, 3]``, two outputs: their difference, and whole numbers as they are."""
+    floats = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3]) for name in ("left", "right", "difference")]
+    whole = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch"]) for name in ("number", "same")]
+    nodes = [helper.make_node("Sub", ["left", "right"], ["difference"]), helper.make_node("Identity", ["number"], ["same"])]
+    graph = helper.make_graph(nodes, "difference", [*floats[:2], whole[0]], [floats[2], whole[1]])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), file)
+
+
+def test_any_other_model_is_a_form(visit: Visit, tmp_path: Path) -> None:
+    write_difference(tmp_path / "difference.onnx")
+    site = export_web(tmp_path / "difference.onnx", tmp_path / "site")
+    random = np.random.default_rng(0)
+    left, right = random.standard_normal((2, 4, 3)).astype(np.float32)
+    np.savez_compressed(tmp_path / "inputs.npz", left=left, right=right, number=np.arange(4))
+    with hosted(site.folder) as host, visit(host) as page:
+        page.set_input_files("#file", tmp_path / "inputs.npz")
+        page.wait_for_selector("#outputs:not([hidden])")
+        outputs = json.loads(page.locator("#view").get_attribute("data-outputs") or "")
+        np.testing.assert_allclose(outputs["difference"], left - right, rtol=1e-5, atol=1e-6)
+        assert outputs["same"] == [0, 1, 2, 3]
+        for place, text in enumerate(("[[1, 2]]", "[[0.5, 0.5, 0.5]]", "[7]")):
+            page.locator("textarea").nth(place).fill(text)
+        page.click("button.main")
+        assert page.inner_text(".wrong-input") == "left: expected the shape [batch, 3], got [1, 2]"
+        page.locator("textarea").nth(0).fill("[[1, 2, 3]]")
+        page.click("button.main")
+        page.wait_for_function("JSON.parse(document.querySelector('#view').dataset.outputs).same[0] === 7")
+        outputs = json.loads(page.locator("#view").get_attribute("data-outputs") or "")
+        assert outputs["difference"] == [[0.5, 1.5, 2.5]]
+
+
+def test_what_was_written_is_what_was_said(trained_cnn: Trained, tmp_path: Path) -> None:
+    site = export_web(trained_cnn.bundle / "onnx-int8", tmp_path / "site")
+    assert {path.name: sha256_of(path) for path in site.folder.iterdir()} == site.files
+    assert site.size_bytes == sum(path.stat().st_size for path in site.folder.iterdir())
+    about = json.loads((site.folder / "model.json").read_text())
+    assert about["image"] == {"height": 8, "width": 8, "mean": 0.305, "std": 0.376}
+    assert about["labels"] == [str(digit) for digit in range(10)]
+    assert about["files"]["model.onnx"] == sha256_of(trained_cnn.bundle / "onnx-int8" / "model.onnx")
+    first = (site.folder / "sw.js").read_text()
+    other = export_web(trained_cnn.bundle / "onnx-fp32", tmp_path / "other")
+    assert (other.folder / "sw.js").read_text() != first, "another model is another version of the worker"
+
+
+def test_a_wrong_artifact_or_folder_is_one_line_and_nothing_is_written(
+    trained_cnn: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site"
+    for name in ("openvino-fp32", "pt2-fp32"):
+        with pytest.raises(InputError, match="does not run in a browser: expected onnx or tflite"):
+            export_web(trained_cnn.bundle / name, site)
+    with pytest.raises(InputError):
+        export_web(trained_cnn.bundle, site)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    with pytest.raises(InputError, match="is there already"):
+        export_web(trained_cnn.bundle / "onnx-fp32", tmp_path / "mine")
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(MissingDependencyError, match="run: toolkit doctor --install browser"):
+        export_web(trained_cnn.bundle / "onnx-fp32", site)
+    assert not site.exists()
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_the_document_shows_what_the_command_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(toolkit, ["export", "web", str(ROOT / "models/alphago/nets/go-5x5/onnx-int8"), "--out", "site"])
+    printed = "\n".join(line.rstrip() for line in result.output.strip().splitlines())
+    assert printed in (ROOT / "docs" / "browser.md").read_text()

@@ -1,0 +1,126 @@
+"""How good an autoencoder is: what it loses, for which classes, and whether that tells what it has never seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from toolkit.core import Artifact, Interval, Samples, mean_interval, needs
+from toolkit.models.training.choice import HELD_OUT
+
+from .base import Answers, Evaluation, Picture, Table, answers_of, labels_of, new_figure, pixels_of, png_of, tiles
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class ClassError:
+    """The mean squared error over the images of one class, in prepared units."""
+
+    label: str
+    samples: int
+    error: float
+
+
+@dataclass(frozen=True)
+class AutoencoderFigures:
+    """``error`` is the mean squared error of a pixel in prepared units, without the class that was held out; ``anomaly_auc`` the area
+    under the ROC curve of an image's error as a sign of that class; ``worst`` are the rows with the largest errors.
+    """
+
+    error: Interval
+    held_out: str
+    anomaly_auc: float | None
+    classes: tuple[ClassError, ...]
+    worst: tuple[int, ...]
+
+
+def is_autoencoder(artifact: Artifact) -> bool:
+    """Whether the first output has the shape of the only input, an image."""
+    signature = artifact.manifest.signature
+    return len(signature.inputs) == 1 and len(signature.inputs[0].shape) == 4 and signature.outputs[0].shape == signature.inputs[0].shape
+
+
+def evaluate_autoencoder(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
+    """Run an autoencoder over samples; `options` are those of `answers_of`."""
+    answers = answers_of(artifact, samples, **options)
+    given, back = _images(answers, artifact)
+    errors: np.ndarray = np.square(back - given).reshape(len(given), -1).mean(axis=1)
+    targets, labels = answers.samples.targets, labels_of(artifact)
+    held_out = str(artifact.manifest.details.get(HELD_OUT, ""))
+    strange = np.zeros(len(errors), bool)
+    if held_out in labels and targets is not None:
+        strange = targets == labels.index(held_out)
+    figures = AutoencoderFigures(
+        error=mean_interval(errors if strange.all() else errors[~strange]),
+        held_out=held_out,
+        anomaly_auc=_area(strange, errors),
+        classes=() if targets is None else _classes(errors, targets, labels),
+        worst=tuple(int(row) for row in np.argsort(-errors, kind="stable")[:_SHOWN]),
+    )
+    e = figures.error
+    facts = [("reconstruction error [95 %]", f"{e.value:.4f} [{e.low:.4f}, {e.high:.4f}], n={len(errors):,}")]
+    if figures.anomaly_auc is not None:
+        facts.append((f"area that tells '{figures.held_out}', never seen", f"{figures.anomaly_auc:.4f}"))
+    rows = tuple((c.label, f"{c.samples:,}", f"{c.error:.4f}") for c in figures.classes)
+    tables = (Table("Classes", ("class", "samples", "error"), rows),) if rows else ()
+    return Evaluation(answers.run, figures, tuple(facts), tables, lambda: _pictures(figures, answers, artifact, errors, strange))
+
+
+def _area(strange: np.ndarray, errors: np.ndarray) -> float | None:
+    """Under the ROC curve; None where all images are of one kind."""
+    if not 0 < strange.sum() < len(strange):
+        return None
+    with needs("report"):
+        from sklearn.metrics import roc_auc_score
+    return float(roc_auc_score(strange, errors))
+
+
+def _classes(errors: np.ndarray, targets: np.ndarray, labels: tuple[str, ...]) -> tuple[ClassError, ...]:
+    """Of every class that occurs."""
+    own = {label: errors[targets == number] for number, label in enumerate(labels)}
+    return tuple(ClassError(label, len(values), float(values.mean())) for label, values in own.items() if len(values))
+
+
+def _images(answers: Answers, artifact: Artifact) -> tuple[np.ndarray, np.ndarray]:
+    (given,) = answers.samples.inputs.values()
+    return given, answers.outputs[artifact.manifest.signature.outputs[0].name]
+
+
+def _pictures(figures: AutoencoderFigures, answers: Answers, artifact: Artifact, errors: np.ndarray, strange: np.ndarray) -> list[Picture]:
+    given, back = _images(answers, artifact)
+    seen, returned = pixels_of(given, artifact), pixels_of(back, artifact)
+    drawn = [
+        Picture(
+            "errors",
+            "How many images have which error; what was never seen in its own colour.",
+            _histogram(figures, errors, strange),
+        )
+    ]
+    if seen is None or returned is None:
+        return drawn
+    even = np.linspace(0, len(seen) - 1, min(_SHOWN, len(seen))).astype(int)
+    worst = list(figures.worst)
+    drawn += [
+        Picture(
+            "reconstructions", "Images from all over the set, and below what came back.", tiles([seen[even], returned[even]]), wide=True
+        ),
+        Picture("worst", "The images of which most was lost, and below what came back.", tiles([seen[worst], returned[worst]]), wide=True),
+    ]
+    return drawn
+
+
+def _histogram(figures: AutoencoderFigures, errors: np.ndarray, strange: np.ndarray) -> bytes:
+    figure = new_figure(6.4, 3.8)
+    axes = figure.add_subplot()
+    parts = {"images": errors}
+    if figures.anomaly_auc is not None:
+        parts = {"learned": errors[~strange], f"{figures.held_out}, never seen": errors[strange]}
+    edges = np.linspace(0, float(np.quantile(errors, 0.999)) or 1.0, 60)
+    for name, values in parts.items():
+        axes.hist(values, bins=list(edges), alpha=0.6, density=True, label=name)
+    axes.set(xlabel="mean squared error of an image", ylabel="density", yticks=[])
+    axes.legend()
+    return png_of(figure)

@@ -1,0 +1,114 @@
+"""How good a classifier is: accuracy, areas, calibration, and what it gets wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from toolkit.core import Artifact, ArtifactError, DataError, Samples
+
+from .base import Evaluation, Table, answers_of
+from .classifier_figures import ClassifierFigures, Predictions, figures_of
+from .classifier_pictures import pictures
+
+_SENTENCES = 8
+
+
+def is_classifier(artifact: Artifact) -> bool:
+    """Whether the only output is ``[batch, classes]``."""
+    return _classes(artifact) is not None
+
+
+def evaluate_classifier(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
+    """Run a classifier over labelled samples; `options` are those of `answers_of`.
+
+    Raises:
+        DataError: samples without labels, or labels that the classifier does not have.
+        EngineError: the engine failed.
+    """
+    targets, labels = _targets(artifact, samples)
+    answers = answers_of(artifact, samples, **options)
+    (logits,) = answers.outputs.values()
+    predictions = Predictions(answers.samples, _softmax(logits.astype(np.float64)), targets[: len(logits)], labels)
+    figures = figures_of(predictions)
+    a = figures.accuracy
+    facts = (
+        ("accuracy [95 %]", f"{a.value:.2%} [{a.low:.2%}, {a.high:.2%}], n={len(logits):,}"),
+        ("F1, mean over classes", f"{figures.macro_f1:.4f}"),
+        ("ROC area, mean", _area(figures.roc_auc)),
+        ("average precision, mean", _area(figures.average_precision)),
+        ("calibration error (ECE)", f"{figures.ece:.2%}"),
+        ("log loss, nats", f"{figures.log_loss:.4f}"),
+        ("mistakes", f"{len(figures.mistakes):,}"),
+    )
+    rows = tuple(
+        (
+            c.label,
+            f"{c.samples:,}",
+            *(f"{value:.3f}" for value in (c.precision, c.recall, c.f1)),
+            *map(_area, (c.roc_auc, c.average_precision)),
+        )
+        for c in figures.classes
+    )
+    tables = [Table("Classes", ("class", "samples", "precision", "recall", "F1", "ROC", "PR"), rows)]
+    tables += _sentences(predictions, figures, artifact)
+    return Evaluation(answers.run, figures, facts, tuple(tables), lambda: pictures(figures, predictions, artifact))
+
+
+def _sentences(predictions: Predictions, figures: ClassifierFigures, artifact: Artifact) -> list[Table]:
+    """The texts that it was surest of, and the mistakes that it was surest of, as the words that it saw."""
+    preprocessing = artifact.manifest.preprocessing
+    if preprocessing is None or preprocessing.vocabulary is None:
+        return []
+    (tokens,) = predictions.samples.inputs.values()
+    sure = predictions.probabilities.max(axis=1)
+    right = np.flatnonzero(predictions.predicted == predictions.targets)
+    surest = right[np.argsort(-sure[right], kind="stable")]
+    tables = []
+    for title, rows in (("Surest and right", surest[:_SENTENCES]), ("Surest and wrong", figures.mistakes[:_SENTENCES])):
+        found = tuple(
+            (
+                preprocessing.vocabulary.decode(tokens[row]),
+                f"{predictions.labels[predictions.predicted[row]]} {sure[row]:.1%}",
+                predictions.labels[predictions.targets[row]],
+            )
+            for row in rows
+        )
+        tables.append(Table(title, ("text", "predicted", "actual"), found, prose=True))
+    return tables
+
+
+def _targets(artifact: Artifact, samples: Samples) -> tuple[np.ndarray, tuple[str, ...]]:
+    classes = _classes(artifact)
+    assert classes is not None, "asked before"
+    targets = samples.targets
+    if targets is None or targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
+        raise DataError(f"samples '{samples.origin}' have no labels", expected="an integer 'targets' for each sample")
+    unknown = sorted({int(target) for target in targets if not 0 <= target < classes})
+    if unknown:
+        raise DataError(
+            f"samples '{samples.origin}' have unknown labels",
+            expected=f"0 to {classes - 1}",
+            got=", ".join(map(str, unknown[:5])),
+        )
+    labels = artifact.manifest.labels or tuple(map(str, range(classes)))
+    if len(labels) != classes:
+        raise ArtifactError(f"the labels of '{artifact.path}' do not fit its output", expected=str(classes), got=f"{len(labels)} labels")
+    return targets, labels
+
+
+def _classes(artifact: Artifact) -> int | None:
+    outputs = artifact.manifest.signature.outputs
+    classes = outputs[0].shape[1] if len(outputs) == 1 and len(outputs[0].shape) == 2 else None
+    return classes if isinstance(classes, int) and classes > 1 else None
+
+
+def _area(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities

@@ -1,0 +1,163 @@
+"""What is to be converted, and how it gets into the folder of its bundle: complete, or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from toolkit.converters.cache import copy
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    ArtifactError,
+    Format,
+    InputError,
+    Manifest,
+    Precision,
+    Signature,
+    memory_limit,
+    new_folder,
+    run_isolated,
+    sha256_of,
+)
+from toolkit.models import find_model
+from toolkit.models.data import find_data
+
+from .user_module import UserModule, export_user_module
+
+TRAINED = ("pt2-fp32", "keras-fp32", "savedmodel-fp32", "onnx-fp32")
+_WEIGHTS = "weights"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is to be converted: an artifact that is there, or one that is known but not written yet, so that it can be checked with the
+    samples before it leaves a trace.
+    """
+
+    artifact: Artifact
+    _place: Callable[[], Artifact] | None = None
+
+    def place(self) -> Artifact:
+        """The artifact in its folder, complete.
+
+        Raises:
+            InputError: another model was trained there, or the weights cannot be used.
+            StorageError: the folder cannot be written.
+        """
+        return self.artifact if self._place is None else self._place()
+
+
+def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path) -> Source:
+    """An artifact with copies of `files` by their names in it, of which the engine of its format opens `path`."""
+    format = Format.of_file(path)
+    found = run_isolated(f"{__name__}:signature_task", str(path.resolve()), memory_bytes=memory_limit())
+    signature = msgspec.convert(found, Signature)
+    manifest = Manifest(
+        model=model,
+        format=format,
+        precision=Precision.FP32,
+        signature=signature,
+        files={name: sha256_of(file) for name, file in files.items()},
+        edge="import",
+    )
+    planned = Artifact(out / model / f"{format}-{Precision.FP32}", manifest)
+
+    def place() -> Artifact:
+        there = _trained_there(planned)
+        if there is not None:
+            return there
+        with new_folder(planned.path) as work:
+            for name, file in files.items():
+                (work / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, work / name)
+            (work / MANIFEST).write_bytes(manifest.to_json())
+            Artifact(work, manifest).verify_files()
+        return planned
+
+    return Source(planned, place)
+
+
+def signature_task(file: str) -> Any:
+    """Read a bare model file's signature with the engine of its format, in a process of its own."""
+    from toolkit.runtimes import open_session
+
+    with open_session(Path(file)) as session:
+        return msgspec.to_builtins(session.signature)
+
+
+def from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> Source:
+    """The reference model `name` with the weights of a file, and the data set on which they were trained; raises `InputError`."""
+    model = find_model(name)
+    if data is None:
+        raise InputError(f"weights for '{name}' need the data set they were trained on", hint="add --data NAME")
+    about = find_data(data)
+    planned = Manifest(name, Format.PT2, Precision.FP32, about.signature, {}, edge="", data=about.name)
+    target = out / name / TRAINED[0]
+
+    def place() -> Artifact:
+        from toolkit.models.training import export_pt2, load_weights
+
+        module = model.module(about)
+        load_weights(module, weights)
+        with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
+            made = export_pt2(
+                module,
+                signature=about.signature,
+                out=Path(folder) / target.name,
+                model=name,
+                recipe={_WEIGHTS: weights.name},
+                labels=about.labels,
+                preprocessing=about.preparation(),
+                data=about.name,
+            )
+            there = _trained_there(replace(made, path=target))
+            return copy(made, target) if there is None else there
+
+    return Source(Artifact(target, planned), place)
+
+
+def from_module(module: UserModule, inputs: Sequence[str], *, weights: Path | None, out: Path) -> Source:
+    """A user's own module, exported in a process of its own; raises `InputError` for what cannot be."""
+    folder = Path(tempfile.mkdtemp(prefix="toolkit-"))
+    try:
+        made = export_user_module(module, inputs=inputs, weights=weights, out=folder / TRAINED[0])
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    target = out / module.model / TRAINED[0]
+
+    def place() -> Artifact:
+        there = _trained_there(replace(made, path=target))
+        return copy(made, target) if there is None else there
+
+    source = Source(replace(made, path=target), place)
+    weakref.finalize(source, shutil.rmtree, folder, ignore_errors=True)
+    return source
+
+
+def _trained_there(artifact: Artifact) -> Artifact | None:
+    """The trained model that is where `artifact` shall go, if it is the same one; None where nothing would be lost.
+
+    Raises:
+        InputError: another model was trained there; its weights may be nowhere else.
+    """
+    try:
+        there = Artifact.load(artifact.path)
+    except ArtifactError:
+        return None
+    if there.manifest.edge == "import" or _WEIGHTS in there.manifest.recipe:
+        return None  # A copy of a file that the user has.
+    if there.manifest.content_sha256 != artifact.manifest.content_sha256:
+        raise InputError(
+            f"'{artifact.path}' holds another trained model, which would be lost",
+            hint="choose another folder with --out, or move that one away",
+        )
+    return there

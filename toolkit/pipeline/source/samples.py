@@ -1,0 +1,95 @@
+"""Samples that a user names, in two parts: what fixes integer ranges, and what verifies the result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from toolkit.core import NOISE, Artifact, ArtifactError, DataError, Samples, Signature, noise
+from toolkit.models.data import all_data, find_data
+
+CALIBRATION_SAMPLES = 512
+NOISE_SAMPLES = 2000
+
+
+@dataclass(frozen=True)
+class Split:
+    """Real samples: what may fix integer ranges, and what proves the result. No row is in both."""
+
+    calibration: Samples
+    evaluation: Samples
+
+
+def split_samples(
+    artifact: Artifact,
+    data: str | None,
+    *,
+    folder: Path | None = None,
+    calibration: int = CALIBRATION_SAMPLES,
+    evaluation: int | None = None,
+) -> Split:
+    """Calibration samples from the training part and evaluation samples from the test part of a data set.
+
+    Args:
+        data: a data set's name, a ``.npz`` or ``.npy`` file, or None for the set that the model was trained on; for a generator that is
+            noise. A file's rows are divided at random but seeded: a fifth, at most `calibration` rows, calibrates.
+        evaluation: at most so many test samples; None means all.
+
+    Raises:
+        DataError: no data are named or known, they are empty, or do not fit the model's inputs.
+    """
+    name = data or artifact.manifest.data
+    details = artifact.manifest.details
+    if data is None and details.get("samples") == NOISE:
+        classes = details.get("classes", 1)
+        if not isinstance(classes, int) or classes < 1:
+            raise ArtifactError(f"'{artifact.path}' says nonsense of its classes", expected="a number from 1 on", got=repr(classes))
+        first = noise(artifact.manifest.signature, calibration, classes=classes, seed=0)
+        rest = noise(artifact.manifest.signature, evaluation or NOISE_SAMPLES, classes=classes, seed=1)
+        return Split(first, rest)
+    if not name:
+        known = ", ".join(d.name for d in all_data())
+        raise DataError(f"no data are known for '{artifact.manifest.model}'", hint=f"add --data with a .npz file or one of: {known}")
+    if Path(name).suffix in {".npz", ".npy"}:
+        rows = Samples.load(Path(name)).fit(artifact.manifest.signature)
+        order = np.random.default_rng(0).permutation(len(rows))
+        count = max(1, min(calibration, len(rows) // 5))
+        if len(rows) < 2:
+            raise DataError(
+                f"samples '{name}'", expected="at least 2 rows, to calibrate on one and to evaluate on another", got=str(len(rows))
+            )
+        first, rest = rows.rows(np.sort(order[:count])), rows.rows(np.sort(order[count:]))
+    else:
+        dataset = find_data(name)
+        signature = artifact.manifest.signature
+        first = _labelled(dataset.load("train", folder, rows=slice(calibration)), signature).fit(signature)
+        rest = _labelled(dataset.load("test", folder, rows=slice(evaluation)), signature).fit(signature)
+    if evaluation is not None:
+        rest = rest.rows(slice(0, evaluation))
+    first = first.without(rest)
+    if not len(first):
+        raise DataError(f"every calibration sample of '{name}' is also an evaluation sample", hint="give more different samples")
+    return Split(first, rest)
+
+
+def _labelled(samples: Samples, signature: Signature) -> Samples:
+    """With the labels as an input where the model takes them."""
+    wanted = {spec.name for spec in signature.inputs} - set(samples.inputs)
+    if wanted != {"label"} or samples.targets is None:
+        return samples
+    return replace(samples, inputs={**samples.inputs, "label": samples.targets})
+
+
+def read_inputs(words: Sequence[str]) -> dict[str, np.ndarray]:
+    """Arrays from ``[NAME=]FILE`` words, by input name; a single unnamed ``.npy`` has the name ``""``. Raises `DataError`."""
+    arrays: dict[str, np.ndarray] = {}
+    for word in words:
+        name, _, file = word.rpartition("=")
+        content = Samples.load(Path(file)).inputs
+        if name and set(content) != {""}:
+            raise DataError(f"'{file}' holds several arrays", expected="a .npy for a named input", hint="give the .npz without a name")
+        arrays.update({name: content[""]} if name else content)
+    return arrays
