@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 MUTANTS ?= 1000
 SEED ?= 0
 
-.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize train-all matrix coverage-table backends clean format
+.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize train-all matrix coverage-table backends docs clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -64,6 +64,10 @@ coverage-table: $(STAMP) ## networks of others in every format: docs/coverage.md
 
 backends: $(STAMP) ## four networks in every engine on this machine: docs/backends.md
 	$(BIN)/python -m benchmarks.backends_report
+
+docs: $(STAMP) ## the reference pages and the README's figures, from the program and the benchmarks' files
+	$(BIN)/python -m benchmarks.reference
+	$(BIN)/python -m benchmarks.headline
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -231,7 +231,7 @@ def main() -> None:
     before = load_average()
     rows = measure(options.only or list(PARTS))
     write_file(options.out, markdown(rows, before))
-    raw = {"machine": this_machine(), "rows": [asdict(row) for row in rows]}
+    raw = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "machine": this_machine(), "rows": [asdict(row) for row in rows]}
     write_file(options.out.with_suffix(".json"), msgspec.json.format(msgspec.json.encode(raw), indent=2) + b"\n")
     print(options.out.read_text())
 

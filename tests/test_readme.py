@@ -14,17 +14,35 @@ import pytest
 from click.testing import CliRunner
 from packaging.requirements import Requirement
 
+from benchmarks.headline import readme
+from benchmarks.reference import PAGES
 from tests.tiny import FEATURES, tiny_artifact, with_parity
 from toolkit.cli import toolkit
-from toolkit.pipeline.support import support_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [README, *(path.read_text() for path in (ROOT / "docs").glob("*.md")), (ROOT / "CONTRIBUTING.md").read_text()]
+DOCUMENTS = [
+    README,
+    *(path.read_text() for path in (ROOT / "docs").glob("*.md")),
+    (ROOT / "CONTRIBUTING.md").read_text(),
+    (ROOT / "SECURITY.md").read_text(),
+]
 
 
-def test_the_table_of_support_is_generated() -> None:
-    assert f"<!-- support: toolkit formats --markdown -->\n\n{support_table()}\n\n<!-- /support -->" in README
+@pytest.mark.parametrize("page", PAGES)
+def test_the_reference_is_what_the_program_says(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert (ROOT / "docs" / page).read_text() == PAGES[page](), "run: make docs"
+
+
+def test_the_figures_of_the_readme_are_generated() -> None:
+    assert readme(README) == README, "run: make docs"
+    assert "Go net in int8 | " in README
+
+
+def test_the_index_names_every_page() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    assert [path.name for path in (ROOT / "docs").glob("*.md") if path.name != "README.md" and f"({path.name}" not in index] == []
 
 
 def test_the_list_of_recipes_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +68,7 @@ def test_every_command_in_the_documents_exists_with_its_options(command: str) ->
 
 
 def test_the_documents_link_to_files_that_are_there() -> None:
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")):
+    for path in PATHS:
         targets = re.findall(r"\]\(([^)#:]+)\)", path.read_text())
         assert [target for target in targets if not (path.parent / target).exists()] == [], path.name
 
