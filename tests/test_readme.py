@@ -21,12 +21,8 @@ from toolkit.cli import toolkit
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-DOCUMENTS = [
-    README,
-    *(path.read_text() for path in (ROOT / "docs").glob("*.md")),
-    (ROOT / "CONTRIBUTING.md").read_text(),
-    (ROOT / "SECURITY.md").read_text(),
-]
+PATHS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [path.read_text() for path in PATHS]
 
 
 @pytest.mark.parametrize("page", PAGES)
