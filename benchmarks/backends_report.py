@@ -20,12 +20,11 @@ from benchmarks.optimize_report import NET, POSITIONS, command, positions
 from toolkit.converters.base import Node
 from toolkit.converters.planner import reachable
 from toolkit.core import Bundle, Format, Interval, Precision, cache_home, load_average, this_machine
-from toolkit.core.measurement import BenchmarkReport, Measurement, compare
+from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, compare
 from toolkit.models.alphago.games import Go
 from toolkit.models.alphago.net import NetOptions, build_net, export_net
 from toolkit.models.alphago.shipped import shipped_net
 from toolkit.pipeline import text
-from toolkit.pipeline.benchmark import BENCHMARK
 from toolkit.runtimes import Runtime, all_runtimes, find_runtime, runtimes_for
 
 MODELS = ("cnn", "lstm", "transformer", NET)

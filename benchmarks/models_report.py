@@ -18,12 +18,11 @@ from pathlib import Path
 import msgspec
 
 from toolkit.core import Artifact, ParityReport, Verdict, load_average, this_machine, write_file
-from toolkit.core.measurement import BenchmarkReport
+from toolkit.core.measurement import BENCHMARK, BenchmarkReport
 from toolkit.models import all_models, find_model
 from toolkit.models.data import find_data
 from toolkit.models.results import FILE, Cell, ModelResult, figure
 from toolkit.models.training.size import size_of
-from toolkit.pipeline.benchmark import BENCHMARK
 
 ROOT = Path(__file__).resolve().parents[1]
 FORMATS = ("onnx", "openvino", "tflite")

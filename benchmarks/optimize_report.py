@@ -26,12 +26,11 @@ import msgspec
 from benchmarks.by_model import ROOT, report
 from toolkit.cli.optimize import command as optimize
 from toolkit.core import Bundle, Interval, Samples, Verdict, available_threads, bootstrap_ratio, load_average, this_machine
-from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol, Setting
+from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, Protocol, Setting
 from toolkit.models.alphago.games import Go
 from toolkit.models.alphago.replay import Replay
 from toolkit.models.alphago.selfplay import SelfPlayOptions
 from toolkit.models.alphago.shipped import shipped_net
-from toolkit.pipeline.benchmark import BENCHMARK
 from toolkit.pipeline.go.selfplay import play_games
 from toolkit.pipeline.go.workers import WorkerOptions
 from toolkit.pipeline.optimize import PROTOCOL

@@ -16,8 +16,7 @@ import pytest
 
 import toolkit
 from toolkit.core import MANIFEST, Artifact, Bundle, Format, Precision, Verdict
-from toolkit.core.measurement import BenchmarkReport
-from toolkit.pipeline.benchmark import BENCHMARK
+from toolkit.core.measurement import BENCHMARK, BenchmarkReport
 from toolkit.pipeline.report import render_html, table_rows
 from toolkit.pipeline.source.resolve import current, trained
 from toolkit.runtimes import elsewhere, runtimes_for

@@ -56,3 +56,13 @@ def test_help_loads_no_array_library() -> None:
         "print(sorted({'numpy', 'rich', 'msgspec', 'torch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_an_app_that_loads_a_model_reads_no_report_and_no_converter() -> None:
+    code = "import sys, toolkit\ntoolkit.load\nprint('\\n'.join(name for name in sys.modules if name.startswith('toolkit.')))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "toolkit.pipeline.load" in found
+    assert [
+        name for name in found if name.startswith(("toolkit.pipeline.report", "toolkit.converters", "toolkit.models", "toolkit.cli"))
+    ] == []
+    assert "toolkit.pipeline.benchmark" not in found

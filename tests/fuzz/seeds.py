@@ -57,8 +57,8 @@ def _bundle(bundle: Path) -> None:
 
 def _report(folder: Path) -> None:
     from toolkit.core import Bundle, Samples
-    from toolkit.core.measurement import Protocol
-    from toolkit.pipeline.benchmark import BENCHMARK, benchmark_bundle
+    from toolkit.core.measurement import BENCHMARK, Protocol
+    from toolkit.pipeline.benchmark import benchmark_bundle
 
     protocol = Protocol(rounds=1, min_seconds=0.001, min_calls=2, warmup_seconds=0.0, warmup_calls=1)
     found = benchmark_bundle(Bundle.load(folder / "net"), Samples.load(folder / "samples.npz"), protocol=protocol)

@@ -8,8 +8,8 @@ import pytest
 
 from tests.tiny import tiny_artifact, tiny_samples, with_parity
 from toolkit.core import Artifact, Bundle, DataError, InputError, Precision, Samples, UnknownNameError, Verdict
-from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol, Scenario
-from toolkit.pipeline.benchmark import BENCHMARK, BundleInterrupted, benchmark_bundle, join_parity, keep_report, plan_settings, read_report
+from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, Protocol, Scenario
+from toolkit.pipeline.benchmark import BundleInterrupted, benchmark_bundle, join_parity, keep_report, plan_settings, read_report
 from toolkit.pipeline.recommend import recommend
 from toolkit.pipeline.report import table_rows
 from toolkit.runtimes import find_runtime, runtimes_for

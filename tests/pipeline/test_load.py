@@ -13,8 +13,8 @@ import toolkit
 from tests.conftest import Trained
 from tests.tiny import FEATURES, tiny_artifact, tiny_samples, with_parity
 from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, DeviceError, InputError, Precision, UnknownNameError, write_file
-from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol
-from toolkit.pipeline.benchmark import BENCHMARK, benchmark_bundle
+from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, Protocol
+from toolkit.pipeline.benchmark import benchmark_bundle
 from toolkit.pipeline.load import candidates
 
 X = np.random.default_rng(3).standard_normal((1, FEATURES)).astype(np.float32)

@@ -25,6 +25,10 @@ MIN_PAIRS = 3
 """Fewer rounds than this cannot say which of two settings is faster."""
 
 
+BENCHMARK = "benchmark.json"
+"""The report's file in the folder of a bundle."""
+
+
 class Scenario(StrEnum):
     """What is measured, under MLPerf's names (Reddi et al. 2020, section IV): one call after another, or all samples at once."""
 

@@ -22,12 +22,10 @@ from toolkit.core import (
     this_machine,
     write_file,
 )
-from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Scenario, Setting
+from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, ParityRow, Protocol, Scenario, Setting
 from toolkit.runtimes import all_runtimes, elsewhere, find_runtime, runtimes_for
 from toolkit.runtimes.base import Runtime, check_device
 from toolkit.runtimes.benchmark import BenchmarkInterrupted, Progress, run_benchmark
-
-BENCHMARK = "benchmark.json"
 
 
 @dataclass(frozen=True)

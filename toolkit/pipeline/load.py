@@ -9,12 +9,11 @@ from statistics import median
 import numpy as np
 
 from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, DeviceError, InputError, ToolkitError, Verdict, this_machine
-from toolkit.core.measurement import BenchmarkReport, Scenario
+from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Scenario
 from toolkit.runtimes import all_runtimes, find_runtime, open_session, runtimes_for
 from toolkit.runtimes.base import Runtime, Session, SessionOptions, check_device
 from toolkit.runtimes.parity import batch_sizes, probe
 
-from .benchmark import BENCHMARK
 from .recommend import recommend
 
 _QUICK_ROUNDS = 5
