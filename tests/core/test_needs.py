@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from toolkit.converters.planner import all_converters
 from toolkit.core import outdated, version_of
+from toolkit.runtimes import all_runtimes
+
+ROOT = Path(__file__).parents[2]
 
 
 def installed(folder: Path, name: str, version: str) -> Path:
@@ -31,3 +38,25 @@ def test_nothing_is_told_of_what_nobody_asked_for(tmp_path: Path, monkeypatch: p
     monkeypatch.syspath_prepend(installed(tmp_path, "nobodys", "0.0.1"))
     assert outdated("nobodys") == ""
     assert outdated("not-installed-at-all") == ""
+
+
+def _named(tree: ast.AST) -> Iterator[str]:
+    """The extras that a module names as text: in ``needs("train")``, ``install_command("go")`` or ``extra = "ncnn"``."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="needs" | "install_command"), args=[ast.Constant(value=str(extra))]):
+                yield extra
+            case ast.Assign(targets=[ast.Name(id="extra")], value=ast.Constant(value=str(extra))):
+                yield extra
+            case ast.AnnAssign(target=ast.Name(id="extra"), value=ast.Constant(value=str(extra))):
+                yield extra
+
+
+def test_every_extra_that_a_message_names_can_be_installed() -> None:
+    known = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    sources = [path for folder in ("toolkit", "models", "converters", "runtimes") for path in (ROOT / folder).rglob("*.py")]
+    named = {(extra, path.name) for path in sources for extra in _named(ast.parse(path.read_text()))}
+    assert {extra for extra, _ in named} >= {"train", "convert", "go", "report", "ncnn"}
+    assert {(extra, name) for extra, name in named if extra not in known} == set()
+    plugins = (*all_converters(), *all_runtimes())
+    assert {(plugin.name, plugin.extra) for plugin in plugins if plugin.extra and plugin.extra not in known} == set()

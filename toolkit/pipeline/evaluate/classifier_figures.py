@@ -68,7 +68,7 @@ class Predictions:
 
 def curves(predictions: Predictions, row: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]] | None:
     """The ROC curve (false, true positive rate) and the precision-recall curve (recall, precision) of a class, where it has both kinds."""
-    with needs("evaluate"):
+    with needs("report"):
         from sklearn.metrics import precision_recall_curve, roc_curve
     truth = predictions.targets == row
     if not 0 < truth.sum() < len(truth):
@@ -80,7 +80,7 @@ def curves(predictions: Predictions, row: int) -> tuple[tuple[np.ndarray, np.nda
 
 def figures_of(predictions: Predictions) -> ClassifierFigures:
     """Every figure, from the definitions in scikit-learn."""
-    with needs("evaluate"):
+    with needs("report"):
         from sklearn.metrics import average_precision_score, confusion_matrix, log_loss, precision_recall_fscore_support, roc_auc_score
     truth, predicted, chances, labels = predictions.targets, predictions.predicted, predictions.probabilities, predictions.labels
     numbers = np.arange(len(labels))
