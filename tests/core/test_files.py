@@ -10,11 +10,14 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from toolkit.core import StorageError, leftovers, new_folder, remove_leftover, sha256_of, size_of, storage_errors, write_file
+from toolkit.core.files import is_inside, is_link, is_plain_name
 
 
 def test_a_new_folder_appears_when_it_is_complete(tmp_path: Path) -> None:
@@ -209,3 +212,48 @@ def test_a_size_counts_files_and_not_what_links_lead_to(tmp_path: Path) -> None:
     (tmp_path / "a" / "z").symlink_to("y")
     assert size_of(tmp_path / "a") == 1010
     assert size_of(tmp_path / "a" / "y") == 10
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "/", "/etc/passwd", "../a", "a/../b", "a/./b", "a//b", "a/", "C:/b", "C:b", "a\\b", "..\\a", "a\0b", "//host/share"],
+)
+def test_a_name_that_could_lead_elsewhere_is_not_plain(name: str, tmp_path: Path) -> None:
+    assert not is_plain_name(name)
+    assert not is_inside(name, tmp_path)
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="/\\:\0", exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=4))
+def test_a_plain_name_stays_below_its_folder_on_every_system(parts: list[str]) -> None:
+    name = "/".join(parts)
+    assume(is_plain_name(name))
+    assert ".." not in parts
+    assert PurePosixPath("/base", name).is_relative_to("/base")
+    assert PureWindowsPath("C:/base", name).is_relative_to("C:/base")
+
+
+@given(st.text(max_size=12))
+def test_whatever_resolves_outside_is_not_inside(name: str) -> None:
+    base = Path("/no-such-folder/base")
+    if is_inside(name, base):
+        assert os.path.normpath(f"{base}/{name}").startswith(f"{base}/")
+
+
+def test_links_within_a_folder_are_followed_and_others_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "file").write_text("own")
+    (tmp_path / "secret").write_text("another's")
+    (tmp_path / "in" / "near").symlink_to("file")
+    (tmp_path / "in" / "far").symlink_to(tmp_path / "secret")
+    (tmp_path / "in" / "up").symlink_to(tmp_path)
+    (tmp_path / "in" / "loop").symlink_to("loop")
+    inside = {name: is_inside(name, tmp_path / "in") for name in ("file", "near", "far", "up/secret", "loop")}
+    assert inside == {"file": True, "near": True, "far": False, "up/secret": False, "loop": False}
+
+
+def test_a_hard_link_is_a_link(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("another's")
+    (tmp_path / "alone").write_text("own")
+    (tmp_path / "name").hardlink_to(tmp_path / "secret")
+    assert [is_link(tmp_path / name) for name in ("alone", "name", "secret")] == [False, True, True]
+    assert not is_link(tmp_path)  # A folder has as many names as it has subfolders.

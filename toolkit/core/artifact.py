@@ -6,14 +6,14 @@ import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
 from .errors import ArtifactError, SignatureError, UnknownNameError
 from .evidence import ParityReport, Verdict
-from .files import sha256_of, write_file
+from .files import is_inside, sha256_of, write_file
 from .formats import Format, Precision
 from .reading import decode_json, read_file
 from .signature import Signature
@@ -188,7 +188,7 @@ class Artifact:
         """Compare each file with the SHA-256 in the manifest; raises `ArtifactError`."""
         for name, digest in self.manifest.files.items():
             file = self.path / name
-            if not _is_inside(name, self.path):
+            if not is_inside(name, self.path):
                 raise ArtifactError(
                     f"'{self.path / MANIFEST}' names a file outside its folder", expected="the name of a file in it", got=f"'{name}'"
                 )
@@ -208,16 +208,6 @@ class Artifact:
         manifest = replace(self.manifest, evidence=reports)
         write_file(self.path / MANIFEST, manifest.to_json())
         return replace(self, manifest=manifest)
-
-
-def _is_inside(name: str, folder: Path) -> bool:
-    """Whether a file's name, such as ``variables/variables.index``, stays in the folder, through links in it too."""
-    parts = PurePosixPath(name).parts
-    plain = name == "/".join(parts) and bool(parts) and not any(part in {"..", "/"} or "\\" in part or ":" in part for part in parts)
-    try:
-        return plain and (folder / name).resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError):  # Links that lead to each other.
-        return False
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import platformdirs
 
@@ -37,6 +37,27 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's content, in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a file's name that came from elsewhere, such as ``variables/variables.index``, can only lead downwards, on every system:
+    no ``..``, no root, no drive, no backslash, nothing empty.
+    """
+    parts = PurePosixPath(name).parts
+    return bool(parts) and name == "/".join(parts) and not any(part in {"..", "/"} or set(part) & set("\\:\0") for part in parts)
+
+
+def is_inside(name: str, folder: Path) -> bool:
+    """Whether a plain name also stays in `folder` where parts of it are links."""
+    try:
+        return is_plain_name(name) and (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # Links that lead to each other.
+        return False
+
+
+def is_link(path: Path) -> bool:
+    """Whether a path is a symbolic link, or a file that has a second name: so a stranger's folder may hold another file of its user."""
+    return path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1)
 
 
 @contextlib.contextmanager

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from .errors import ArtifactError, InputError
+from .files import is_plain_name
 from .protobuf import fields, first
 
 _REFUSED = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles"})
@@ -47,7 +48,7 @@ def check_savedmodel(file: Path) -> None:
         for meta in fields(file.read_bytes(), _META_GRAPHS)
         for asset in fields(meta, _ASSETS)
     ]
-    bad += [f"the asset '{name}'" for name in names if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute()]
+    bad += [f"the asset '{name}'" for name in names if not is_plain_name(name)]
     if bad:
         raise ArtifactError(
             f"'{file}' is refused, it could run code or read files",

@@ -95,7 +95,9 @@ def test_weights_outside_the_folder_are_refused(tmp_path: Path, location: str) -
     for tensor in model.graph.initializer:
         next(entry for entry in tensor.external_data if entry.key == "location").value = location
     file.write_bytes(model.SerializeToString())
-    with pytest.raises(InputError, match="keeps weights outside its folder: expected a file beside it, which is no link") as caught:
+    with pytest.raises(
+        InputError, match="keeps weights outside its folder: expected a file beside it, which is no symbolic or hard link"
+    ) as caught:
         resolve_source(str(file), out=tmp_path / "out")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
@@ -106,9 +108,11 @@ def test_weights_that_are_a_link_or_missing(tmp_path: Path) -> None:
     (tmp_path / "net.data").rename(tmp_path / "elsewhere")
     with pytest.raises(ArtifactError, match=r"net.data' is missing: expected the weights of 'net.onnx', beside it"):
         resolve_source(str(file), out=tmp_path / "out")
-    (tmp_path / "net.data").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(InputError, match=r"which is no link, got 'net.data'"):
-        resolve_source(str(file), out=tmp_path / "out")
+    for link in (Path.symlink_to, Path.hardlink_to):
+        link(tmp_path / "net.data", tmp_path / "elsewhere")
+        with pytest.raises(InputError, match=r"which is no symbolic or hard link, got 'net.data'"):
+            resolve_source(str(file), out=tmp_path / "out")
+        (tmp_path / "net.data").unlink()
 
 
 @pytest.mark.parametrize("opset", [7, 9])

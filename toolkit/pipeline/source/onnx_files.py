@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from toolkit.core import ArtifactError, InputError, needs, run_isolated
+from toolkit.core.files import is_link, is_plain_name
 
 
 def onnx_files(file: Path) -> dict[str, Path]:
@@ -15,20 +16,21 @@ def onnx_files(file: Path) -> dict[str, Path]:
         InputError: one is outside the folder.
     """
     found = {}
-    for name in run_isolated(f"{__name__}:external_task", str(file.resolve())):
+    for told in run_isolated(f"{__name__}:external_task", str(file.resolve())):
+        name = PurePosixPath(told).as_posix()
         path = file.parent / name
-        parts = PurePosixPath(name).parts
-        inside = bool(name) and not {"..", "/"} & set(parts) and "\\" not in name and ":" not in name
-        if not inside or any((file.parent / Path(*parts[: count + 1])).is_symlink() for count in range(len(parts))):
+        if not is_plain_name(name) or any(
+            is_link(part) for part in (path, *path.parents) if part.is_relative_to(file.parent) and part != file.parent
+        ):
             raise InputError(
                 f"'{file}' keeps weights outside its folder",
-                expected="a file beside it, which is no link",
-                got=f"'{name}'",
-                hint="save it again",
+                expected="a file beside it, which is no symbolic or hard link",
+                got=f"'{told}'",
+                hint="copy the folder, or save the model again",
             )
         if not path.is_file():
             raise ArtifactError(f"'{path}' is missing", expected=f"the weights of '{file.name}', beside it")
-        found[PurePosixPath(name).as_posix()] = path
+        found[name] = path
     return found
 
 

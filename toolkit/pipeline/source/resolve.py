@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, Format, InputError, UnknownNameError
+from toolkit.core.files import is_link
 from toolkit.models import all_models
 
 from .onnx_files import onnx_files
@@ -93,8 +94,10 @@ def _files_of(folder: Path) -> dict[str, Path]:
     """Every file of a SavedModel by its name in the folder; raises `InputError` for a link, which may lead out of it."""
     found = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
-            raise InputError(f"'{path}' is a link", expected="the files of the SavedModel themselves", hint="copy the folder")
+        if is_link(path):
+            raise InputError(
+                f"'{path}' is a symbolic or hard link", expected="the files of the SavedModel themselves", hint="copy the folder"
+            )
         if path.is_file() and path.name != MANIFEST:
             found[path.relative_to(folder).as_posix()] = path
     return found
