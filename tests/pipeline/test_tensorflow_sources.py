@@ -151,9 +151,12 @@ def test_what_is_refused_leaves_nothing(made: Path, tmp_path: Path, name: str, m
 
 def test_a_link_in_a_saved_model_is_refused(made: Path, tmp_path: Path) -> None:
     shutil.copytree(made / "exported", tmp_path / "linked")
-    (tmp_path / "linked" / "assets" / "more").symlink_to("/etc/hostname")
-    with pytest.raises(InputError, match="more' is a link: expected the files of the SavedModel themselves"):
-        resolve_source(str(tmp_path / "linked"), out=tmp_path / "out")
+    (tmp_path / "secret").write_text("another's")
+    for link in (Path.symlink_to, Path.hardlink_to):
+        link(tmp_path / "linked" / "assets" / "more", tmp_path / "secret")
+        with pytest.raises(InputError, match="more' is a symbolic or hard link: expected the SavedModel's own files"):
+            resolve_source(str(tmp_path / "linked"), out=tmp_path / "out")
+        (tmp_path / "linked" / "assets" / "more").unlink()
 
 
 def test_the_operators_are_read_without_tensorflow(made: Path, tmp_path: Path) -> None:

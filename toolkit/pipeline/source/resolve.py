@@ -95,9 +95,7 @@ def _files_of(folder: Path) -> dict[str, Path]:
     found = {}
     for path in sorted(folder.rglob("*")):
         if is_link(path):
-            raise InputError(
-                f"'{path}' is a symbolic or hard link", expected="the files of the SavedModel themselves", hint="copy the folder"
-            )
+            raise InputError(f"'{path}' is a symbolic or hard link", expected="the SavedModel's own files", hint="copy the folder")
         if path.is_file() and path.name != MANIFEST:
             found[path.relative_to(folder).as_posix()] = path
     return found
