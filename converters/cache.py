@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import shutil
 from pathlib import Path
@@ -15,10 +14,12 @@ from toolkit.core import (
     ArtifactError,
     Manifest,
     cache_home,
+    instruction_sets,
     mark_used,
     new_folder,
+    plugin_sha256,
     remove_folder,
-    sha256_of,
+    sources_sha256,
     version_of,
 )
 
@@ -42,17 +43,16 @@ def key_of(converter: Converter, source: Artifact, recipe: Recipe) -> str:
         "versions": converter.versions(),
         "toolkit": version_of("edge-inference-toolkit"),
         "code": _code_sha256(),
+        "plugin": plugin_sha256(converter),
+        # A quantizer that runs its candidates chooses by what the engine computes here.
+        "machine": instruction_sets() if calibration else (),
     }
     return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
 
-@functools.cache
 def _code_sha256() -> str:
-    """A hash of the converters themselves: a version number does not change with every correction."""
-    digest = hashlib.sha256()
-    for file in sorted(Path(__file__).parent.rglob("*.py")):
-        digest.update(f"{file.name} {sha256_of(file)}\n".encode())
-    return digest.hexdigest()
+    """A hash of all code of the toolkit that a conversion can run."""
+    return sources_sha256("toolkit.core", "toolkit.formats", "toolkit.converters")
 
 
 def lookup(key: str) -> Artifact | None:

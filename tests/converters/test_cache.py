@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 
 from tests.tiny import tiny_artifact
+from tests.tree import copy_toolkit, run_tree
 from toolkit.converters import cache as store_of
 from toolkit.converters.base import Recipe
 from toolkit.converters.cache import copy, key_of, lookup, store
@@ -114,11 +115,29 @@ def test_each_part_of_the_key_counts(artifact: Artifact, samples: Samples, tmp_p
         key_of(converter, artifact, Recipe(calibration=samples.rows(slice(0, 10)))),
         *(key_of(other, artifact, recipe) for other in (OtherSettings(), OtherVersions(), OtherName())),
     ]
-    for name in ("version_of", "_code_sha256"):
+    for name in ("version_of", "_code_sha256", "plugin_sha256", "instruction_sets"):
         with monkeypatch.context() as patch:
             patch.setattr(store_of, name, lambda *_: "other")
             keys.append(key_of(converter, artifact, recipe))
-    assert len(set(keys)) == len(keys) == 9
+    assert len(set(keys)) == len(keys) == 11
+
+
+@pytest.mark.parametrize("file", ["core/pt2_plain.py", "core/signature.py", "converters/edges/onnx_int8.py"])
+def test_all_code_that_a_conversion_runs_counts(artifact: Artifact, tmp_path: Path, file: str) -> None:
+    package = copy_toolkit(tmp_path / "tree")
+    code = f"""
+from pathlib import Path
+from toolkit.converters.base import Recipe
+from toolkit.converters.cache import key_of
+from toolkit.converters.edges.onnx_int8_weights import OnnxInt8Weights
+from toolkit.core import Artifact
+print(key_of(OnnxInt8Weights(), Artifact.load(Path({str(artifact.path)!r})), Recipe()))
+"""
+    keys = run_tree(tmp_path / "tree", code, cache=tmp_path)
+    assert run_tree(tmp_path / "tree", code, cache=tmp_path) == keys
+    with (package / file).open("a") as stream:
+        stream.write("\n# Another correction.\n")
+    assert run_tree(tmp_path / "tree", code, cache=tmp_path) != keys
 
 
 def test_what_does_not_decide_the_content_does_not_count(artifact: Artifact, samples: Samples) -> None:

@@ -38,11 +38,12 @@ from .files import (
 )
 from .formats import Format, Precision
 from .isolated import memory_limit, run_isolated, stop_isolated
-from .machine import Machine, available_memory, available_threads, load_average, this_machine, this_system
+from .machine import Machine, available_memory, available_threads, instruction_sets, load_average, this_machine, this_system
 from .needs import has_module, install_command, needs, outdated, version_of, without_telemetry
 from .reading import decode_json, decode_toml, read_file, write_arrays
 from .samples import NOISE, Samples, noise, read_arrays
 from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec, fits, rename_symbols
+from .sources import plugin_sha256, sources_sha256
 from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interval, paired_difference, wilson
 from .vocabulary import Vocabulary
 
@@ -98,6 +99,7 @@ __all__ = [
     "fits",
     "has_module",
     "install_command",
+    "instruction_sets",
     "leftovers",
     "load_average",
     "make_folder",
@@ -109,6 +111,7 @@ __all__ = [
     "noise",
     "outdated",
     "paired_difference",
+    "plugin_sha256",
     "printable",
     "read_arrays",
     "read_file",
@@ -118,6 +121,7 @@ __all__ = [
     "run_isolated",
     "sha256_of",
     "size_of",
+    "sources_sha256",
     "stop_isolated",
     "storage_errors",
     "this_machine",

@@ -115,13 +115,26 @@ def this_system() -> str:
     return "macOS" if name == "Darwin" else name
 
 
+def instruction_sets() -> tuple[str, ...]:
+    """Those of this processor by which engines choose their kernels; none where the system does not tell."""
+    return _instruction_sets(_cpuinfo())
+
+
+def _cpuinfo() -> dict[str, str]:
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in _read("/proc/cpuinfo").splitlines())}
+
+
+def _instruction_sets(fields: dict[str, str]) -> tuple[str, ...]:
+    flags = set((fields.get("flags") or fields.get("Features") or "").split())
+    return tuple(name for name in _INSTRUCTION_SETS if name in flags)
+
+
 def this_machine() -> Machine:
     """Describe the machine this process runs on."""
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in _read("/proc/cpuinfo").splitlines())}
-    flags = set((fields.get("flags") or fields.get("Features") or "").split())
+    fields = _cpuinfo()
     return Machine(
         cpu=fields.get("model name") or platform.processor() or platform.machine(),
-        instruction_sets=tuple(name for name in _INSTRUCTION_SETS if name in flags),
+        instruction_sets=_instruction_sets(fields),
         threads=available_threads(),
         memory_gib=round(_physical_bytes() / 2**30, 1),
         governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
