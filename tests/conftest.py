@@ -22,6 +22,9 @@ from toolkit.core import cache_home
 
 ROOT = Path(__file__).parents[1]
 
+# Kernels are compiled once for all runs: their folders are named after the sources. Before any test module imports them.
+os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
+
 # What the tests of these folders share takes minutes to make.
 TOGETHER = ("tests/converters/", "tests/pipeline/debug/")
 # And they call libraries directly, whose warnings about themselves are named here by their texts.

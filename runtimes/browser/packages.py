@@ -14,7 +14,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from toolkit.core import MissingDependencyError, StorageError, ToolkitError, cache_home, has_module, install_command, new_folder, outdated
+from toolkit.core import (
+    MissingDependencyError,
+    StorageError,
+    ToolkitError,
+    cache_home,
+    has_module,
+    install_command,
+    mark_used,
+    new_folder,
+    outdated,
+)
 
 HERE = Path(__file__).parent
 EXTRA = "browser"
@@ -50,6 +60,7 @@ class WebEngine:
         """
         if not npm_folder().is_dir():
             raise MissingDependencyError(f"{self.package} is not installed", hint=f"run: {INSTALL}")
+        mark_used(npm_folder())
         own = {"engine.js": HERE / self.adapter, "gunzip.js": HERE / "gunzip.js"}
         return own | {name: npm_folder() / kept for name, kept in self.kept_files().items()}
 

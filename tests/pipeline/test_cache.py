@@ -13,7 +13,7 @@ from tests.tiny import tiny_artifact
 from toolkit.cli import toolkit
 from toolkit.converters.cache import lookup, store
 from toolkit.core import Precision, cache_home
-from toolkit.pipeline.cache import clear, entries
+from toolkit.pipeline.cache import FETCHED, MADE, clear, entries
 
 DAY_S = 86400.0
 
@@ -59,6 +59,15 @@ def test_a_size_is_reached_from_the_oldest_end() -> None:
     assert names() == [newest.name]
 
 
+def test_kernels_and_the_engines_of_the_web_are_entries(home: Path) -> None:
+    for kind, name in (("kernels", "5d4a71a47d92afc2"), ("browser", "0123456789abcdef")):
+        (home / kind / name / "inner").mkdir(parents=True)
+        (home / kind / name / "inner" / "file").write_bytes(b"x")
+        assert (kind, name, 1) in [(entry.kind, entry.name, entry.size_bytes) for entry in entries()]
+    assert "5d4a71a47d92afc2" in [entry.name for entry in clear()]
+    assert names() == ["digits", "0123456789abcdef"]
+
+
 def test_a_damaged_entry_is_named_and_removed(home: Path) -> None:
     (home / "artifacts" / "aa" / ("aa" * 32) / "manifest.json").write_text("{")
     assert "aaaaaaaaaaaa, damaged" in names()
@@ -74,7 +83,7 @@ def test_links_and_leftovers(home: Path, tmp_path: Path) -> None:
     left = home / "artifacts" / "aa" / f".{'cc' * 32}-{'0' * 8}-1-abcdefgh"
     (left / "new").mkdir(parents=True)
     os.utime(left, (0, 0))
-    clear(kinds=("artifacts", "evidence", "compiled", "data", "features"))
+    clear(kinds=(*MADE, *FETCHED))
     assert (tmp_path / "elsewhere" / "mine").is_dir()
     assert not left.exists()
     assert names() == []
@@ -89,7 +98,8 @@ def test_the_commands_say_what_is_there_and_what_went(home: Path) -> None:
     shown = CliRunner().invoke(toolkit, ["cache"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     rows = [line.split()[:2] for line in shown.output.splitlines()[2:-1]]
-    assert rows == [["artifacts", "2"], ["evidence", "1"], ["compiled", "0"], ["data", "1"], ["features", "0"]]
+    counts = {"artifacts": 2, "evidence": 1, "compiled": 0, "kernels": 0, "data": 1, "features": 0, "browser": 0}
+    assert rows == [[kind, str(count)] for kind, count in counts.items()]
     assert shown.output.splitlines()[-1].startswith(f"{home}: 4 entries, ")
     cleared = CliRunner().invoke(toolkit, ["cache", "clear", "--older-than", "4"])
     assert cleared.output.startswith("removed 2 entries, ")

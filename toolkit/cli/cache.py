@@ -15,8 +15,8 @@ _DAY_S = 86400.0
 def command(context: click.Context, json_to: str | None) -> None:
     """Say where the cache is, how many entries it has and how large they are.
 
-    It keeps converted artifacts, proofs, compiled programs, data sets that were fetched, and nets whose features judge generators.
-    TOOLKIT_CACHE moves it.
+    It keeps converted artifacts, evidence, compiled programs and kernels, data sets that were fetched, nets whose features judge
+    generators, and the engines for web pages. TOOLKIT_CACHE moves it.
 
     \b
     toolkit cache
@@ -43,10 +43,14 @@ def command(context: click.Context, json_to: str | None) -> None:
 @command.command(short_help="Make the cache smaller.")
 @click.option("--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Only what was not used for so many days.")
 @click.option("--max-size", type=click.FloatRange(min=0), metavar="GB", help="Only until the rest is no larger than this.")
-@click.option("--data", is_flag=True, help="Also data sets and nets for features: they are fetched and trained again when needed.")
+@click.option(
+    "--data",
+    is_flag=True,
+    help="Also data sets, nets for features and the engines for web pages, which have to be fetched and trained again.",
+)
 @json_option
 def clear(older_than: float | None, max_size: float | None, data: bool, json_to: str | None) -> None:
-    """Remove converted artifacts, proofs and compiled programs, used longest ago first; they are made again when they are needed.
+    """Remove converted artifacts, evidence and compiled code, used longest ago first; they are made again when they are needed.
 
     \b
     toolkit cache clear

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from toolkit.core import Artifact, ToolkitError, cache_home, leftovers, remove_folder, remove_leftover, size_of
 
-MADE = ("artifacts", "evidence", "compiled")
+MADE = ("artifacts", "evidence", "compiled", "kernels")
 """The kinds of entries that are made again when they are needed, without a word."""
 
-FETCHED = ("data", "features")
+FETCHED = ("data", "features", "browser")
 """Those that have to be fetched from elsewhere, or trained for minutes."""
 
 _DAY_S = 86400.0
 # How far below the cache's folder of a kind its entries lie.
-_DEPTHS = {"artifacts": 2, "evidence": 1, "compiled": 1, "data": 1, "features": 1}
+_DEPTHS = {kind: 2 if kind == "artifacts" else 1 for kind in (*MADE, *FETCHED)}
 
 
 @dataclass(frozen=True)

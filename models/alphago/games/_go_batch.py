@@ -1,7 +1,4 @@
-"""Go on many positions: the loops over rows, compiled. `states` are the arrays of `_go_rules` with the row as first axis.
-
-numba's cache on disk knows the date of this file only, not of those it imports: whoever changes `_go_rules` or `_go_score` must touch it.
-"""
+"""Go on many positions: the loops over rows, compiled. `states` are the arrays of `_go_rules` with the row as first axis."""
 
 from __future__ import annotations
 
