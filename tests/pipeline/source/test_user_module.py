@@ -161,7 +161,7 @@ def test_what_is_ready_and_what_is_a_class_and_inputs_by_position(file: Path, tm
 def test_a_module_on_the_path_is_found_from_the_folder_one_is_in(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(file.parent)
     artifact = made("net:Strided", ["image:float32[batch,3,32,32]"], tmp_path / "out")
-    assert artifact.manifest.model == "net"
+    assert artifact.manifest.model == "Strided"
     assert UserModule.parse("a.b:c.d") == UserModule("a.b", "c.d")
     for text in ("cnn", "C:\\models\\a.onnx", "artifacts/cnn", "net.onnx"):
         assert UserModule.parse(text) is None
@@ -215,7 +215,7 @@ def test_a_size_that_is_free_in_a_range_or_in_steps(file: Path, tmp_path: Path) 
 
 
 def test_a_size_that_the_network_fixes_is_named(file: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConversionError, match=r"torch cannot export 'net': .*batch.* specialized"):
+    with pytest.raises(ConversionError, match=r"torch cannot export 'Fixed': .*batch.* specialized"):
         resolve_source(f"{file}:Fixed", out=tmp_path / "out", inputs=["x:float32[batch,4]"])
 
 
@@ -240,7 +240,7 @@ def test_the_command(file: Path, tmp_path: Path) -> None:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "passed" in result.stdout
-    signature: Signature = Artifact.load(tmp_path / "out" / "net" / "onnx-fp32").manifest.signature
+    signature: Signature = Artifact.load(tmp_path / "out" / "Strided" / "onnx-fp32").manifest.signature
     assert str(signature) == "(image:float32[batch,3,32,32]) -> (output:float32[batch,3])"
 
 
@@ -283,3 +283,39 @@ def test_a_foreign_program_of_dictionaries(tmp_path: Path) -> None:
     result = subprocess.run([sys.executable, "-m", "toolkit", "convert", *map(str, words)], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count("passed") == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "model"),
+    [
+        ("nets.py:unet", "unet"),
+        ("some/nets.py:Nets.small", "small"),
+        ("package.nets:UNet", "UNet"),
+        ("net.py:make", "net"),
+        ("net.py:build_model", "net"),
+        ("package.nets:get_network", "nets"),
+    ],
+)
+def test_a_model_is_named_after_its_factory(text: str, model: str) -> None:
+    module = UserModule.parse(text)
+    assert module is not None
+    assert module.model == model
+
+
+def test_two_networks_of_one_name_do_not_share_a_bundle(tmp_path: Path) -> None:
+    def placed(text: str, inputs: Sequence[str], out: Path) -> Artifact:
+        return resolve_source(text, out=out, inputs=inputs).place()
+
+    code = "import torch\ndef make(): return torch.nn.Linear(3, 2)\ndef build(): return torch.nn.Linear(3, 4)\nsmall = make\n"
+    (tmp_path / "nets.py").write_text(code)
+    (tmp_path / "others.py").write_text(code)
+    inputs = ("x:float32[batch,3]",)
+    first = placed(f"{tmp_path / 'nets.py'}:make", inputs, tmp_path / "out")
+    assert first.path == tmp_path / "out" / "nets" / "pt2-fp32"
+    with pytest.raises(InputError, match=r"nets' is the bundle of another network: expected one made from nets.py:build, got nets.py:make"):
+        placed(f"{tmp_path / 'nets.py'}:build", inputs, tmp_path / "out")
+    assert Artifact.load(first.path) == first
+    assert placed(f"{tmp_path / 'nets.py'}:small", inputs, tmp_path / "out").path == tmp_path / "out" / "small" / "pt2-fp32"
+    with pytest.raises(InputError, match=r"expected one made from others.py:small, got nets.py:small"):
+        placed(f"{tmp_path / 'others.py'}:small", inputs, tmp_path / "out")
+    assert placed(f"{tmp_path / 'nets.py'}:make", inputs, tmp_path / "out") == first  # The same once more.

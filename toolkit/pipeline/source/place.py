@@ -30,7 +30,7 @@ from toolkit.core import (
 from toolkit.models import find_model
 from toolkit.models.data import find_data
 
-from .user_module import UserModule, export_user_module
+from .user_module import EDGE, MODULE, UserModule, export_user_module
 
 TRAINED = ("pt2-fp32", "keras-fp32", "savedmodel-fp32", "onnx-fp32")
 _WEIGHTS = "weights"
@@ -66,7 +66,7 @@ def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path) 
         precision=Precision.FP32,
         signature=signature,
         files={name: sha256_of(file) for name, file in files.items()},
-        edge="import",
+        edge=EDGE,
     )
     planned = Artifact(out / model / f"{format}-{Precision.FP32}", manifest)
 
@@ -147,13 +147,21 @@ def _trained_there(artifact: Artifact) -> Artifact | None:
     """The trained model that is where `artifact` shall go, if it is the same one; None where nothing would be lost.
 
     Raises:
-        InputError: another model was trained there; its weights may be nowhere else.
+        InputError: another model was trained there, whose weights may be nowhere else, or another network's artifacts lie beside it.
     """
     try:
         there = Artifact.load(artifact.path)
     except ArtifactError:
         return None
-    if there.manifest.edge == "import" or _WEIGHTS in there.manifest.recipe:
+    known, wanted = there.manifest.recipe.get(MODULE), artifact.manifest.recipe.get(MODULE)
+    if known and wanted and known != wanted:
+        raise InputError(
+            f"'{artifact.path.parent}' is the bundle of another network",
+            expected=f"one made from {wanted}",
+            got=str(known),
+            hint="choose another folder with --out, or move that one away",
+        )
+    if there.manifest.edge == EDGE or _WEIGHTS in there.manifest.recipe:
         return None  # A copy of a file that the user has.
     if there.manifest.content_sha256 != artifact.manifest.content_sha256:
         raise InputError(

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from torch import nn
 
 EDGE = "import"
+MODULE = "module"
 _TEXT = re.compile(r"(?P<module>.+\.py|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)")
 _OUTPUT = re.compile(r"[\w.-]+")
+# Names of functions that do not say which network they make.
+_SAYS_NOTHING = {"make", "build", "create", "get", "model", "net", "network", "factory", "main"}
+_SAYS_NOTHING |= {f"{verb}_{noun}" for verb in ("make", "build", "create", "get", "load") for noun in ("model", "net", "network")}
 # A net of many strides refuses small images, and one of few takes long for large ones.
 _FREE_SIZES = (7, 32, 256)
 
@@ -38,8 +42,16 @@ class UserModule:
 
     @property
     def model(self) -> str:
-        """What the model is called: the file's or the module's name."""
+        """What the model is called: as its class or function, or as the file or module where that name says nothing, such as ``make``."""
+        own = self.name.rpartition(".")[2]
+        if own not in _SAYS_NOTHING:
+            return own
         return Path(self.module).stem if self.module.endswith(".py") else self.module.rpartition(".")[2]
+
+    @property
+    def origin(self) -> str:
+        """``net.py:make``, as the manifest keeps it: without the folder."""
+        return f"{Path(self.module).name}:{self.name}"
 
     @classmethod
     def parse(cls, text: str) -> UserModule | None:
@@ -104,7 +116,7 @@ def export_task(payload: Mapping[str, Any]) -> None:
     check_finite(module)
     inputs = Signature(tuple(TensorSpec.parse(text) for text in payload["inputs"]), ())
     names, sizes = _try(module.eval().requires_grad_(requires_grad=False), inputs)
-    recipe = {"module": f"{Path(source.module).name}:{source.name}"}
+    recipe = {MODULE: source.origin}
     if source.module.endswith(".py"):
         recipe["module_sha256"] = sha256_of(Path(payload["folder"]) / source.module)
     if payload["weights"]:
