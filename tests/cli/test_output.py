@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.core.plugins import add_distribution
 from tests.tiny import tiny_artifact, tiny_samples, with_parity
 from toolkit.cli import main, toolkit
 from toolkit.core import Bundle
@@ -50,6 +51,18 @@ def test_a_conversion_onto_a_full_disk_leaves_no_half_artifact(tmp_path: Path) -
     assert len(result.stderr.splitlines()) == 1
     assert [file for file in (tmp_path / "out").rglob("*") if file.is_file()] == []
     assert [folder.name for folder in (tmp_path / "out" / "net").iterdir()] == []
+
+
+def test_a_broken_plug_in_is_one_line_and_the_command_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = subprocess.run([*TOOLKIT, "data"], capture_output=True, text=True, check=True, cwd=tmp_path)
+    add_distribution(
+        tmp_path / "site", "acme", {"acme_data": "raise OSError('libacme.so: invalid ELF header')"}, group="toolkit.models.data"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"), prepend=os.pathsep)
+    result = subprocess.run([*TOOLKIT, "data"], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (result.returncode, result.stdout) == (0, whole.stdout)
+    said = "plug-in 'acme_data' of acme 1.0 (toolkit.models.data) is left out: OSError: libacme.so: invalid ELF header"
+    assert result.stderr == f"warning: {said}\n"
 
 
 def test_memory_that_is_full_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

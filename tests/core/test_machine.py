@@ -1,4 +1,4 @@
-"""The machine as this process may use it, and plug-ins found in a folder."""
+"""The machine as this process may use it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.core import available_memory, available_threads, discover, machine, this_machine
+from toolkit.core import available_memory, available_threads, machine, this_machine
 
 
 def test_threads_come_from_the_affinity_mask() -> None:
@@ -38,19 +38,3 @@ def test_the_memory_is_what_is_free_and_what_the_cgroup_leaves(tmp_path: Path, m
     assert available_memory() == 90 * 2**20
     (tmp_path / "most").write_text("max")
     assert available_memory() > 90 * 2**20
-
-
-class Plugin:
-    name = ""
-
-
-def test_plugins_are_the_concrete_classes_of_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "some_plugins"
-    package.mkdir()
-    base = f"import sys; Plugin = sys.modules[{__name__!r}].Plugin\n"
-    (package / "__init__.py").write_text("")
-    (package / "b.py").write_text(base + "class B(Plugin):\n    name = 'b'\n")
-    (package / "a.py").write_text(base + "from some_plugins.b import B\nclass A(Plugin):\n    name = 'a'\n")
-    (package / "_hidden.py").write_text("raise RuntimeError('searched')")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    assert [plugin.name for plugin in discover("some_plugins", Plugin)] == ["a", "b"]

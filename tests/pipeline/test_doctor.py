@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.core.plugins import add_distribution
 from tests.core.test_needs import installed
 from toolkit.core import MissingDependencyError
 from toolkit.pipeline.doctor import diagnose
@@ -49,3 +52,23 @@ def test_an_engine_whose_library_is_broken_stops_no_other(tmp_path: Path, monkey
     assert "\n" not in engines["openvino"].problem
     assert engines["openvino"].install == "pip install --force-reinstall openvino"
     assert engines["onnxruntime"].problem == ""
+
+
+def test_a_plug_in_that_is_left_out_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a process of its own: engines are found once a process."""
+    module = "from toolkit.runtimes.onnxruntime import OnnxRuntime\nclass Mine(OnnxRuntime):\n    name = 'openvino'\n"
+    add_distribution(tmp_path, "acme", {"acme_engines": module}, group="toolkit.runtimes")
+    code = """
+from click.testing import CliRunner
+from toolkit.cli import toolkit
+from toolkit.pipeline import doctor
+doctor.all_runtimes = lambda: tuple(map(doctor.find_runtime, ("openvino",)))
+print(CliRunner().invoke(toolkit, ["doctor"], env={"COLUMNS": "200"}).output)
+"""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    ran = subprocess.run([sys.executable, "-P", "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert (
+        "plug-in 'acme_engines' of acme 1.0 (toolkit.runtimes) is left out: 'openvino' is already the name of one of the toolkit"
+        in ran.stdout
+    )
+    assert "works" in ran.stdout

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
+from collections.abc import Callable
+from functools import partial
 
 import click
 
@@ -32,6 +35,7 @@ def toolkit() -> None:
 
 def main() -> None:
     """Run the command line: 0 well, 1 a target or a check failed, 2 bad input, 130 interrupted."""
+    warnings.showwarning = partial(_warn, warnings.showwarning)
     try:
         # Without its standalone mode click returns the code of an Exit and leaves every error to be told here.
         code = toolkit.main(prog_name="toolkit", standalone_mode=False)
@@ -56,6 +60,16 @@ def main() -> None:
         _end(str(error), 2)
     else:
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _warn(others: Callable[..., None], message: Warning | str, category: type[Warning], *where: object, **also: object) -> None:
+    """Print a warning of the toolkit's own as one line; `others` shows those of libraries."""
+    from toolkit.core import ToolkitWarning  # As above; what has warned has imported it.
+
+    if issubclass(category, ToolkitWarning):
+        click.echo(f"warning: {message}", err=True)
+    else:
+        others(message, category, *where, **also)
 
 
 def _end(message: str, code: int) -> None:

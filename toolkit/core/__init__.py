@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .affine import Affine
 from .artifact import MANIFEST, QAT_EPOCHS, Artifact, Bundle, CalibrationRecord, Manifest, Operators, Preprocessing, Scalar, artifact_name
-from .discovery import discover
+from .discovery import LeftOut, discover, left_out
 from .errors import (
     ArtifactError,
     ConversionError,
@@ -17,6 +17,7 @@ from .errors import (
     SignatureError,
     StorageError,
     ToolkitError,
+    ToolkitWarning,
     UnknownNameError,
     first_line,
     printable,
@@ -65,6 +66,7 @@ __all__ = [
     "Format",
     "InputError",
     "Interval",
+    "LeftOut",
     "Machine",
     "Manifest",
     "MissingDependencyError",
@@ -83,6 +85,7 @@ __all__ = [
     "TensorError",
     "TensorSpec",
     "ToolkitError",
+    "ToolkitWarning",
     "UnknownNameError",
     "Verdict",
     "Vocabulary",
@@ -100,6 +103,7 @@ __all__ = [
     "has_module",
     "install_command",
     "instruction_sets",
+    "left_out",
     "leftovers",
     "load_average",
     "make_folder",

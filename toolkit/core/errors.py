@@ -15,6 +15,8 @@
     ├── ProcessError              a child process crashed, ran out of time or of memory
     └── StorageError              the disk is full or a folder cannot be written
 
+    ToolkitWarning                something to know, which stops nothing; the command line prints it as one line
+
 A message says what was expected, what came, and what to do next.
 """
 
@@ -113,3 +115,10 @@ class ProcessError(ToolkitError):
 
 class StorageError(ToolkitError):
     """A file or folder could not be written."""
+
+
+class ToolkitWarning(UserWarning):
+    """What a person should know although it stops nothing, in one line that is safe on a terminal."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))

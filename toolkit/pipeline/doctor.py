@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from toolkit.converters.planner import all_converters
-from toolkit.core import Machine, ToolkitError, available_threads, install_command, run_isolated, this_machine
+from toolkit.core import LeftOut, Machine, ToolkitError, available_threads, install_command, left_out, run_isolated, this_machine
 from toolkit.runtimes import Runtime, all_runtimes, find_runtime
 
 
@@ -36,11 +36,12 @@ class ConverterStatus:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Everything `toolkit doctor` shows."""
+    """Everything `toolkit doctor` shows; ``plugins`` are those of other distributions that are left out."""
 
     machine: Machine
     engines: tuple[EngineStatus, ...]
     converters: tuple[ConverterStatus, ...]
+    plugins: tuple[LeftOut, ...]
 
 
 def diagnose(on_progress: Callable[[int, int], None] | None = None) -> Diagnosis:
@@ -60,7 +61,7 @@ def diagnose(on_progress: Callable[[int, int], None] | None = None) -> Diagnosis
         converters.append(
             ConverterStatus(converter.name, str(converter.source), str(converter.target), missing, install_command(converter.extra))
         )
-    return Diagnosis(this_machine(), tuple(engines), tuple(converters))
+    return Diagnosis(this_machine(), tuple(engines), tuple(converters), left_out())
 
 
 def _look(runtime: Runtime) -> EngineStatus:
