@@ -16,6 +16,7 @@ class TensorFlowRuntime(Runtime):
     """TensorFlow on the CPU, in fp32. Its threads are the process's and fixed by the first call."""
 
     extra = "tensorflow"
+    framework = "tensorflow"
     sets_threads = False
 
     def devices(self) -> tuple[str, ...]:

@@ -35,6 +35,7 @@ class TorchRuntime(Runtime):
     distribution = "torch"
     module = "torch"
     extra = "train"
+    framework = "torch"
     repairs: ClassVar = {
         "gpu": "for an NVIDIA GPU with its driver, run: pip install --force-reinstall torch, whose build on PyPI for Linux has CUDA"
     }

@@ -201,6 +201,7 @@ class Runtime(ABC):
     or always one.
     ``in_process`` is False where the engine lives elsewhere, in a browser. ``for_apps`` is False where it is measured as any other, but an
     app that loads a model into its own process gets it only when it asks for it by name: it lives elsewhere, or has to compile first.
+    ``framework`` is what it imports besides, which it shares with other engines: `toolkit doctor` imports that once for all of them.
     ``repairs`` says for a device what to do where it is missing. ``systems`` are the only systems that it exists for, none if for all.
     ``some_processors`` are the precisions that it computes in where the processor does.
     """
@@ -213,6 +214,7 @@ class Runtime(ABC):
     sets_threads: ClassVar[bool] = True
     in_process: ClassVar[bool] = True
     for_apps: ClassVar[bool] = True
+    framework: ClassVar[str] = ""
     repairs: ClassVar[Mapping[str, str]] = {}
     systems: ClassVar[tuple[str, ...]] = ()
     some_processors: ClassVar[frozenset[Precision]] = frozenset()

@@ -36,6 +36,7 @@ class ExecuTorch(Runtime):
     distribution = "executorch"
     module = "executorch"
     extra = "executorch"
+    framework = "torch"
     sets_threads = False
 
     def devices(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ class TensorFlow(TfLiteRuntime):
     distribution = "tensorflow"
     module = "tensorflow"
     extra = "tensorflow"
+    framework = "tensorflow"
 
     def _interpreter(self, file: str, threads: int) -> Any:
         check_tflite(Path(file))

@@ -18,6 +18,7 @@ class BrowserRuntime(Runtime):
     distribution = "playwright"
     module = "playwright"
     extra = EXTRA
+    framework = "playwright"
     in_process = False
     for_apps = False
     web: ClassVar[WebEngine]

@@ -10,7 +10,7 @@ import pytest
 from tests.core.plugins import add_distribution
 from tests.core.test_needs import installed
 from toolkit.core import MissingDependencyError
-from toolkit.pipeline.doctor import diagnose
+from toolkit.pipeline.doctor import _groups, diagnose
 from toolkit.runtimes import all_runtimes, find_runtime
 
 
@@ -41,11 +41,15 @@ def test_an_engine_that_is_too_old_is_told_with_the_command_that_repairs_it(tmp_
         find_runtime("litert").open(tmp_path / "model.tflite")
 
 
-def test_an_engine_whose_library_is_broken_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = tmp_path / "openvino"
-    broken.mkdir()
-    (broken / "__init__.py").write_text("raise OSError('libopenvino.so: invalid ELF header')\n")
+def break_engine(module: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a package before an engine's own that runs `code` when it is imported."""
+    (tmp_path / module).mkdir()
+    (tmp_path / module / "__init__.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+
+
+def test_an_engine_whose_library_is_broken_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    break_engine("openvino", "raise OSError('libopenvino.so: invalid ELF header')\n", tmp_path, monkeypatch)
     look_at_only(monkeypatch, "openvino", "onnxruntime")
     engines = {engine.name: engine for engine in diagnose().engines}
     assert "invalid ELF header" in engines["openvino"].problem
@@ -72,3 +76,31 @@ print(CliRunner().invoke(toolkit, ["doctor"], env={"COLUMNS": "200"}).output)
         in ran.stdout
     )
     assert "works" in ran.stdout
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        ("import os; os.abort()\n", "devices task crashed with signal 6 (SIGABRT): got no output"),
+        ("raise OSError('libqnn.so: invalid ELF header')\n", "OSError: libqnn.so: invalid ELF header"),
+    ],
+)
+def test_of_the_engines_of_one_framework_only_the_broken_one_is_told(
+    code: str, problem: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are looked at in one process, which a crash takes along."""
+    break_engine("executorch", code, tmp_path, monkeypatch)
+    look_at_only(monkeypatch, "executorch", "torch")
+    executorch, torch = diagnose().engines
+    assert (torch.devices[-1], torch.problem) == ("cpu", "")
+    assert (executorch.devices, executorch.problem) == ((), problem)
+    assert executorch.install == "pip install --force-reinstall executorch"
+
+
+def test_engines_are_asked_once_for_each_framework_and_the_longest_first() -> None:
+    groups = [[runtime.name for runtime in group] for group in _groups(all_runtimes())]
+    assert ["keras", "savedmodel", "tensorflow"] in groups
+    assert ["executorch", "torch", "torch-compiled"] in groups
+    assert ["onnxruntime"] in groups
+    assert sorted(name for group in groups for name in group) == [runtime.name for runtime in all_runtimes()]
+    assert [len(group) for group in groups] == sorted(map(len, groups), reverse=True)
