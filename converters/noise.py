@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from toolkit.core.decibels import Powers
+
 # Below this a file is quantized again, the other way. Classifiers of the reference models lost no accuracy above it, and
 # recurrences and masked sums, which the second attempt helps, were at 15 to 20 dB.
 _ENOUGH_DB = 25.0
-_TINY = 1e-30
 
 
 def quieter(first: Path, *, ratio: Callable[[Path], float], again: Callable[[], Path]) -> Path:
@@ -27,11 +28,11 @@ def quieter(first: Path, *, ratio: Callable[[Path], float], again: Callable[[], 
 
 
 def worst_ratio(batches: Iterable[tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]]) -> float:
-    """The worst ratio of signal to noise in decibels over the outputs, from pairs of exact and noisy outputs by name; 200 at most."""
-    signal: dict[str, float] = {}
-    noise: dict[str, float] = {}
+    """The worst ratio over the outputs in decibels, from pairs of exact and noisy outputs by name, batch by batch; from -200, for values
+    that are not finite, to 200, for no noise.
+    """
+    powers: dict[str, Powers] = {}
     for exact, noisy in batches:
         for key, value in exact.items():
-            signal[key] = signal.get(key, 0.0) + float(np.sum(value.astype(np.float64) ** 2))
-            noise[key] = noise.get(key, 0.0) + float(np.sum((value.astype(np.float64) - noisy[key]) ** 2))
-    return min(float(10 * np.log10(max(signal[key], _TINY) / max(noise[key], signal[key] * 1e-20, _TINY))) for key in signal)
+            powers[key] = powers.get(key, Powers()) + Powers.of([value], [noisy[key]])
+    return min(each.ratio_db() for each in powers.values())

@@ -84,7 +84,7 @@ class StaticQuantizer(Converter):
 
 def sensitivity(calibrated: Calibrated, groups: Sequence[Collection[str]], work: Path) -> list[float]:
     """The signal-to-noise ratio in decibels with the layers of each group alone in integers; 200 where that changes nothing, minus
-    infinity where the engine refuses that file.
+    infinity where the engine refuses that file, -200 where its outputs are not finite.
     """
     every = [layer.name for layer in calibrated.layers]
     exact = list(calibrated.outputs(None))
@@ -97,7 +97,7 @@ def sensitivity(calibrated: Calibrated, groups: Sequence[Collection[str]], work:
 
 
 def _signal_to_noise(exact: Iterable[dict[str, np.ndarray]], noisy: Iterable[dict[str, np.ndarray]]) -> float:
-    """The worst ratio in decibels over the outputs, batch by batch; 200 at most, minus infinity where the engine refuses the noisy file."""
+    """As `worst_ratio`; minus infinity where the engine refuses the noisy file."""
     try:
         return worst_ratio(zip(exact, noisy, strict=True))
     except RuntimeError:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Sequence
 
 import numpy as np
 
 from toolkit.core import TensorError
+from toolkit.core.decibels import Powers
 
 ATOL = 1e-4
 RTOL = 1e-3
 # Evidence is stored as JSON, which has no infinity: written as null, it would make the manifest unreadable.
 _HUGE = sys.float_info.max
-_TINY = sys.float_info.min
+_LIMIT_DB = 10_000.0
 
 
 def compare(output: str, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> TensorError:
@@ -31,14 +31,14 @@ def compare(output: str, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Tens
         return TensorError(output, _HUGE, _HUGE, None, 0.0, None, within_tolerance=False, finite=False)
     error = np.abs(candidate - reference)
     scale = np.abs(reference)
-    signal, noise = float(np.sum(reference**2)), float(np.sum(error**2))
+    powers = Powers.of([reference], [candidate])
     norms = float(np.linalg.norm(reference) * np.linalg.norm(candidate))
     return TensorError(
         output=output,
         max_abs=float(error.max(initial=0.0)),
         max_rel=float(np.max(error / np.maximum(scale, 1e-6), initial=0.0)),
-        sqnr_db=None if noise == 0.0 else 10 * (math.log10(max(signal, _TINY)) - math.log10(noise)),
-        cosine=float(reference @ candidate) / norms if norms else float(noise == 0.0),
+        sqnr_db=None if powers.noise == 0.0 else powers.ratio_db(limit_db=_LIMIT_DB),
+        cosine=float(reference @ candidate) / norms if norms else float(powers.noise == 0.0),
         top1_agreement=top1_agreement(pairs),
         within_tolerance=bool(np.all(error <= ATOL + RTOL * scale)),
     )

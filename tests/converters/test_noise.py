@@ -24,7 +24,19 @@ def test_the_worst_output_counts() -> None:
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_no_noise_is_a_number(value: float) -> None:
     same = {"y": np.full(3, value, np.float32)}
-    assert worst_ratio([(same, same)]) >= 0
+    assert worst_ratio([(same, same)]) == 200
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_file_whose_outputs_are_not_finite_is_the_noisiest(value: float, tmp_path: Path) -> None:
+    exact = {"y": np.ones(3, np.float32)}
+
+    def ratio(file: Path) -> float:
+        return worst_ratio([(exact, {"y": exact["y"] * (value if file.name == "bad" else 2)})])
+
+    assert ratio(tmp_path / "bad") == -200
+    for first, second in (("bad", "good"), ("good", "bad")):
+        assert quieter(tmp_path / first, ratio=ratio, again=lambda name=second: tmp_path / name).name == "good"  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(("first", "second", "kept", "made"), [(30, 40, 30, False), (10, 15, 15, True), (10, 5, 10, True)])

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from toolkit.core.decibels import sqnr_db
 from toolkit.runtimes.intermediates import Step, Trace, Values
 
-from .layout import Layout, layouts, ratio_db
+from .layout import Layout, layouts
 from .rule import Rule
 
 _MAX_TRIALS = 400
@@ -159,7 +160,7 @@ class Alignment:
         ordered = [np.sort(array, axis=None) for array in values[step.name]]
         for name in self._of_size(values[step.name]):
             # No order of the values is nearer than when both are sorted.
-            if self._ends.get(step.name, name) == name and ratio_db(self._sorted[name], ordered) >= level:
+            if self._ends.get(step.name, name) == name and sqnr_db(self._sorted[name], ordered) >= level:
                 pair, ratio = self._fit(step, name, values)
                 if ratio >= level:
                     yield pair, ratio
@@ -169,7 +170,7 @@ class Alignment:
         return not self.rule.is_exact or self.rule.agrees(self.known[pair.reference], seen)
 
     def _ratio(self, pair: Pair, values: Values) -> float:
-        return ratio_db(self.known[pair.reference], [pair.layout.to_reference(array) for array in values[pair.candidate]])
+        return sqnr_db(self.known[pair.reference], [pair.layout.to_reference(array) for array in values[pair.candidate]])
 
     def _of_size(self, arrays: Sequence[np.ndarray]) -> Iterator[str]:
         return (name for name, own in self.seen.items() if own[0].size == arrays[0].size)
@@ -178,7 +179,7 @@ class Alignment:
         """The best layout for a pair, and its ratio."""
         best: tuple[float, Layout] | None = None
         for layout in layouts(values[step.name][0].shape, self.known[name][0].shape):
-            ratio = ratio_db(self.known[name], [layout.to_reference(array) for array in values[step.name]])
+            ratio = sqnr_db(self.known[name], [layout.to_reference(array) for array in values[step.name]])
             if best is None or ratio > best[0]:
                 best = ratio, layout
             if ratio >= self.rule.levels_db[0]:
@@ -256,14 +257,14 @@ class Alignment:
             (array,) = values[step.name]
             if step.name in self._ends:
                 own = self.known[self._ends[step.name]][0]
-                healed &= ratio_db([own], [array.reshape(own.shape)]) >= self.rule.proof_db
+                healed &= sqnr_db([own], [array.reshape(own.shape)]) >= self.rule.proof_db
             if step.name in after and _tells([array]):
                 alike = (name for name in self._of_size([array]) if name in later)
                 ordered = np.sort(array, axis=None)
-                right += any(ratio_db(self._sorted[name][:1], [ordered]) >= self.rule.proof_db for name in alike)
+                right += any(sqnr_db(self._sorted[name][:1], [ordered]) >= self.rule.proof_db for name in alike)
         kept = (each for each in self.pairs.values() if each.candidate in after and not each.departs)
         spoiled = any(
-            ratio_db(self.known[each.reference][:1], [each.layout.to_reference(values[each.candidate][0])]) < self.rule.floor_db
+            sqnr_db(self.known[each.reference][:1], [each.layout.to_reference(values[each.candidate][0])]) < self.rule.floor_db
             for each in kept
         )
         return healed and not spoiled, 0 if spoiled else right
@@ -300,7 +301,7 @@ class Alignment:
             own = self.known[name]
             every = list(layouts(values[step.name][0].shape, own[0].shape))
             fits = [each for each in every if each.keeps_axes] or every[:1]
-            fits.sort(key=lambda layout: -ratio_db(own, [layout.to_reference(array) for array in values[step.name]]))
+            fits.sort(key=lambda layout: -sqnr_db(own, [layout.to_reference(array) for array in values[step.name]]))
             plain = [each for each in fits if each.is_plain]
             for layout in [*plain, *(each for each in fits[:2] if each not in plain)]:
                 yield Pair(step.name, name, layout, self._evidence(step, name), departs=True)

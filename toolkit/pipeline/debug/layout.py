@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 _MAX_AXES = 5
-MAX_DB = 200.0
 
 
 @dataclass(frozen=True)
@@ -63,17 +62,6 @@ def layouts(candidate: tuple[int, ...], reference: tuple[int, ...]) -> Iterator[
     for axes in itertools.permutations(range(other)) if other <= _MAX_AXES and not same else ():
         if axes != tuple(range(other)):
             yield Layout(candidate, reference, axes, of_reference=True)
-
-
-def ratio_db(reference: Sequence[np.ndarray], candidate: Sequence[np.ndarray]) -> float:
-    """The signal-to-noise ratio of `candidate` against `reference` in decibels, 200 at most; minus 200 for what is not finite."""
-    signal = sum(float(np.sum(np.square(r, dtype=np.float64))) for r in reference)
-    noise = sum(float(np.sum(np.square(np.subtract(r, c, dtype=np.float64)))) for r, c in zip(reference, candidate, strict=True))
-    if not math.isfinite(noise) or not math.isfinite(signal):
-        return -MAX_DB
-    if noise == 0.0 or signal == 0.0:
-        return MAX_DB if noise == 0.0 else -MAX_DB
-    return float(np.clip(10 * (math.log10(signal) - math.log10(noise)), -MAX_DB, MAX_DB))
 
 
 def _sizes(shape: Sequence[int]) -> list[int]:

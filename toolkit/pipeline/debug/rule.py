@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.core import Precision
+from toolkit.core.decibels import sqnr_db
 from toolkit.runtimes.parity.compare import compare
-
-from .layout import ratio_db
 
 _FLOORS_DB = {Precision.FP16: 40.0, Precision.BF16: 20.0}
 # What integers leave of a tensor is recognized in steps, the most similar pairs first; what is below the last is another tensor.
@@ -33,7 +32,7 @@ class Rule:
     def agrees(self, reference: Sequence[np.ndarray], candidate: Sequence[np.ndarray]) -> bool:
         """Whether the values of one tensor over all rounds are as good as the precision promises."""
         if not self.is_exact:
-            return ratio_db(reference, candidate) >= self.floor_db
+            return sqnr_db(reference, candidate) >= self.floor_db
         return error_of(reference, candidate)[1]
 
     def __str__(self) -> str:

@@ -11,11 +11,11 @@ import msgspec
 import numpy as np
 
 from toolkit.core import EngineError, Format, Precision, Signature, ToolkitError, first_line
+from toolkit.core.decibels import sqnr_db
 from toolkit.runtimes.intermediates import Step, Values, open_trace
 
 from .align import Alignment, Pair
 from .finding import Departure, Layer
-from .layout import ratio_db
 from .reproduction import write_reproduction
 from .rule import error_of, rule_of
 
@@ -78,9 +78,9 @@ def _layers(alignment: Alignment, values: Values) -> tuple[list[Layer], list[Pai
             operator=step.kind,
             matched_by="trial" if pair.departs and pair.by == "values" else pair.by,
             error=error_of(known, plain)[0],
-            ratio_db=ratio_db(known, plain),
+            ratio_db=sqnr_db(known, plain),
             own_error=error_of(known, own)[0],
-            own_ratio_db=ratio_db(known, own),
+            own_ratio_db=sqnr_db(known, own),
             departs=departs,
         )
         if pair.reference not in rows or (departs and not rows[pair.reference][0].departs):

@@ -77,7 +77,7 @@ def cost_of(found: Found, source: Artifact, samples: Samples, protocol: Protocol
 
 def _sensitive(each: Sensitivity) -> str:
     if each.alone_db <= REFUSED_DB:
-        return "kept: in integers the engine refuses the file"
+        return "kept: in integers the engine refuses the file, or its outputs are not finite"
     return f"kept: alone in integers {each.alone_db:.0f} dB"
 
 
