@@ -61,6 +61,20 @@ def test_the_bundle_knows_its_trained_model_and_evidence() -> None:
     assert all(set(each) == {Verdict.PASSED} for each in verdicts.values())
 
 
+def test_a_verdict_of_its_time_is_kept_with_the_rule_that_it_follows(tmp_path: Path) -> None:
+    """0.1.0 said failed of every drop above the limit: that stands, by its own rule's text, until the artifact is verified again."""
+    shutil.copytree(BUNDLE / "onnx-int8", tmp_path / "onnx-int8")
+    file = tmp_path / "onnx-int8" / MANIFEST
+    manifest = json.loads(file.read_text())
+    for report in manifest["evidence"]:
+        report["verdict"], report["reason"] = "failed", "accuracy drop +1.25 points [-1.26, +4.44], n=240"
+        report["task"] |= {"drop": 1.25, "drop_low": -1.26, "drop_high": 4.44, "samples": 240}
+    file.write_text(json.dumps(manifest))
+    artifact = Artifact.load(file.parent)
+    assert artifact.verdict is Verdict.FAILED
+    assert {report.rule for report in artifact.manifest.evidence} == {"accuracy drop: 95 % upper bound at most 1 points"}
+
+
 def test_an_app_loads_the_bundle(tmp_path: Path) -> None:
     expected = np.load(OLD / "expected.npz")
     with toolkit.load(BUNDLE, engine="onnxruntime") as session:

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from toolkit.core import TOLERANCE
 from toolkit.core.pt2_plain import plain_pt2
-from toolkit.runtimes.parity.compare import ATOL, RTOL
 
 ROWS = 2
 
@@ -36,7 +36,7 @@ def _difference(expected: Sequence[np.ndarray], got: Sequence[np.ndarray]) -> st
         if one.shape != other.shape:
             return f"output {place} is {list(other.shape)} instead of {list(one.shape)}"
         error = np.abs(one.astype(np.float64) - other)
-        if not (error <= ATOL + RTOL * np.abs(one)).all():
+        if not (error <= TOLERANCE.atol + TOLERANCE.rtol * np.abs(one)).all():
             return f"output {place} is wrong by {error.max():.1e}"
     return ""
 

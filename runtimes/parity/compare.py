@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from toolkit.core import TensorError
+from toolkit.core import TOLERANCE, TensorError
 from toolkit.core.decibels import Powers
 
-ATOL = 1e-4
-RTOL = 1e-3
 # Evidence is stored as JSON, which has no infinity: written as null, it would make the manifest unreadable.
 _HUGE = sys.float_info.max
 _LIMIT_DB = 10_000.0
@@ -20,7 +18,7 @@ _LIMIT_DB = 10_000.0
 def compare(output: str, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> TensorError:
     """Compare one output over several (reference, candidate) pairs of equal shape.
 
-    Within tolerance means ``|c - r| <= 1e-4 + 1e-3 |r|`` everywhere. Top-1 agreement is given where the output is ``[N, C]``
+    Within tolerance means within ``TOLERANCE``, that of fp32, everywhere. Top-1 agreement is given where the output is ``[N, C]``
     with at least two columns. Values that are not finite in the candidate make ``finite`` False, whatever the reference has; the
     errors are then the largest float.
     """
@@ -40,7 +38,7 @@ def compare(output: str, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Tens
         sqnr_db=None if powers.noise == 0.0 else powers.ratio_db(limit_db=_LIMIT_DB),
         cosine=float(reference @ candidate) / norms if norms else float(powers.noise == 0.0),
         top1_agreement=top1_agreement(pairs),
-        within_tolerance=bool(np.all(error <= ATOL + RTOL * scale)),
+        within_tolerance=bool(np.all(error <= TOLERANCE.atol + TOLERANCE.rtol * scale)),
     )
 
 

@@ -1,14 +1,4 @@
-"""The rules by which a candidate passes, and the judgement with its reason.
-
-======================  ==========================================================================================
-precision               rule
-======================  ==========================================================================================
-fp32                    every output within 1e-4 + 1e-3 |r| of the reference, the engine computing in fp32
-fp16                    signal-to-quantization-noise ratio at least 40 dB and top-1 agreement at least 99 %
-bf16                    the same with 20 dB (8 bits of mantissa instead of 11)
-those of integers       upper end of the 95 % interval of the task metric's drop at most one point; without labels the
-(int8, int4-weights...) metric is top-1 agreement, without scores 20 dB
-======================  ==========================================================================================
+"""Whether a candidate passes by the rule of its precision (`toolkit.core.RULES`), and the reason.
 
 Whatever the precision, NaN, infinity, a wrong name, order, shape or dtype, a quantized file without quantized operators, and
 an engine that computed in another precision than asked all fail.
@@ -20,21 +10,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.core import Artifact, ParityReport, Precision, Samples, TaskMetric, TensorError, Verdict, paired_difference
+from toolkit.core import (
+    MAX_DROP,
+    Artifact,
+    ParityReport,
+    Precision,
+    Rule,
+    Samples,
+    TaskMetric,
+    TensorError,
+    Verdict,
+    paired_difference,
+    points,
+    rule_for,
+    shortfall,
+)
+from toolkit.core.rules import Floor
 
 from .compare import compare
 from .observe import Observation
-
-_SQNR_DB = {Precision.FP16: 40.0, Precision.BF16: 20.0}
-_SQNR_DB_WITHOUT_SCORES = 20.0
-_TOP1 = 0.99
 
 
 @dataclass(frozen=True)
 class Limits:
     """What a quantized candidate may lose: ``max_drop`` in percentage points of the task metric."""
 
-    max_drop: float = 1.0
+    max_drop: float = MAX_DROP
 
 
 def judge(
@@ -43,7 +44,7 @@ def judge(
     """Compare two observations of the same probes and samples and say whether the candidate passes by its precision's rule."""
     limits = limits or Limits()
     assert candidate.actual is not None
-    precision = artifact.manifest.precision
+    rule = rule_for(artifact.manifest.precision, max_drop=limits.max_drop)
     names = [spec.name for spec in artifact.manifest.signature.outputs]
     problem = candidate.problem or reference.problem or _structure(names, candidate, reference)
     errors: tuple[TensorError, ...] = ()
@@ -51,7 +52,7 @@ def judge(
     if not problem:
         errors = tuple(compare(name, _pairs(name, candidate, reference)) for name in names)
         task = _task(names[0], candidate, reference, samples)
-    verdict, reason = (Verdict.FAILED, problem) if problem else _verdict(artifact, candidate, errors, task, limits)
+    verdict, reason = (Verdict.FAILED, problem) if problem else _verdict(artifact, candidate, errors, task, rule)
     return ParityReport(
         candidate=candidate.artifact,
         reference=reference.artifact,
@@ -62,7 +63,7 @@ def judge(
         execution_precision=candidate.actual.precision,
         verdict=verdict,
         reason=reason,
-        rule=_rule(precision, task, limits),
+        rule=rule.text(task.name if task else ""),
         batch_sizes=tuple(candidate.probes),
         samples_sha256=samples.sha256,
         outputs=errors,
@@ -96,7 +97,8 @@ def _task(output: str, candidate: Observation, reference: Observation, samples: 
     labelled = samples.targets is not None and samples.targets.ndim == 1
     truth = samples.targets[:rows] if labelled and samples.targets is not None else expected
     right, still = expected == truth, got == truth
-    drop = paired_difference(right, still)
+    # The reference agrees with itself in every sample: nothing can agree more.
+    drop = paired_difference(right, still) if labelled else shortfall(int(np.sum(still)), rows)
     return TaskMetric(
         name="accuracy" if labelled else "top-1 agreement",
         samples=rows,
@@ -110,7 +112,7 @@ def _task(output: str, candidate: Observation, reference: Observation, samples: 
 
 
 def _verdict(
-    artifact: Artifact, candidate: Observation, errors: tuple[TensorError, ...], task: TaskMetric | None, limits: Limits
+    artifact: Artifact, candidate: Observation, errors: tuple[TensorError, ...], task: TaskMetric | None, rule: Rule
 ) -> tuple[Verdict, str]:
     precision, actual = artifact.manifest.precision, candidate.actual
     assert actual is not None
@@ -122,41 +124,32 @@ def _verdict(
     operators = artifact.manifest.operators
     if precision.is_quantized and operators is not None and operators.quantized == 0:
         return Verdict.FAILED, "no operator of the file is quantized"
-    if precision is Precision.FP32:
-        worst = max(errors, key=lambda error: error.max_abs)
-        text = f"max error {worst.max_abs:.1e} in '{worst.output}'"
-        return (Verdict.PASSED if all(e.within_tolerance for e in errors) else Verdict.FAILED), text
-    if precision.is_quantized and task is not None:
-        return _task_verdict(task, limits)
-    floor = _SQNR_DB.get(precision, _SQNR_DB_WITHOUT_SCORES)
-    return _ratio_verdict(errors, floor)
+    if rule.max_drop is not None and task is not None:
+        return _of_drop(task, rule, rule.max_drop)
+    if rule.floor is not None:
+        return _of_floor(errors, rule.floor)
+    worst = max(errors, key=lambda error: error.max_abs)
+    text = f"max error {worst.max_abs:.1e} in '{worst.output}'"
+    return (Verdict.PASSED if all(e.within_tolerance for e in errors) else Verdict.FAILED), text
 
 
-def _task_verdict(task: TaskMetric, limits: Limits) -> tuple[Verdict, str]:
+def _of_drop(task: TaskMetric, rule: Rule, limit: float) -> tuple[Verdict, str]:
+    verdict = rule.judge_drop(task)
     text = f"{task.name} drop {task.drop:+.2f} points [{task.drop_low:+.2f}, {task.drop_high:+.2f}], n={task.samples}"
-    if task.drop_high <= limits.max_drop:
-        return Verdict.PASSED, text
-    if task.drop > limits.max_drop:
-        return Verdict.FAILED, text
-    return Verdict.UNDECIDED, f"{text}: too few samples to show at most {limits.max_drop:g}"
+    if verdict is Verdict.UNDECIDED:
+        text += f": too few samples to confirm a drop of at most {points(limit)}"
+    return verdict, text
 
 
-def _ratio_verdict(errors: tuple[TensorError, ...], floor: float) -> tuple[Verdict, str]:
+def _of_floor(errors: tuple[TensorError, ...], floor: Floor) -> tuple[Verdict, str]:
     for error in errors:
-        if error.sqnr_db is not None and error.sqnr_db < floor:
-            return Verdict.FAILED, f"'{error.output}': {error.sqnr_db:.1f} dB, expected at least {floor:g} dB"
-        if error.top1_agreement is not None and error.top1_agreement < _TOP1:
-            return Verdict.FAILED, f"'{error.output}': top-1 agreement {error.top1_agreement:.2%}, expected at least {_TOP1:.0%}"
+        if error.sqnr_db is not None and error.sqnr_db < floor.sqnr_db:
+            return Verdict.FAILED, f"'{error.output}': {error.sqnr_db:.1f} dB, expected at least {floor.sqnr_db:g} dB"
+        if error.top1_agreement is not None and error.top1_agreement < floor.top1:
+            reason = f"'{error.output}': top-1 agreement {error.top1_agreement:.2%}, expected at least {floor.top1:.0%}"
+            return Verdict.FAILED, reason
     ratios = [error.sqnr_db for error in errors if error.sqnr_db is not None]
     agreements = [error.top1_agreement for error in errors if error.top1_agreement is not None]
     parts = [f"{min(ratios):.0f} dB" if ratios else "equal"]
     parts += [f"top-1 agreement {min(agreements):.2%}"] if agreements else []
     return Verdict.PASSED, ", ".join(parts)
-
-
-def _rule(precision: Precision, task: TaskMetric | None, limits: Limits) -> str:
-    if precision is Precision.FP32:
-        return "atol 1e-4 + rtol 1e-3"
-    if precision.is_quantized and task is not None:
-        return f"{task.name} drop: 95 % upper bound at most {limits.max_drop:g} points"
-    return f"at least {_SQNR_DB.get(precision, _SQNR_DB_WITHOUT_SCORES):g} dB, top-1 agreement at least {_TOP1:.0%}"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolkit.core import bootstrap_median, bootstrap_ratio, paired_difference, wilson
+from toolkit.core import bootstrap_median, bootstrap_ratio, paired_difference, shortfall, wilson
 
 
 def pairs(both: int, first: int, second: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
@@ -51,6 +51,61 @@ def test_the_paired_interval_covers_the_truth() -> None:
         interval = paired_difference(u < 0.90, (u < 0.88) | (u > 0.99))
         hits += interval.low <= 0.01 <= interval.high
     assert hits / 400 > 0.92  # nominal .95, standard error .011
+
+
+@pytest.mark.parametrize(
+    ("both", "only_first", "only_second"),
+    [(0.88, 0.02, 0.01), (0.60, 0.10, 0.10), (0.985, 0.01, 0.0), (0.30, 0.01, 0.03)],
+)
+@pytest.mark.parametrize("trials", [100, 1000])
+def test_the_paired_interval_covers_the_truth_of_other_pairs(both: float, only_first: float, only_second: float, trials: int) -> None:
+    generator = np.random.default_rng(1)
+    draws = generator.multinomial(trials, [both, only_first, only_second, 1 - both - only_first - only_second], size=1000)
+    found = [paired_difference(*pairs(*draw)) for draw in draws]
+    truth = only_first - only_second
+    assert np.mean([each.low <= truth <= each.high for each in found]) > 0.925  # nominal .95, standard error .007
+
+
+@pytest.mark.parametrize(("agree", "trials"), [(192, 192), (237, 240), (380, 381), (1, 7), (0, 5), (9_999, 10_000)])
+def test_a_shortfall_is_what_another_library_says(agree: int, trials: int) -> None:
+    """SciPy's own Wilson interval, of the samples that do not agree."""
+    from scipy.stats import binomtest
+
+    found = shortfall(agree, trials)
+    other = binomtest(trials - agree, trials).proportion_ci(0.95, method="wilson")
+    assert found.value == pytest.approx((trials - agree) / trials)
+    assert (found.low, found.high) == pytest.approx((other.low, other.high), abs=1e-12)
+    assert 0 <= found.low <= found.value <= found.high <= 1
+
+
+@pytest.mark.parametrize("share", [0.99, 0.95, 0.5])
+@pytest.mark.parametrize("trials", [240, 3000])
+def test_the_shortfall_covers_the_truth(share: float, trials: int) -> None:
+    generator = np.random.default_rng(2)
+    found = [shortfall(int(agree), trials) for agree in generator.binomial(trials, share, size=1000)]
+    assert np.mean([each.low <= 1 - share <= each.high for each in found]) > 0.925
+
+
+@given(st.integers(1, 3000), st.data())
+def test_a_shortfall_has_the_upper_end_of_the_paired_interval(trials: int, data: st.DataObject) -> None:
+    """So that what passed by agreement before still does; the lower end is what changed."""
+    agree = data.draw(st.integers(0, trials))
+    paired = paired_difference(*pairs(agree, trials - agree, 0, 0))
+    found = shortfall(agree, trials)
+    assert (found.value, found.high) == pytest.approx((paired.value, paired.high))
+    assert found.low >= max(0.0, paired.low - 1e-12)
+
+
+@given(st.integers(1, 10_000), st.data())
+def test_a_share_lies_in_its_own_interval(trials: int, data: st.DataObject) -> None:
+    interval = wilson(data.draw(st.integers(0, trials)), trials)
+    assert 0 <= interval.low <= interval.value <= interval.high <= 1
+    assert wilson(0, trials).low == 0
+    assert wilson(trials, trials).high == 1
+
+
+def test_agreement_within_a_point_needs_381_samples() -> None:
+    assert shortfall(381, 381).high <= 0.01 < shortfall(380, 380).high
 
 
 def test_the_bootstrap_of_equal_values_has_no_width() -> None:

@@ -12,7 +12,18 @@ import pytest
 import toolkit
 from tests.conftest import Trained
 from tests.tiny import FEATURES, tiny_artifact, tiny_samples, with_parity
-from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, DeviceError, InputError, Precision, UnknownNameError, write_file
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    ArtifactError,
+    Bundle,
+    DeviceError,
+    InputError,
+    Precision,
+    UnknownNameError,
+    Verdict,
+    write_file,
+)
 from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, Protocol
 from toolkit.pipeline.benchmark import benchmark_bundle
 from toolkit.pipeline.load import candidates
@@ -155,6 +166,16 @@ def test_bad_requests_are_one_line(tmp_path: Path, options: dict[str, str], kind
     with pytest.raises(kind, match=message) as caught:
         toolkit.load(bundle, **options)  # type: ignore[arg-type]
     assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(("verdict", "told"), [(Verdict.UNDECIDED, True), (Verdict.FAILED, False)])
+def test_what_is_undecided_is_not_opened_and_called_so(tmp_path: Path, verdict: Verdict, told: bool) -> None:
+    with_parity(tiny_artifact(tmp_path / "net"), verdict)
+    with pytest.raises(ArtifactError, match=f"that passed parity: expected at least one, got onnx-fp32: {verdict};") as caught:
+        toolkit.load(tmp_path / "net")
+    assert ("too few samples could not confirm" in str(caught.value)) is told
+    with toolkit.load(tmp_path / "net", unverified=True) as session:
+        assert session.actual.engine
 
 
 def test_a_device_that_is_not_here_is_an_error(tmp_path: Path) -> None:

@@ -282,6 +282,17 @@ def test_among_equals_in_precision_fewer_threads_then_the_median_decide() -> Non
     assert "lower median" in chosen.reason
 
 
+def test_nothing_is_recommended_where_too_few_samples_were_compared() -> None:
+    rows = [measured(name, "onnxruntime", 40_000.0) for name in ("onnx-fp32", "onnx-int8")]
+    for verdict, told in (
+        (Verdict.UNDECIDED, "; too few samples to decide on onnx-int8. Run: toolkit verify"),
+        (Verdict.FAILED, ". Run: toolkit verify"),
+    ):
+        evidence = (parity("onnx-fp32", "onnxruntime", verdict=Verdict.FAILED), parity("onnx-int8", "onnxruntime", verdict=verdict))
+        found = recommend(a_report(*rows, evidence=evidence))
+        assert (found.artifact, found.reason) == ("", f"Nothing to recommend: no measured artifact has passed parity{told}")
+
+
 def test_the_recommendation_is_for_the_batch_and_threads_asked_for() -> None:
     cells = [(t, b) for t in (1, 2, 8) for b in (1, 32)]
     rows = [measured("onnx-fp32", "onnxruntime", 1e6 * b / t, threads=t, batch=b) for t, b in cells]

@@ -22,7 +22,7 @@ from ._common import (
 from .benchmark import show
 
 
-@click.command(short_help="Prove and measure a packed bundle on this device.")
+@click.command(short_help="Verify and measure a packed bundle on this device.")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--engine", "engines", type=Words(engine_names), default="all", show_default=True, help="Engines to use.")
 @threads_option
@@ -41,10 +41,10 @@ def command(
     out: Path | None,
     json_to: str | None,
 ) -> None:
-    """Prove and measure what toolkit bundle packed into FILE, with the engines that are installed here.
+    """Verify and measure what toolkit bundle packed into FILE, with the engines that are installed here.
 
     Outputs are compared with those of the trained model that travelled along. The report, a JSON file, is one column of toolkit
-    report. Exit code 1 when an artifact failed or could not run.
+    report. Exit code 1 unless every artifact passed.
 
     \b
     toolkit check cnn.zip

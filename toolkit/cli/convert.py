@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from toolkit.pipeline.convert import Row
 
 
-@click.command(short_help="Convert a model and prove what arrived.")
+@click.command(short_help="Convert a model and verify the result.")
 @source_argument
 @to_option
 @precision_option("fp32,fp16,int8")
@@ -70,12 +70,12 @@ def command(
     memory: float | None,
     json_to: str | None,
 ) -> None:
-    """Convert SOURCE and prove what arrived.
+    """Convert SOURCE and verify the result.
 
     SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2, .onnx or .keras file, a SavedModel folder, or a
     PyTorch network in Python code (file.py:name or package.module:name, with --input; this code runs). Every target is
     calibrated on training samples, compared with the source on evaluation samples, and written to OUT/<model>/. One target
-    that fails does not stop the others; the exit code is then 1.
+    that fails does not stop the others; the exit code is then 1, and also where one is undecided: too few samples to confirm the limit.
 
     \b
     toolkit convert artifacts/cnn

@@ -92,7 +92,7 @@ def show(results: list[Quantized], folder: Path) -> None:
     cells = []
     for result in results:
         made, cost = result.artifact, result.cost
-        verdict = styled(made.verdict if made and made.verdict else "failed")
+        verdict = styled(result.verdict or "failed")
         share = f"{cost.share:.0%}" if cost else "-"
         reason = result.reason or (evidence_line(made) if made else "")
         cells.append([result.target, size(made.size_bytes) if made else "-", share, verdict, plain(reason)])

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from toolkit.core import Artifact
 
 
-@click.command(short_help="Prove the artifacts of a bundle again.")
+@click.command(short_help="Verify the artifacts of a bundle again.")
 @click.argument("path", type=click.Path(path_type=Path))
 @data_options
 @click.option(
@@ -46,12 +46,12 @@ def command(
     device: str,
     json_to: str | None,
 ) -> None:
-    """Prove the artifacts of a bundle, or one artifact in its bundle, against the trained model.
+    """Verify the artifacts of a bundle, or one artifact in its bundle, against the trained model.
 
     Compares outputs on seeded probes at batch 1, 2, 3, 7 and 32 and on real evaluation samples, writes the evidence to
-    each manifest, and names the conversion step at which numbers departed. An engine that cannot run an artifact is a row
-    with its reason. The trained model itself is proved in the engines of --engine other than its own. Exit code 1 when a
-    check failed.
+    each manifest, and names the conversion step at which numbers diverged. An engine that cannot run an artifact is a row
+    with its reason. The trained model itself is verified in the engines of --engine other than its own. Exit code 1 unless every
+    check passed: failed and undecided, for which the samples are too few, are both 1.
 
     \b
     toolkit verify artifacts/cnn

@@ -11,6 +11,7 @@ from .errors import (
     DataError,
     DeviceError,
     EngineError,
+    InconclusiveError,
     InputError,
     MissingDependencyError,
     ProcessError,
@@ -42,16 +43,20 @@ from .isolated import memory_limit, run_isolated, stop_isolated
 from .machine import Machine, available_memory, available_threads, instruction_sets, load_average, this_machine, this_system
 from .needs import has_module, install_command, needs, outdated, version_of, without_telemetry
 from .reading import decode_json, decode_toml, read_file, write_arrays
+from .rules import MAX_DROP, RULES, TOLERANCE, Rule, points, rule_for
 from .samples import NOISE, Samples, noise, read_arrays
 from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec, fits, rename_symbols
 from .sources import plugin_sha256, sources_sha256
-from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interval, paired_difference, wilson
+from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interval, paired_difference, shortfall, wilson
 from .vocabulary import Vocabulary
 
 __all__ = [
     "MANIFEST",
+    "MAX_DROP",
     "NOISE",
     "QAT_EPOCHS",
+    "RULES",
+    "TOLERANCE",
     "Affine",
     "Arrays",
     "Artifact",
@@ -64,6 +69,7 @@ __all__ = [
     "Dimension",
     "EngineError",
     "Format",
+    "InconclusiveError",
     "InputError",
     "Interval",
     "LeftOut",
@@ -76,6 +82,7 @@ __all__ = [
     "Precision",
     "Preprocessing",
     "ProcessError",
+    "Rule",
     "Samples",
     "Scalar",
     "Signature",
@@ -116,14 +123,17 @@ __all__ = [
     "outdated",
     "paired_difference",
     "plugin_sha256",
+    "points",
     "printable",
     "read_arrays",
     "read_file",
     "remove_folder",
     "remove_leftover",
     "rename_symbols",
+    "rule_for",
     "run_isolated",
     "sha256_of",
+    "shortfall",
     "size_of",
     "sources_sha256",
     "stop_isolated",

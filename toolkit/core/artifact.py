@@ -181,8 +181,7 @@ class Artifact:
     @property
     def verdict(self) -> Verdict | None:
         """The worst verdict of the evidence that is about these very files; None when there is none."""
-        own = {report.verdict for report in self.manifest.evidence if report.candidate == self.manifest.content_sha256}
-        return next((v for v in (Verdict.FAILED, Verdict.UNDECIDED, Verdict.PASSED) if v in own), None)
+        return Verdict.worst(r.verdict for r in self.manifest.evidence if r.candidate == self.manifest.content_sha256)
 
     def verify_files(self) -> None:
         """Compare each file with the SHA-256 in the manifest; raises `ArtifactError`."""

@@ -11,6 +11,7 @@
     ├── MissingDependencyError    an extra is not installed; names the command that installs it
     ├── DeviceError               the device asked for is not there
     ├── ConversionError           a converter could not make the target
+    │   └── InconclusiveError     it may hold its limit, but the samples are too few to confirm that
     ├── EngineError               an engine refused a model or failed while running it
     ├── ProcessError              a child process crashed, ran out of time or of memory
     └── StorageError              the disk is full or a folder cannot be written
@@ -103,6 +104,10 @@ class DeviceError(ToolkitError):
 
 class ConversionError(ToolkitError):
     """A converter could not make its target."""
+
+
+class InconclusiveError(ConversionError):
+    """What was made may hold its limit, but the samples are too few to confirm that."""
 
 
 class EngineError(ToolkitError):

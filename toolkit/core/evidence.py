@@ -1,17 +1,27 @@
-"""What was proved about an artifact: the values that a manifest keeps as parity evidence."""
+"""What was verified of an artifact: the values that a manifest keeps as parity evidence."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """The outcome of a check; ``undecided`` means the samples were too few to tell."""
+    """The outcome of a check; ``undecided`` means that the samples were too few to tell: the interval of what was measured holds the limit.
+
+    Evidence of version 0.1.0 says ``failed`` of a drop that was above the limit, also where its interval held it.
+    """
 
     PASSED = "passed"
     FAILED = "failed"
     UNDECIDED = "undecided"
+
+    @classmethod
+    def worst(cls, verdicts: Iterable[Verdict]) -> Verdict | None:
+        """Failed before undecided before passed; None of none."""
+        found = set(verdicts)
+        return next((verdict for verdict in (cls.FAILED, cls.UNDECIDED, cls.PASSED) if verdict in found), None)
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class TensorError:
 class TaskMetric:
     """The task's own metric of reference and candidate on the same samples.
 
-    ``drop`` is reference minus candidate in percentage points, with its paired 95 % interval ``[low, high]``;
+    ``drop`` is reference minus candidate in percentage points, with its 95 % interval ``[low, high]``, paired where both can lose;
     ``differing`` counts samples whose predicted label is not the reference's.
     """
 
@@ -56,7 +66,8 @@ class ParityReport:
     """One comparison of a candidate with a reference, as evidence in a manifest.
 
     ``edge`` names the conversion step under test, such as ``onnx_from_pt2``; ``failed_edge`` the step at which the
-    numbers first departed, empty when none did. The artifacts are named by their ``content_sha256``.
+    numbers first diverged, empty when none did; ``rule`` is the text of the rule that ``verdict`` follows. The artifacts are
+    named by their ``content_sha256``.
     """
 
     candidate: str

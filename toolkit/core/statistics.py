@@ -50,7 +50,18 @@ def wilson(successes: int, trials: int) -> Interval:
     centre = share + Z95**2 / (2 * trials)
     spread = Z95 * math.sqrt(share * (1 - share) / trials + Z95**2 / (4 * trials**2))
     scale = 1 + Z95**2 / trials
-    return Interval(share, max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale))
+    # Rounded, an end may lie a bit beyond the share itself, as if no success were some.
+    low, high = min(share, (centre - spread) / scale), max(share, (centre + spread) / scale)
+    return Interval(share, max(0.0, low), min(1.0, high))
+
+
+def shortfall(successes: int, trials: int) -> Interval:
+    """How far a share stays below 1, which it cannot exceed, with a 95 % interval that begins at 0 or above.
+
+    What `wilson` leaves of 1: for the agreement with a reference that by definition agrees with itself in every sample.
+    `paired_difference` would give the same upper end, but a lower one below 0, as if a copy could agree more than that.
+    """
+    return wilson(trials - successes, trials)
 
 
 def paired_difference(first: np.ndarray, second: np.ndarray) -> Interval:

@@ -241,14 +241,14 @@ def join_parity(artifacts: Iterable[Artifact], measurements: Iterable[Measuremen
 def _parity_row(row: ParityRow, reports: list[ParityReport], *, root: str) -> ParityRow:
     if not reports:
         return row
-    worst = min(reports, key=lambda report: (Verdict.FAILED, Verdict.UNDECIDED, Verdict.PASSED).index(report.verdict))
+    verdict = Verdict.worst(report.verdict for report in reports)
     # The drop that counts is that against the trained model, not against a step on the way.
     tasks = [r for r in reports if r.task is not None and r.reference == root] or [r for r in reports if r.task is not None]
     outputs = [output for report in reports for output in report.outputs]
     return replace(
         row,
-        verdict=worst.verdict,
-        reason=worst.reason,
+        verdict=verdict,
+        reason=next(report.reason for report in reports if report.verdict is verdict),
         task=tasks[0].task if tasks else None,
         top1=min((o.top1_agreement for o in outputs if o.top1_agreement is not None), default=None),
         sqnr_db=min((o.sqnr_db for o in outputs if o.sqnr_db is not None), default=None),

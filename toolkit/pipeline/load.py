@@ -106,11 +106,14 @@ def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto
     if not found:
         which = f"engine '{engine}'" if engine else "an installed engine"
         which += f" on device '{device}'" if device not in {"auto", "cpu"} else ""
+        hint = f"run: toolkit verify{f' --device {device}' if device not in {'auto', 'cpu'} else ''}, or toolkit doctor for the engines"
+        if any(a.verdict is Verdict.UNDECIDED for a in artifacts):
+            hint += "; undecided is what too few samples could not confirm: give toolkit verify more (--data), or load with unverified=True"
         raise ArtifactError(
             f"'{bundle.path}' has no artifact for {which} that passed parity",
             expected="at least one",
             got=", ".join(f"{a.name}: {a.verdict or 'not verified'}" for a in artifacts),
-            hint=f"run: toolkit verify{f' --device {device}' if device not in {'auto', 'cpu'} else ''}, or toolkit doctor for the engines",
+            hint=hint,
         )
     return found
 

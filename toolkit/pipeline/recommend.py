@@ -56,7 +56,9 @@ def recommend(report: BenchmarkReport, *, threads: int | None = None, batch: int
         return Recommendation("", "", "Nothing to recommend: no artifact was measured.")
     passed = [m for m in usable if (row := report.parity_of(m)) and row.verdict is Verdict.PASSED]
     if not passed:
-        return Recommendation("", "", "Nothing to recommend: no measured artifact has passed parity. Run: toolkit verify")
+        undecided = {m.setting.artifact for m in usable if (row := report.parity_of(m)) and row.verdict is Verdict.UNDECIDED}
+        few = f"; too few samples to decide on {', '.join(sorted(undecided))}" if undecided else ""
+        return Recommendation("", "", f"Nothing to recommend: no measured artifact has passed parity{few}. Run: toolkit verify")
     fastest = min(passed, key=lambda m: m.latency_ns.value)
     level = [m for m in passed if m is fastest or _as_fast(m, fastest)]
     chosen = min(level, key=lambda m: (_distance(m), m.setting.threads, m.latency_ns.value))

@@ -11,14 +11,17 @@ import pytest
 from click.testing import CliRunner
 
 from tests.pipeline.quantize.breaking import broken_net
+from tests.tiny import tiny_artifact
 from toolkit.cli import toolkit
 from toolkit.converters.base import Recipe
 from toolkit.converters.layers import Execution, Layer
 from toolkit.converters.study import Sensitivity, layers_of, static_quantizer, why_float
-from toolkit.core import Artifact, DataError, Format, ParityReport, Samples, UnknownNameError, Verdict
-from toolkit.pipeline.quantize import divide
-from toolkit.pipeline.quantize.search import Trial, _fewest
+from toolkit.core import Artifact, DataError, Format, InconclusiveError, ParityReport, Precision, Samples, UnknownNameError, Verdict
+from toolkit.pipeline.quantize import Quantized, divide
+from toolkit.pipeline.quantize.search import Trial, _check_decidable, _fewest, _no_choice
 from toolkit.pipeline.source.samples import Split
+from toolkit.runtimes.base import Actual
+from toolkit.runtimes.parity import Limits, Observation, judge
 
 FORMATS = (Format.ONNX, Format.TFLITE, Format.OPENVINO)
 
@@ -81,6 +84,49 @@ def test_choice_and_evaluation_share_no_row() -> None:
     assert sorted([*choice.targets, *split.evaluation.targets]) == list(range(101))  # type: ignore[misc]
     with pytest.raises(DataError, match="too few samples"):
         divide(Split(samples, samples.rows(slice(0, 1))), 10)
+
+
+def seen(logits: np.ndarray) -> Observation:
+    return Observation("", Actual("engine", "1", "cpu", Precision.FP32, 1), {2: {"logits": logits[:2]}}, {"logits": logits})
+
+
+def a_trial(artifact: Artifact, rows: int, wrong: int, limits: Limits) -> Trial:
+    """A trial of `rows` samples without labels, `wrong` of which differ from the reference."""
+    logits = np.eye(10, dtype=np.float32)[np.arange(rows) % 10]
+    found = logits.copy()
+    found[:wrong] *= -1
+    samples = Samples({"x": np.zeros((rows, 64), np.float32)})
+    report = judge(artifact, seen(found), seen(logits), samples, limits=limits)
+    return Trial(("layer",), artifact, report, report.reason)
+
+
+def test_too_few_samples_to_choose_by_are_inconclusive_at_once(tmp_path: Path) -> None:
+    """192 samples cannot confirm a point even of a network that loses nothing; 381 can."""
+    made = tiny_artifact(tmp_path, Precision.INT8)
+    logits = np.eye(10, dtype=np.float32)[np.arange(400) % 10]
+    for rows, max_drop, message in ((192, 1.0, "192 samples cannot confirm a drop of at most 1 point:"), (10, 2.5, "at most 2.5 points:")):
+        limits = Limits(max_drop)
+        choice = Samples({"x": np.zeros((rows, 64), np.float32)})
+        with pytest.raises(InconclusiveError, match=f"^onnx-int8: inconclusive: .*{message}") as caught:
+            _check_decidable("onnx-int8", a_trial(made, rows, 5, limits), seen(logits[:rows]), choice, limits)
+        assert str(caught.value).endswith("; add samples or raise --max-drop")
+    _check_decidable("onnx-int8", a_trial(made, 381, 50, Limits()), seen(logits[:381]), Samples({"x": np.zeros((381, 64))}), Limits())
+
+
+def test_no_choice_says_whether_the_samples_or_the_layers_are_to_blame(tmp_path: Path) -> None:
+    made, limits = tiny_artifact(tmp_path, Precision.INT8), Limits()
+    bad, open_, refused = a_trial(made, 400, 60, limits), a_trial(made, 400, 4, limits), Trial((), made, None, "the engine failed")
+    error = _no_choice("onnx-int8", [bad, open_, refused], limits)
+    assert isinstance(error, InconclusiveError)
+    assert str(error).startswith(
+        "onnx-int8: inconclusive: 400 samples cannot confirm a drop of at most 1 point: got top-1 agreement drop +1.00"
+    )
+    error = _no_choice("onnx-int8", [bad, refused], limits)
+    assert not isinstance(error, InconclusiveError)
+    assert "no choice of layers holds the limit: expected at most 1 point, got top-1 agreement drop +15.00" in str(error)
+    undecided, failed = Quantized("onnx-int8", reason="x", inconclusive=True), Quantized("onnx-int8", reason="x")
+    assert (undecided.verdict, failed.verdict) == (Verdict.UNDECIDED, Verdict.FAILED)
+    assert not undecided.passed
 
 
 @pytest.mark.parametrize("needed", [1, 2, 3, 5, 8, 9])

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from toolkit.core import TensorError
-from toolkit.runtimes.parity.compare import ATOL, RTOL, compare, top1_agreement
+from toolkit.core import TOLERANCE, TensorError
+from toolkit.runtimes.parity.compare import compare, top1_agreement
 
 ROWS = arrays(np.float32, (4, 3), elements=st.floats(-1000, 1000, width=32))
 
@@ -32,7 +32,7 @@ def test_golden_values() -> None:
 
 @pytest.mark.parametrize("value", [0.0, 1.0, -250.0])
 def test_the_edge_of_the_tolerance(value: float) -> None:
-    bound = ATOL + RTOL * abs(value)
+    bound = TOLERANCE.atol + TOLERANCE.rtol * abs(value)
     reference = np.full((2, 2), value)
     for factor, inside in ((0.999, True), (1.001, False)):
         for sign in (1, -1):

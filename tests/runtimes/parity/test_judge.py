@@ -100,6 +100,29 @@ def test_without_labels_the_metric_is_agreement(artifact: Artifact) -> None:
     assert (report.task.name, report.task.candidate, report.verdict) == ("top-1 agreement", 0.96, Verdict.FAILED)
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_limit_inside_the_interval_is_not_decided(artifact: Artifact, labelled: bool) -> None:
+    """Three of 240: a drop of 1.25 points, above the limit of one, but the truth may be below it."""
+    logits, samples = scores(240)
+    samples = samples if labelled else Samples(samples.inputs)
+    report = judge(of(artifact, Precision.INT8), seen(spoilt(logits, 3)), seen(logits), samples)
+    assert report.task is not None
+    assert report.task.drop == pytest.approx(1.25)
+    assert report.task.drop_low < 1 < report.task.drop_high
+    assert report.verdict is Verdict.UNDECIDED
+    assert report.reason.endswith("n=240: too few samples to confirm a drop of at most 1 point")
+    assert "wholly above fails" in report.rule
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 5, 400])
+def test_agreement_never_rises_above_that_of_the_reference_with_itself(artifact: Artifact, wrong: int) -> None:
+    logits, samples = scores(400)
+    report = judge(of(artifact, Precision.INT8), seen(spoilt(logits, wrong)), seen(logits), Samples(samples.inputs))
+    assert report.task is not None
+    assert 0 <= report.task.drop_low <= report.task.drop <= report.task.drop_high
+    assert "[-" not in report.reason
+
+
 @pytest.mark.parametrize("precision", Precision)
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_nan_and_infinity_fail_whatever_the_precision(artifact: Artifact, precision: Precision, value: float) -> None:

@@ -48,7 +48,7 @@ def check(
     protocol: Protocol | None = None,
     on_progress: Progress | None = None,
 ) -> BenchmarkReport:
-    """Prove and measure each artifact of a field bundle in every engine that is installed here.
+    """Verify and measure each artifact of a field bundle in every engine that is installed here.
 
     The report's parity is this device's. An artifact that no engine here runs is a row with its reason.
 

@@ -16,7 +16,7 @@ from toolkit.core.decibels import sqnr_db
 from toolkit.runtimes.intermediates import Step, Trace, Values
 
 from .layout import Layout, layouts
-from .rule import Rule
+from .rule import LayerRule
 
 _MAX_TRIALS = 400
 _MAX_DEPARTURES = 16
@@ -44,7 +44,7 @@ class Alignment:
     reference: Trace
     candidate: Trace
     rounds: Sequence[Sequence[np.ndarray]]
-    rule: Rule
+    rule: LayerRule
     tick: Callable[[], None] = lambda: None
     pairs: dict[str, Pair] = field(default_factory=dict)
     unproved: bool = False
@@ -257,11 +257,11 @@ class Alignment:
             (array,) = values[step.name]
             if step.name in self._ends:
                 own = self.known[self._ends[step.name]][0]
-                healed &= sqnr_db([own], [array.reshape(own.shape)]) >= self.rule.proof_db
+                healed &= sqnr_db([own], [array.reshape(own.shape)]) >= self.rule.repaired_db
             if step.name in after and _tells([array]):
                 alike = (name for name in self._of_size([array]) if name in later)
                 ordered = np.sort(array, axis=None)
-                right += any(sqnr_db(self._sorted[name][:1], [ordered]) >= self.rule.proof_db for name in alike)
+                right += any(sqnr_db(self._sorted[name][:1], [ordered]) >= self.rule.repaired_db for name in alike)
         kept = (each for each in self.pairs.values() if each.candidate in after and not each.departs)
         spoiled = any(
             sqnr_db(self.known[each.reference][:1], [each.layout.to_reference(values[each.candidate][0])]) < self.rule.floor_db

@@ -1,4 +1,4 @@
-"""When a tensor inside a network counts as the same: by the rules that parity has for outputs."""
+"""When a tensor inside a network counts as the same: by the rule that parity has for the precision."""
 
 from __future__ import annotations
 
@@ -7,26 +7,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.core import Precision
+from toolkit.core import Precision, rule_for
 from toolkit.core.decibels import sqnr_db
 from toolkit.runtimes.parity.compare import compare
 
-_FLOORS_DB = {Precision.FP16: 40.0, Precision.BF16: 20.0}
-# What integers leave of a tensor is recognized in steps, the most similar pairs first; what is below the last is another tensor.
-_LEVELS_DB = (40.0, 30.0, 20.0, 12.0)
+# What integers leave of a tensor is recognized in steps, the most similar pairs first; what is below the rule's is another tensor.
+_LEVELS_DB = (40.0, 30.0, 20.0)
 
 
 @dataclass(frozen=True)
-class Rule:
-    """For fp32 every value must lie within 1e-4 + 1e-3 of the reference's size, in units of the tensor's own root mean square, because a
-    tensor inside a network has any scale; for other precisions the signal-to-noise ratio must reach ``floor_db``. ``levels_db`` are the
-    ratios from which two tensors are taken for the same, and ``proof_db`` the one that a value must reach for a replaced layer to have made
-    it right again.
+class LayerRule:
+    """How tensors inside a network are compared.
+
+    Args:
+        text: when one diverges, in words.
+        floor_db: the ratio that a value must reach; with ``is_exact`` every value must lie within fp32's tolerance instead.
+        levels_db: the ratios from which two tensors are taken for the same.
+        repaired_db: the ratio that a value must reach for a replaced layer to have made it right again.
     """
 
+    text: str
     floor_db: float
     levels_db: tuple[float, ...]
-    proof_db: float
+    repaired_db: float
     is_exact: bool = False
 
     def agrees(self, reference: Sequence[np.ndarray], candidate: Sequence[np.ndarray]) -> bool:
@@ -35,17 +38,16 @@ class Rule:
             return sqnr_db(reference, candidate) >= self.floor_db
         return error_of(reference, candidate)[1]
 
-    def __str__(self) -> str:
-        return "1e-4 + 1e-3 of each value, relative to the tensor" if self.is_exact else f"{self.floor_db:g} dB"
 
-
-def rule_of(precision: Precision) -> Rule:
+def layer_rule(precision: Precision) -> LayerRule:
     """The rule for artifacts of this precision."""
-    if precision is Precision.FP32:
-        return Rule(40.0, (40.0,), 80.0, is_exact=True)
+    rule = rule_for(precision)
+    floor, text = rule.layer_db, rule.layer_text()
+    if floor is None:
+        return LayerRule(text, 40.0, (40.0,), 80.0, is_exact=True)
     if precision.is_quantized:
-        return Rule(_LEVELS_DB[-1], _LEVELS_DB, 30.0)
-    return Rule(_FLOORS_DB[precision], (_FLOORS_DB[precision],), _FLOORS_DB[precision])
+        return LayerRule(text, floor, (*_LEVELS_DB, floor), 30.0)
+    return LayerRule(text, floor, (floor,), floor)
 
 
 def error_of(reference: Sequence[np.ndarray], candidate: Sequence[np.ndarray]) -> tuple[float, bool]:

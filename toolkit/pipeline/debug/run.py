@@ -31,7 +31,7 @@ from ..source.resolve import resolve_source
 from ..source.samples import split_samples
 from .finding import Departure, Finding, Layer
 from .page import PAGE, render
-from .rule import rule_of
+from .rule import layer_rule
 
 RANDOM = "random"
 
@@ -127,7 +127,7 @@ def _finding(answer: Mapping[str, Any], what: Chosen, samples: Samples) -> Findi
         reference=reference.name,
         candidate=candidate.name,
         precision=candidate.manifest.precision,
-        rule=str(rule_of(candidate.manifest.precision)),
+        rule=layer_rule(candidate.manifest.precision).text,
         inputs=f"{len(samples)} rows, {samples.origin}",
         layers=msgspec.convert(answer["layers"], tuple[Layer, ...]),
         departures=msgspec.convert(answer["departures"], tuple[Departure, ...]),

@@ -17,7 +17,7 @@ from toolkit.runtimes.intermediates import Step, Values, open_trace
 from .align import Alignment, Pair
 from .finding import Departure, Layer
 from .reproduction import write_reproduction
-from .rule import error_of, rule_of
+from .rule import error_of, layer_rule
 
 
 def debug_task(payload: dict[str, Any]) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def debug_task(payload: dict[str, Any]) -> dict[str, Any]:
         except Exception as error:
             text = first_line(error)
             raise EngineError(f"'{file}' cannot be opened: {text}", hint="convert the model again") from error
-    alignment = Alignment(traces[0], traces[1], rounds, rule_of(Precision.parse(payload["precision"])))
+    alignment = Alignment(traces[0], traces[1], rounds, layer_rule(Precision.parse(payload["precision"])))
     values = alignment.align()
     layers, pairs = _layers(alignment, values)
     departures = [_departure(alignment, pair, layers, index) for index, pair in enumerate(pairs) if layers[index].departs]

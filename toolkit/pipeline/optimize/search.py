@@ -185,7 +185,7 @@ class Search:
         key = (setting.artifact, setting.engine)
         if key not in self._failed:
             try:
-                bad = [report.reason for report in self._reports(setting) if report.verdict is not Verdict.PASSED]
+                bad = [f"{report.verdict}: {report.reason}" for report in self._reports(setting) if report.verdict is not Verdict.PASSED]
             except ToolkitError as error:
                 bad = [str(error)]
             if not bad:

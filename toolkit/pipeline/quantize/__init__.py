@@ -12,7 +12,17 @@ import numpy as np
 
 from toolkit.converters.base import Node
 from toolkit.converters.cache import copy
-from toolkit.core import Artifact, ConversionError, DataError, Precision, Samples, ToolkitError, Verdict, available_threads
+from toolkit.core import (
+    Artifact,
+    ConversionError,
+    DataError,
+    InconclusiveError,
+    Precision,
+    Samples,
+    ToolkitError,
+    Verdict,
+    available_threads,
+)
 from toolkit.core.measurement import Protocol
 from toolkit.runtimes.parity import observe
 
@@ -32,13 +42,23 @@ PROTOCOL = Protocol(rounds=7, min_seconds=0.15)
 
 @dataclass(frozen=True)
 class Quantized:
-    """What became of one target: the artifact with its evidence, how it was found and what it costs, or the reason why there is none."""
+    """What became of one target: the artifact with its evidence, how it was found and what it costs, or the reason why there is none;
+    ``inconclusive`` where that is that there were too few samples to choose by.
+    """
 
     target: str
     artifact: Artifact | None = None
     found: Found | None = None
     cost: Cost | None = None
     reason: str = ""
+    inconclusive: bool = False
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The artifact's; where there is none, undecided for want of samples, else failed."""
+        if self.artifact is not None:
+            return self.artifact.verdict
+        return Verdict.UNDECIDED if self.inconclusive else Verdict.FAILED
 
     @property
     def passed(self) -> bool:
@@ -105,5 +125,5 @@ def _finished(step: Future[Found], row: Row, *, root: Artifact, request: Request
         report(target, "measuring")
         cost = cost_of(found, row.artifact, request.split.evaluation, protocol)
     except ToolkitError as error:
-        return Quantized(target, reason=str(error))
+        return Quantized(target, reason=str(error), inconclusive=isinstance(error, InconclusiveError))
     return Quantized(target, made, found, cost)

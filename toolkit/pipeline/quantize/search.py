@@ -10,8 +10,8 @@ from pathlib import Path
 from toolkit.converters.base import Recipe
 from toolkit.converters.study import Sensitivity, sensitivities, static_quantizer
 from toolkit.converters.task import obtain
-from toolkit.core import Artifact, ConversionError, ParityReport, Samples, ToolkitError, Verdict
-from toolkit.runtimes.parity import Observation, judge, observe
+from toolkit.core import Artifact, ConversionError, InconclusiveError, ParityReport, Samples, ToolkitError, Verdict, points
+from toolkit.runtimes.parity import Limits, Observation, judge, observe
 
 from ..convert import Request
 from ..verify import default_engine
@@ -19,6 +19,7 @@ from ..verify import default_engine
 _SAMPLES = 64
 _NO_NOISE_DB = 199.0
 _GIVEN_BACK = 8
+_MORE = "add samples or raise --max-drop"
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ def search(
     multiply-adds are tried in integers again.
 
     Raises:
+        InconclusiveError: the samples are too few to confirm that anything holds the limit.
         ToolkitError: nothing holds the limit, or a process failed.
     """
     quantizer = static_quantizer(source.manifest.format)
@@ -94,6 +96,7 @@ def search(
     plain = attempt(())
     if plain.holds:
         return Found(plain, plain, (), len(done))
+    _check_decidable(target, plain, reference, choice, request.limits)
 
     def on_progress(count: int, total: int) -> None:
         report(target, f"sensitivity of {count} of {total} layers")
@@ -103,14 +106,34 @@ def search(
     ranking = [each for each in ranking if each.alone_db < _NO_NOISE_DB]
     chosen = _fewest(ranking, attempt)
     if chosen is None:
-        best = min(done.values(), key=lambda trial: trial.drop)
-        limit = f"at most {request.limits.max_drop:g} points"
-        raise ConversionError(f"{target}: no choice of layers holds the limit", expected=limit, got=best.reason, hint="raise --max-drop")
+        raise _no_choice(target, list(done.values()), request.limits)
     for each in sorted(chosen, key=lambda each: -each.multiply_adds)[:_GIVEN_BACK]:
         fewer = [other for other in chosen if other != each]
         if each.multiply_adds and fewer and attempt(fewer).holds:
             chosen = fewer
     return Found(plain, attempt(chosen), tuple(chosen), len(done))
+
+
+def _check_decidable(target: str, plain: Trial, reference: Observation, choice: Samples, limits: Limits) -> None:
+    """Raise `InconclusiveError` where even the reference's own outputs could not be shown to hold the limit: then no layers can help."""
+    same = judge(plain.artifact, reference, reference, choice, limits=limits)
+    if same.verdict is Verdict.UNDECIDED and same.task is not None:
+        got = f"up to {same.task.drop_high:.2f} points even where no answer differs"
+        raise InconclusiveError(_too_few(target, len(choice), limits), got=got, hint=_MORE)
+
+
+def _no_choice(target: str, trials: Sequence[Trial], limits: Limits) -> ConversionError:
+    """Why no trial holds the limit: some may, but for the number of samples, or all lose more."""
+    open_ = [trial for trial in trials if trial.report is not None and trial.report.verdict is Verdict.UNDECIDED]
+    best = min(open_ or trials, key=lambda trial: trial.drop)
+    if best.report is not None and best.report.task is not None and open_:
+        return InconclusiveError(_too_few(target, best.report.task.samples, limits), got=best.reason, hint=_MORE)
+    limit = f"at most {points(limits.max_drop)}"
+    return ConversionError(f"{target}: no choice of layers holds the limit", expected=limit, got=best.reason, hint="raise --max-drop")
+
+
+def _too_few(target: str, samples: int, limits: Limits) -> str:
+    return f"{target}: inconclusive: {samples} samples cannot confirm a drop of at most {points(limits.max_drop)}"
 
 
 def _fewest(ranking: Sequence[Sensitivity], attempt: Callable[[Sequence[Sensitivity]], Trial]) -> list[Sensitivity] | None:

@@ -1,0 +1,114 @@
+"""The rules of parity, one for each group of precisions: what a converted network must reach.
+
+This table is the only place that knows a limit: the judge, `toolkit debug`, the text of the evidence and the tables of docs/parity.md
+and docs/debugging.md all come from it, or are compared with it by a test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .evidence import TaskMetric, Verdict
+from .formats import Precision
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """Every value within ``atol + rtol |r|`` of the reference's value r."""
+
+    atol: float
+    rtol: float
+
+    def __str__(self) -> str:
+        return f"{_short(self.atol)} + {_short(self.rtol)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Floor:
+    """What every output must reach at least.
+
+    Args:
+        sqnr_db: its signal-to-quantization-noise ratio in decibels.
+        top1: where it is rows of scores, the share of rows whose largest entry is where the reference has it.
+    """
+
+    sqnr_db: float
+    top1: float
+
+    def __str__(self) -> str:
+        return f"at least {self.sqnr_db:g} dB, top-1 agreement at least {100 * self.top1:g} %"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What a candidate of some precisions must reach: a tolerance or a floor; with ``max_drop`` the floor is only for networks without a
+    metric.
+
+    Args:
+        precisions: those it is for.
+        tolerance: of every value of every output.
+        floor: of every output.
+        max_drop: what the task's metric may lose, in percentage points.
+        layer_db: for `toolkit debug`: the ratio in decibels below which a tensor inside the network diverges; None for the tolerance, in
+            units of the tensor's root mean square, because inside a network a tensor has any scale.
+    """
+
+    precisions: tuple[Precision, ...]
+    tolerance: Tolerance | None = None
+    floor: Floor | None = None
+    max_drop: float | None = None
+    layer_db: float | None = None
+
+    def text(self, metric: str = "") -> str:
+        """The rule in words, as evidence keeps it: for networks with this metric, or for those without."""
+        if self.max_drop is not None and metric:
+            return f"{metric} drop: 95 % interval up to {points(self.max_drop)} passes, wholly above fails"
+        return f"every value within {self.tolerance} of the reference's size" if self.tolerance else str(self.floor)
+
+    def layer_text(self) -> str:
+        """When a tensor inside the network diverges, in words."""
+        if self.layer_db is None:
+            return f"a value is off by more than {self.tolerance} of its size, in units of the tensor's root mean square"
+        return f"the signal-to-quantization-noise ratio is below {self.layer_db:g} dB"
+
+    def judge_drop(self, task: TaskMetric) -> Verdict:
+        """Passed where the whole interval of the drop is within the limit, failed where all of it is beyond, else undecided."""
+        assert self.max_drop is not None
+        if task.drop_high <= self.max_drop:
+            return Verdict.PASSED
+        return Verdict.FAILED if task.drop_low > self.max_drop else Verdict.UNDECIDED
+
+
+TOLERANCE = Tolerance(atol=1e-4, rtol=1e-3)
+"""Of fp32; evidence says of every precision whether it was kept."""
+MAX_DROP = 1.0
+"""What integers may cost of the task's metric in percentage points, unless the user says otherwise."""
+RULES = (
+    Rule(precisions=(Precision.FP32,), tolerance=TOLERANCE),
+    Rule(precisions=(Precision.FP16,), floor=Floor(sqnr_db=40.0, top1=0.99), layer_db=40.0),
+    # Eight bits of mantissa in place of eleven.
+    Rule(precisions=(Precision.BF16,), floor=Floor(sqnr_db=20.0, top1=0.99), layer_db=20.0),
+    Rule(
+        precisions=tuple(precision for precision in Precision if precision.is_quantized),
+        max_drop=MAX_DROP,
+        floor=Floor(sqnr_db=20.0, top1=0.99),
+        layer_db=12.0,
+    ),
+)
+
+
+def rule_for(precision: Precision, *, max_drop: float | None = None) -> Rule:
+    """The rule of a precision; `max_drop` in place of its own limit, if it has one."""
+    rule = next(rule for rule in RULES if precision in rule.precisions)
+    return rule if max_drop is None or rule.max_drop is None else replace(rule, max_drop=max_drop)
+
+
+def points(count: float) -> str:
+    """``1 point``, ``0.5 points``: of a hundred."""
+    return f"{count:g} point{'' if count == 1 else 's'}"
+
+
+def _short(number: float) -> str:
+    """``1e-4``."""
+    mantissa, _, exponent = f"{number:e}".partition("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
