@@ -112,7 +112,7 @@ def _compiled(request: OpenRequest) -> Path:
         # It keeps the headers that it has compiled, which is a third of its time.
         environment = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "headers"), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
         try:
-            run_isolated(f"{__name__}:compile_task", payload, timeout_s=_LONGEST_S, environment=environment)
+            run_isolated(f"{__name__}:compile_task", payload, timeout_s=_LONGEST_S, environment=environment, fresh=True)
         except ProcessError as error:
             raise EngineError(f"torch's compiler cannot compile '{request.file}': {error}", hint="choose the engine torch") from error
     return package

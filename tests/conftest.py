@@ -19,6 +19,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from toolkit.core import cache_home
+from toolkit.core.forks import fork_server
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,6 +33,14 @@ THIRD_PARTY = (
     "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning",
     "ignore:Warning. Enabling `experimental_preserve_all_tensors` with the BUILTIN or AUTO op resolver:UserWarning",
 )
+
+# What isolated tasks import again and again: they are forked from one process that has done so. TensorFlow is not among them, nor what
+# imports it: it crashes beside the others.
+PRELOADED = (
+    "torch", "torch.onnx", "onnx", "onnxscript", "onnxruntime", "onnxruntime.quantization", "openvino", "nncf", "litert_torch",
+    "ai_edge_quantizer.quantizer", "ai_edge_litert.interpreter", "sklearn.datasets", "scipy.stats", "rich.progress",
+    "toolkit.converters.planner", "toolkit.converters.task", "toolkit.runtimes.parity", "toolkit.pipeline.source.resolve",
+)  # fmt: skip
 
 # No test asserts how long something takes on this machine.
 hypothesis.settings.register_profile("any machine", deadline=None)
@@ -59,6 +68,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.nodeid.startswith(TOGETHER):
             for text in THIRD_PARTY:
                 item.add_marker(pytest.mark.filterwarnings(text))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Called by pytest: the workers inherit the address of the server that this process starts for all of them."""
+    if not hasattr(config, "workerinput") and not config.option.collectonly:
+        server = fork_server(PRELOADED, environment={"TF_CPP_MIN_LOG_LEVEL": "2"})
+        os.environ |= server.__enter__()
+        config.add_cleanup(lambda: server.__exit__(None, None, None))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

@@ -87,7 +87,7 @@ def run_benchmark(
                     continue
                 task = Task(row.setting, protocol, str(inputs), index, order)
                 try:
-                    answer = msgspec.convert(run_isolated(_ROUND, task, timeout_s=protocol.timeout_s), Answer)
+                    answer = msgspec.convert(run_isolated(_ROUND, task, timeout_s=protocol.timeout_s, fresh=True), Answer)
                 except ToolkitError as error:
                     row.reason = f"round {index + 1}: {error}" if index else str(error)
                     done += first_round + protocol.rounds - index
@@ -128,7 +128,9 @@ def run_heats(
         tasks = [Task(setting, protocol, str(inputs), 0, len(found) + place) for place, setting in enumerate(own)]
         answers: list[Answer | None] = []
         with suppress(ProcessError):
-            answers = msgspec.convert(run_isolated(_HEAT, tasks, timeout_s=protocol.timeout_s * len(tasks)), list[Answer | None])
+            answers = msgspec.convert(
+                run_isolated(_HEAT, tasks, timeout_s=protocol.timeout_s * len(tasks), fresh=True), list[Answer | None]
+            )
         for setting, answer in zip(own, answers, strict=False):
             if answer is not None:
                 found[setting] = Measurement(setting, (answer.round,), answer.size_bytes, answer.actual)

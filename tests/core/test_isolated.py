@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from toolkit.core import ArtifactError, InputError, ProcessError, StorageError, UnknownNameError, run_isolated, stop_isolated
-from toolkit.core.isolated import _wait
+from toolkit.core.forks import ADDRESS, fork_server
 
-HERE = {"PYTHONPATH": str(Path(__file__).parent)}
+HERE = {"PYTHONPATH": os.pathsep.join(filter(None, (str(Path(__file__).parent), os.environ.get("PYTHONPATH"))))}
 
 
 # The tasks below are called in the child, as `test_isolated:<name>`.
 def double(payload: dict[str, Any]) -> dict[str, Any]:
-    return {"twice": 2 * payload["x"], "pid": os.getpid()}
+    return {"twice": 2 * payload["x"], "pid": os.getpid(), "forked": "forks.serve" in str(sys.orig_argv)}
+
+
+def import_tensorflow(_: object) -> list[str]:
+    assert find_spec("tensorflow") is not None
+    import tensorflow as tf
+
+    return [tf.__name__, *sorted({"torch", "numpy"} & set(sys.modules))]
+
+
+def surroundings(_: object) -> dict[str, Any]:
+    numbers = [random.random(), float(np.random.random())]  # noqa: NPY002 - the global state is what is asked about
+    own_group = os.getpgrp() == os.getpid()
+    return {"folder": str(Path.cwd()), "said": os.environ.get("SAID"), "group": own_group, "random": numbers}
 
 
 def crash(_: object) -> None:
@@ -90,14 +107,59 @@ def wait_in_child(folder: str) -> None:
     time.sleep(60)
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with fork_server(["numpy"], environment=HERE) as variables:
+        yield variables[ADDRESS]
+
+
+@pytest.fixture(autouse=True, params=["spawned", "forked"])
+def way(request: pytest.FixtureRequest, server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Both ways keep every promise."""
+    way: str = request.param
+    monkeypatch.delenv(ADDRESS, raising=False)
+    if way == "forked":
+        monkeypatch.setenv(ADDRESS, server)
+        monkeypatch.setenv("PYTHONPATH", HERE["PYTHONPATH"])
+    return way
+
+
 def call(name: str, payload: object = None, **options: Any) -> Any:
     return run_isolated(f"test_isolated:{name}", payload, environment=HERE, **options)
 
 
-def test_a_result_comes_back_from_another_process() -> None:
+def test_a_result_comes_back_from_another_process(way: str) -> None:
     answer = call("double", {"x": 21})
     assert answer["twice"] == 42
     assert answer["pid"] != os.getpid()
+    assert answer["forked"] == (way == "forked")
+
+
+def test_a_fresh_process_and_one_with_another_path_are_no_forks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not call("double", {"x": 1}, fresh=True)["forked"]
+    (tmp_path / "elsewhere.py").write_text("def where(_): return __file__")
+    found = run_isolated("elsewhere:where", None, environment={"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"})
+    assert found == str(tmp_path / "elsewhere.py")
+    monkeypatch.setenv(ADDRESS, str(tmp_path / "no-socket"))
+    assert not call("double", {"x": 1})["forked"]
+
+
+def test_tensorflow_is_imported_in_a_fresh_process_only() -> None:
+    pytest.importorskip("ai_edge_litert")  # As tensorflow is, with the extras; importing that here would be what is to be avoided.
+    with fork_server(["torch"], environment=HERE) as variables, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ADDRESS, variables[ADDRESS])
+        patch.setenv("PYTHONPATH", HERE["PYTHONPATH"])
+        assert run_isolated("test_isolated:import_tensorflow", None) == ["tensorflow", "numpy"]
+
+
+def test_a_task_has_the_callers_folder_environment_and_random_numbers_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SAID", "so")
+    first, second = call("surroundings"), call("surroundings")
+    assert first["folder"] == str(tmp_path)
+    assert first["said"] == "so"
+    assert first["group"]
+    assert first["random"] != second["random"]
 
 
 def test_a_native_crash_is_an_error_that_names_the_signal() -> None:
@@ -170,13 +232,6 @@ def test_a_task_that_needs_too_much_memory_is_stopped_and_the_next_one_runs() ->
 def test_the_memory_of_its_children_counts() -> None:
     with pytest.raises(ProcessError, match="swell in children used more than"):
         call("swell_in_children", 150, memory_bytes=300 * 2**20, timeout_s=50)
-
-
-def test_an_end_that_another_thread_saw_first_is_an_end() -> None:
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    while child.poll() is None:
-        time.sleep(0.01)
-    assert _wait(child) == 0
 
 
 def test_memory_that_children_share_counts_once() -> None:

@@ -17,18 +17,37 @@ import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 
 import msgspec
 
 from . import errors
 from .errors import ProcessError, StorageError, ToolkitError, words_of
+from .forks import NeedsFreshProcessError, fork
 from .machine import available_memory
 from .memory import tree_bytes
 
 _GROUPS = os.name == "posix"
 _LOOK_S = 0.2
-_running: set[subprocess.Popen[bytes]] = set()
+
+
+class _Child(Protocol):
+    """A process that runs one task: started anew, or forked from one that has imported the frameworks."""
+
+    pid: int
+    stdin: IO[bytes]
+
+    def wait(self) -> int:
+        """The exit code, negative for a signal, once the task and what it has left running are gone."""
+
+    def kill(self) -> None:
+        """End the task and everything in its group."""
+
+    def close(self) -> None:
+        """End it, if it still runs, and give its files back."""
+
+
+_running: set[_Child] = set()
 
 
 def run_isolated(
@@ -39,8 +58,9 @@ def run_isolated(
     memory_bytes: int | None = None,
     log: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    fresh: bool = False,
 ) -> Any:
-    """Call ``task`` with `payload` in a fresh Python process and return what it returns.
+    """Call ``task`` with `payload` in a Python process of its own and return what it returns.
 
     Args:
         task: ``"package.module:function"``.
@@ -50,6 +70,7 @@ def run_isolated(
             is looked at several times a second, which a measuring child would notice. On Windows nothing is looked at.
         log: file that receives the child's output (its standard output and error), appended.
         environment: variables set besides the parent's own.
+        fresh: never a fork of a process that has imported frameworks (`forks`): for what measures, and for what such a process cannot run.
 
     Raises:
         ToolkitError: the child's own error, as the same class.
@@ -64,15 +85,7 @@ def run_isolated(
         output = Path(folder) / "output.txt"
         request = msgspec.json.encode({"task": task, "payload": payload, "result": str(result)}) + b"\n"
         with output.open("wb") as sink:
-            child = subprocess.Popen(
-                # -P: a file in the user's folder, such as random.py, must not shadow a module of the child's.
-                [sys.executable, "-P", "-c", "from toolkit.core.isolated import main; main()"],
-                stdin=subprocess.PIPE,
-                stdout=sink,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(environment or {})},
-                process_group=0 if _GROUPS else None,  # So that what the child starts can be ended with it.
-            )
+            child = _start(sink, {**os.environ, **(environment or {})}, fresh=fresh)
             _running.add(child)
             stopped: list[str] = []
             ended = threading.Event()
@@ -82,25 +95,24 @@ def run_isolated(
             if memory_bytes is not None:
                 threading.Thread(target=_watch, args=(child, stopped, memory_bytes, ended), daemon=True).start()
             try:
-                assert child.stdin is not None
                 _send(child.stdin, request)
-                code = _wait(child)
+                code = child.wait()
                 if stopped:
                     raise ProcessError(f"{_short(task)} {stopped[0]}")
             finally:
                 _running.discard(child)
                 ended.set()
                 timer.cancel()
-                _kill(child)
-                child.wait()
-                if child.stdin is not None:
-                    _close(child.stdin)
+                child.close()
                 if log is not None:
                     with log.open("ab") as stream:
                         stream.write(output.read_bytes())
         if not result.exists():
             raise ProcessError(f"{_short(task)} {_ending(code)}", got=_last_line(output))
         answer = msgspec.json.decode(result.read_bytes())
+    if "alone" in answer:
+        limits = {"timeout_s": timeout_s, "memory_bytes": memory_bytes}
+        return run_isolated(task, payload, **limits, log=log, environment=environment, fresh=True)
     if "error" in answer:
         raise _rebuilt(answer["error"], answer["message"])
     return answer["value"]
@@ -111,31 +123,55 @@ def memory_limit(share: float = 0.9) -> int:
     return int(share * available_memory())
 
 
-def _watch(child: subprocess.Popen[bytes], stopped: list[str], most: int, ended: threading.Event) -> None:
+class _Spawned:
+    """A new Python process."""
+
+    def __init__(self, output: IO[bytes], environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            # -P: a file in the user's folder, such as random.py, must not shadow a module of the child's.
+            [sys.executable, "-P", "-c", "from toolkit.core.isolated import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            process_group=0 if _GROUPS else None,  # So that what the child starts can be ended with it.
+        )
+        assert self._process.stdin is not None
+        self.pid, self.stdin = self._process.pid, self._process.stdin
+
+    def wait(self) -> int:
+        if hasattr(os, "waitid"):
+            with contextlib.suppress(ChildProcessError):  # Another thread that stopped it has seen its end first.
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            self.kill()  # What it has left running, while its number is still taken.
+        return self._process.wait()
+
+    def kill(self) -> None:
+        if _GROUPS and self._process.returncode is None:  # Afterwards the number may be another's.
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses a group of nothing but zombies.
+                os.killpg(self.pid, signal.SIGKILL)
+        self._process.kill()
+
+    def close(self) -> None:
+        self.kill()
+        self._process.wait()
+        with contextlib.suppress(BrokenPipeError):
+            self.stdin.close()
+
+
+def _start(output: IO[bytes], environment: Mapping[str, str], *, fresh: bool) -> _Child:
+    return (None if fresh else fork(output, environment)) or _Spawned(output, environment)
+
+
+def _watch(child: _Child, stopped: list[str], most: int, ended: threading.Event) -> None:
     while not ended.wait(_LOOK_S):
         if tree_bytes(child.pid) > most and tree_bytes(child.pid, exact=True) > most:
             text = f"used more than {most / 2**30:.1f} GB of memory and was stopped; give it more, a conversion with --memory"
             _stop(child, stopped, text)
 
 
-def _stop(child: subprocess.Popen[bytes], stopped: list[str], reason: str) -> None:
+def _stop(child: _Child, stopped: list[str], reason: str) -> None:
     stopped.append(reason)
-    _kill(child)
-
-
-def _wait(child: subprocess.Popen[bytes]) -> int:
-    if hasattr(os, "waitid"):
-        with contextlib.suppress(ChildProcessError):  # Another thread that stopped it has seen its end first.
-            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        _kill(child)  # What it has left running, while its number is still taken.
-    return child.wait()
-
-
-def _kill(child: subprocess.Popen[bytes]) -> None:
-    """End the child and everything in its group."""
-    if _GROUPS and child.returncode is None:  # Afterwards the number may be another's.
-        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses a group of nothing but zombies.
-            os.killpg(child.pid, signal.SIGKILL)
     child.kill()
 
 
@@ -145,7 +181,7 @@ def stop_isolated() -> None:
     For Ctrl-C, which Python raises in the main thread only.
     """
     for child in tuple(_running):
-        _kill(child)
+        child.kill()
 
 
 def _send(stream: Any, request: bytes) -> None:
@@ -154,13 +190,6 @@ def _send(stream: Any, request: bytes) -> None:
         stream.flush()
     except BrokenPipeError:
         return  # The child ended before it read its request: its exit code says why.
-
-
-def _close(stream: Any) -> None:
-    try:
-        stream.close()
-    except BrokenPipeError:
-        return
 
 
 def _rebuilt(kind: str, message: str) -> ToolkitError:
@@ -203,6 +232,8 @@ def main() -> None:
     answer: dict[str, Any]
     try:
         answer = {"value": getattr(importlib.import_module(module), function)(request["payload"])}
+    except NeedsFreshProcessError as error:
+        answer = {"alone": str(error)}
     except ToolkitError as error:
         answer = {"error": type(error).__name__, "message": str(error)}
     except MemoryError:
