@@ -73,9 +73,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Called by pytest: the workers inherit the address of the server that this process starts for all of them."""
     if not hasattr(config, "workerinput") and not config.option.collectonly:
-        server = fork_server(PRELOADED, environment={"TF_CPP_MIN_LOG_LEVEL": "2"})
-        os.environ |= server.__enter__()
-        config.add_cleanup(lambda: server.__exit__(None, None, None))
+        stack = contextlib.ExitStack()
+        os.environ |= stack.enter_context(fork_server(PRELOADED, environment={"TF_CPP_MIN_LOG_LEVEL": "2"}))
+        config.add_cleanup(stack.close)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:

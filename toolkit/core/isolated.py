@@ -111,8 +111,7 @@ def run_isolated(
             raise ProcessError(f"{_short(task)} {_ending(code)}", got=_last_line(output))
         answer = msgspec.json.decode(result.read_bytes())
     if "alone" in answer:
-        limits = {"timeout_s": timeout_s, "memory_bytes": memory_bytes}
-        return run_isolated(task, payload, **limits, log=log, environment=environment, fresh=True)
+        return run_isolated(task, payload, timeout_s=timeout_s, memory_bytes=memory_bytes, log=log, environment=environment, fresh=True)
     if "error" in answer:
         raise _rebuilt(answer["error"], answer["message"])
     return answer["value"]

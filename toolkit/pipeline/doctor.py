@@ -103,7 +103,7 @@ def _look(group: Sequence[Runtime]) -> list[EngineStatus]:
 
 def _ask(names: Sequence[str]) -> dict[str, Answer]:
     try:
-        return msgspec.convert(run_isolated(f"{__name__}:devices_task", names, timeout_s=_LONGEST_S), dict[str, Answer])
+        return msgspec.convert(run_isolated(f"{__name__}:devices_task", names, timeout_s=_LONGEST_S, fresh=True), dict[str, Answer])
     except ToolkitError as error:  # One of them took the process along.
         return {name: Answer(problem=str(error)) for name in names}
 
