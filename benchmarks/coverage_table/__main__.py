@@ -15,12 +15,18 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.coverage_table.architectures import all_architectures
-from benchmarks.coverage_table.forks import use_forks
 from benchmarks.coverage_table.measure import ROOT, Result, measure
 from benchmarks.coverage_table.table import count, page
 from toolkit.core import write_file
+from toolkit.core.forks import fork_server
 
 _WORK = ROOT / "artifacts" / "coverage"
+# What the dozen steps of an architecture would each import anew; TensorFlow's steps run in fresh processes.
+_PRELOADED = (
+    "torch", "torch.onnx", "transformers.modeling_utils", "transformers.modeling_outputs", "onnx", "onnxscript", "onnxruntime",
+    "onnxruntime.quantization", "openvino", "nncf", "litert_torch", "ai_edge_quantizer.quantizer", "ai_edge_litert.interpreter",
+    "toolkit.converters.planner", "toolkit.converters.task", "toolkit.runtimes.parity", "toolkit.pipeline.source.resolve",
+)  # fmt: skip
 
 
 def known(folder: Path) -> dict[tuple[str, str], Result]:
@@ -47,8 +53,14 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=_WORK, help="where rows, logs and the cache are kept")
     parser.add_argument("--out", type=Path, default=ROOT / "docs")
     options = parser.parse_args()
-    os.environ["TOOLKIT_CACHE"] = str(options.work.absolute() / "cache")
-    use_forks()
+    os.environ |= {"TOOLKIT_CACHE": str(options.work.absolute() / "cache"), "TF_CPP_MIN_LOG_LEVEL": "2", "PYTHONWARNINGS": "ignore"}
+    os.environ["PYTHONPATH"] = str(ROOT)  # Where a step of its own process finds this package.
+    with fork_server(_PRELOADED) as variables:
+        os.environ |= variables
+        _run(options)
+
+
+def _run(options: argparse.Namespace) -> None:
     share, shares = map(int, options.share.split("/"))
     names = options.only.split(",") if options.only else []
     every = all_architectures()
