@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import random
 import signal
@@ -107,6 +108,12 @@ def wait_in_child(folder: str) -> None:
     time.sleep(60)
 
 
+def hold_the_lock_in_child(folder: str) -> None:
+    """As native code does that never lets another thread of Python run."""
+    (Path(folder) / "started").write_text(str(os.getpid()))
+    ctypes.PyDLL(None).sleep(60)
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
     with fork_server(["numpy"], environment=HERE) as variables:
@@ -198,8 +205,15 @@ def test_noise_of_libraries_goes_to_the_log(tmp_path: Path, capfd: pytest.Captur
     assert (tmp_path / "log").read_text() == "native noise\n"
 
 
-def test_the_child_ends_with_its_parent(tmp_path: Path) -> None:
-    code = f"from toolkit.core import run_isolated; run_isolated('test_isolated:wait_in_child', {str(tmp_path)!r})"
+@pytest.mark.parametrize(
+    "task",
+    [
+        "wait_in_child",
+        pytest.param("hold_the_lock_in_child", marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux itself ends it")),
+    ],
+)
+def test_the_child_ends_with_its_parent(tmp_path: Path, task: str) -> None:
+    code = f"from toolkit.core import run_isolated; run_isolated('test_isolated:{task}', {str(tmp_path)!r})"
     parent = subprocess.Popen([sys.executable, "-c", code], env={**os.environ, **HERE})
     started = tmp_path / "started"
     try:

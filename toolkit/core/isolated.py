@@ -220,13 +220,29 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+def _killed_with_parent() -> None:
+    """Have Linux kill this process and what it has started when the parent's end of standard input closes.
+
+    The thread of `_end_with_parent` comes late where native code holds the interpreter's lock, as a long import or conversion does.
+    """
+    if sys.platform != "linux" or os.getpgrp() != os.getpid():
+        return
+    import fcntl
+
+    stdin = sys.stdin.fileno()
+    fcntl.fcntl(stdin, fcntl.F_SETSIG, signal.SIGKILL)
+    fcntl.fcntl(stdin, fcntl.F_SETOWN, -os.getpgrp())
+    fcntl.fcntl(stdin, fcntl.F_SETFL, fcntl.fcntl(stdin, fcntl.F_GETFL) | os.O_ASYNC)
+
+
 def main() -> None:
     """The child's side: read a request from standard input, call the task, write its answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it kills this process.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")  # When memory runs out, Linux ends this process first.
     request = msgspec.json.decode(sys.stdin.buffer.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _killed_with_parent()
+    threading.Thread(target=_end_with_parent, daemon=True).start()  # Also where the parent died before.
     module, _, function = request["task"].partition(":")
     answer: dict[str, Any]
     try:
