@@ -8,6 +8,7 @@ from typing import Any
 from toolkit.core import ArtifactError, ConversionError, Signature, first_line, rename_symbols
 
 from .finite import broken, refuse
+from .onnx_complete import complete
 
 _CHANNEL_SCALES = 13
 """The operator set in which DequantizeLinear got an axis, and in which Softmax lost the axes behind its own."""
@@ -16,11 +17,17 @@ _OWN_WEIGHTS = 4
 
 
 def read_model(file: Path) -> Any:
-    """The `onnx.ModelProto` in `file`; raises `ArtifactError` when it is truncated, `InputError` when a weight is NaN or infinite."""
+    """The `onnx.ModelProto` in `file`, with what `complete` adds.
+
+    Raises:
+        ArtifactError: the file is truncated.
+        InputError: a weight is NaN or infinite.
+    """
     import onnx
 
     try:
         model = onnx.load(file)
+        complete(model)
         onnx.checker.check_model(model)
     except Exception as error:
         text = first_line(error)
