@@ -71,8 +71,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Called by pytest: the workers inherit the address of the server that this process starts for all of them."""
-    if not hasattr(config, "workerinput") and not config.option.collectonly:
+    """Called by pytest: the workers inherit the address of the server that this process starts for all of them.
+
+    Whoever runs a few tests in one process does not wait for what the server imports; they also show that nothing depends on it.
+    """
+    if config.option.numprocesses:
         stack = contextlib.ExitStack()
         os.environ |= stack.enter_context(fork_server(PRELOADED, environment={"TF_CPP_MIN_LOG_LEVEL": "2"}))
         config.add_cleanup(stack.close)
