@@ -68,6 +68,9 @@ def judge(
         samples_sha256=samples.sha256,
         outputs=errors,
         task=task,
+        reference_engine=reference.actual.engine if reference.actual else "",
+        reference_version=reference.actual.engine_version if reference.actual else "",
+        instruction_sets=candidate.instruction_sets,
     )
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from toolkit.core import Artifact, EngineError, Samples, fits, memory_limit, run_isolated, write_arrays
+from toolkit.core import Artifact, EngineError, Samples, fits, instruction_sets, memory_limit, run_isolated, write_arrays
 
 from .. import find_runtime
 from ..base import Actual, Session, SessionOptions
@@ -25,6 +25,7 @@ class Observation:
     """Outputs by name: ``probes[batch][output]`` for each batch size, ``samples[output]`` ``[N, ...]`` for the real samples.
 
     ``problem`` is the reason why there are none: a wrong name, order, shape or dtype of an output, or an engine that failed.
+    ``instruction_sets`` are those of the processor that computed them.
     """
 
     artifact: str
@@ -32,6 +33,7 @@ class Observation:
     probes: dict[int, dict[str, np.ndarray]]
     samples: dict[str, np.ndarray]
     problem: str = ""
+    instruction_sets: tuple[str, ...] = ()
 
     def arrays(self) -> dict[str, np.ndarray]:
         """All outputs in one dictionary, ``<batch>/<output>`` and ``samples/<output>``: what `of_arrays` takes."""
@@ -70,7 +72,8 @@ def observe(
         )
         actual = msgspec.convert(answer["actual"], Actual)
         arrays = dict(np.load(folder / "outputs.npz", allow_pickle=False)) if not answer["problem"] else {}
-    return Observation.of_arrays(artifact.manifest.content_sha256, arrays, actual=actual, problem=answer["problem"])
+    seen = Observation.of_arrays(artifact.manifest.content_sha256, arrays, actual=actual, problem=answer["problem"])
+    return replace(seen, instruction_sets=tuple(answer["instruction_sets"]))
 
 
 def observe_task(payload: dict[str, Any]) -> dict[str, Any]:
@@ -91,7 +94,7 @@ def observe_task(payload: dict[str, Any]) -> dict[str, Any]:
         actual = session.actual
     if not problem:
         write_arrays(folder / "outputs.npz", seen.arrays())
-    return {"actual": msgspec.to_builtins(actual), "problem": problem}
+    return {"actual": msgspec.to_builtins(actual), "problem": problem, "instruction_sets": instruction_sets()}
 
 
 def _over_samples(session: Session, samples: Samples) -> dict[str, np.ndarray]:

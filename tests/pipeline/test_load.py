@@ -20,8 +20,10 @@ from toolkit.core import (
     DeviceError,
     InputError,
     Precision,
+    ToolkitWarning,
     UnknownNameError,
     Verdict,
+    instruction_sets,
     write_file,
 )
 from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, Protocol
@@ -210,3 +212,32 @@ def test_files_of_every_format_open_without_a_manifest(trained_cnn: Trained) -> 
             answers.append(session.run(image)[0])
     for other in answers[1:]:
         np.testing.assert_allclose(other, answers[0], atol=1e-4)
+
+
+def on_another_processor(artifact: Artifact) -> Artifact:
+    """The artifact, whose evidence is of a processor that shares no instruction set with this one in what decides int8."""
+    here = set(instruction_sets())
+    there = ("avx2", "sve") if here & {"avx512_vnni", "avx_vnni", "amx_int8"} else ("avx2", "avx512_vnni")
+    return artifact.with_evidence(tuple(replace(report, instruction_sets=there) for report in artifact.manifest.evidence))
+
+
+@pytest.mark.skipif(not instruction_sets(), reason="this system does not name its processor's instruction sets")
+def test_int8_that_passed_on_another_processor_is_opened_with_a_warning(tmp_path: Path) -> None:
+    artifact = on_another_processor(with_parity(tiny_artifact(tmp_path / "net", Precision.INT8)))
+    expected = rf"'{artifact.path}' in onnxruntime: int8 passed on a processor with.* avx512_vnni.*; run: toolkit verify"
+    for model in (artifact.path.parent, artifact.path):
+        with pytest.warns(ToolkitWarning, match=expected) as told, toolkit.load(model) as session:
+            assert session.run(X)[0].shape == (1, 10)
+        assert [warning.filename for warning in told] == [__file__]
+
+
+@pytest.mark.skipif(not instruction_sets(), reason="this system does not name its processor's instruction sets")
+def test_what_does_not_depend_on_the_processor_is_opened_without_a_word(tmp_path: Path) -> None:
+    toolkit.load(on_another_processor(with_parity(tiny_artifact(tmp_path / "float"))).path).close()
+    here = with_parity(tiny_artifact(tmp_path / "here", Precision.INT8))
+    toolkit.load(here.path).close()  # Of an earlier version: the processor is not known.
+    here.with_evidence(tuple(replace(report, instruction_sets=instruction_sets()) for report in here.manifest.evidence))
+    toolkit.load(here.path).close()
+    on_another_processor(with_parity(here, engine="openvino"))
+    with pytest.warns(ToolkitWarning, match="in openvino"):
+        toolkit.load(here.path, engine="openvino").close()

@@ -9,14 +9,31 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from click.testing import CliRunner
 from onnx import numpy_helper
 
 import toolkit
 from tests.tiny import tiny_artifact, tiny_samples, with_parity
-from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, Precision, UnknownNameError, Verdict, sha256_of
+from tests.tree import copy_toolkit, edit, run_tree
+from toolkit.cli import toolkit as cli
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    ArtifactError,
+    Bundle,
+    Precision,
+    UnknownNameError,
+    Verdict,
+    cache_home,
+    instruction_sets,
+    sha256_of,
+    this_machine,
+)
 from toolkit.core.measurement import Protocol
+from toolkit.pipeline import verify as pipeline_verify
 from toolkit.pipeline.benchmark import benchmark_bundle
 from toolkit.pipeline.verify import Verifier, engines_for, others_for, verify_all
+from toolkit.runtimes import find_runtime
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +113,77 @@ def test_evidence_is_remembered_and_asked_again_for_other_samples(root: Artifact
     assert Verifier(root, tiny_samples()).verify(good).manifest.evidence == first.manifest.evidence
     with pytest.raises(pytest.fail.Exception, match="looked again"):
         Verifier(root, tiny_samples().rows(slice(0, 5))).verify(good)
+
+
+def test_evidence_names_the_reference_and_the_processor(root: Artifact) -> None:
+    (report,) = Verifier(root, tiny_samples()).reports(step(root, "one", "first_step", root=root), "openvino")
+    assert (report.engine, report.engine_version) == ("openvino", find_runtime("openvino").version())
+    assert (report.reference_engine, report.reference_version) == ("onnxruntime", find_runtime("onnxruntime").version())
+    assert report.instruction_sets == this_machine().instruction_sets
+
+
+@pytest.mark.parametrize("part", ["processor", "reference's version", "rules", "edge", "signature", "grandparent", "plug-in"])
+def test_evidence_is_measured_again_when_what_decides_it_changes(root: Artifact, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = step(root, "one", "first_step", root=root)
+    two = step(one, "two", "second_step", root=root)
+    made = step(two, "three", "third_step", root=root)
+    Verifier(root, tiny_samples(), made=(one, two)).reports(made, "openvino")
+    monkeypatch.setattr(pipeline_verify, "observe", lambda *_, **__: pytest.fail("looked again"))
+    assert Verifier(root, tiny_samples(), made=(one, two)).reports(made, "openvino")
+    known: tuple[Artifact, ...] = (one, two)
+    match part:
+        case "processor":
+            monkeypatch.setattr(pipeline_verify, "instruction_sets", lambda: ("avx2", "avx512_vnni"))
+        case "reference's version":
+            monkeypatch.setattr(type(find_runtime("onnxruntime")), "version", lambda _: "0.1")
+        case "rules":
+            monkeypatch.setattr(pipeline_verify, "_code_sha256", lambda: "other")
+        case "plug-in":
+            monkeypatch.setattr(pipeline_verify, "plugin_sha256", lambda _: "other")
+        case "edge":
+            made = replace(made, manifest=replace(made.manifest, edge="another"))
+        case "signature":
+            (spec,) = made.manifest.signature.outputs
+            signature = replace(made.manifest.signature, outputs=(replace(spec, layout="NC"),))
+            made = replace(made, manifest=replace(made.manifest, signature=signature))
+        case _:
+            known = (two,)
+    with pytest.raises(pytest.fail.Exception, match="looked again"):
+        Verifier(root, tiny_samples(), made=known).reports(made, "openvino")
+
+
+def test_an_edit_of_a_rule_is_another_rule(tmp_path: Path) -> None:
+    package = copy_toolkit(tmp_path)
+    code = "from toolkit.pipeline import verify; print(verify._code_sha256())"
+    keys = run_tree(tmp_path, code, cache=tmp_path)
+    for file in ("runtimes/parity/judge.py", "runtimes/onnxruntime.py", "core/statistics.py"):
+        edit(package / file, "from __future__", "\nfrom __future__")
+        keys += run_tree(tmp_path, code, cache=tmp_path)
+    assert len(set(keys)) == 4
+
+
+def test_evidence_of_a_gpu_is_not_kept(root: Artifact) -> None:
+    """Which GPU and driver it was is not known without its engine, so that no key can name it."""
+    kept = cache_home() / "evidence"
+    good = step(root, "one", "first_step", root=root)
+    Verifier(root, tiny_samples(), device="auto").reports(good, "openvino")
+    assert not kept.exists()
+    Verifier(root, tiny_samples()).reports(good, "openvino")
+    assert len(list(kept.iterdir())) == 1
+
+
+@pytest.mark.skipif(not instruction_sets(), reason="this system does not name its processor's instruction sets")
+def test_the_command_says_that_int8_passed_on_another_processor(root: Artifact, tmp_path: Path) -> None:
+    made = step(root, "onnx-int8", "first_step", root=root)
+    made = with_parity(replace(made, manifest=replace(made.manifest, precision=Precision.INT8)))
+    there = ("avx2",) if {"avx512_vnni", "avx_vnni", "amx_int8"} & set(instruction_sets()) else ("avx2", "avx512_vnni")
+    made.with_evidence((replace(made.manifest.evidence[0], instruction_sets=there),))
+    tiny_samples().save(tmp_path / "s.npz")
+    words = ["verify", str(made.path.parent), "--data", str(tmp_path / "s.npz")]
+    first, second = (CliRunner().invoke(cli, words, env={"COLUMNS": "300"}).output for _ in range(2))
+    assert "; before: int8 passed on a processor with" in first
+    assert "before:" not in second
+    assert Artifact.load(made.path).manifest.evidence[0].instruction_sets == instruction_sets()
 
 
 def test_one_that_cannot_be_verified_does_not_stop_the_others(root: Artifact) -> None:

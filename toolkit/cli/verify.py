@@ -71,6 +71,7 @@ def command(
     others = others_for(root, engines) if engines and not single else ()
     samples = split_samples(root, data, folder=data_dir, evaluation=evaluation).evaluation
     verifier = Verifier(root, samples, Limits(max_drop), device, made=bundle)
+    before = {artifact.name: _elsewhere(artifact) for artifact in (root, *chosen)}
     names, skipped = _able(chosen, engines, {root.name: others} if others else {})
     chosen = [artifact for artifact in (chosen if single else [root, *chosen]) if artifact.name in names]
     with progress() as display:
@@ -84,12 +85,21 @@ def command(
         for name, result in results.items():
             if result.reports:
                 used = ", ".join(dict.fromkeys(r.engine for r in result.reports))
-                rows.append([name, used, styled(result.artifact.verdict), plain(evidence_line(result.artifact))])
-            rows += [[name, engine, styled("failed"), plain(error)] for engine, error in result.errors.items()]
-        rows += [[name, "-", "-", plain(reason)] for name, reason in skipped.items()]
+                rows.append([name, used, styled(result.artifact.verdict), plain(evidence_line(result.artifact) + before[name])])
+            rows += [[name, engine, styled("failed"), plain(f"{error}{before[name]}")] for engine, error in result.errors.items()]
+        rows += [[name, "-", "-", plain(reason + before[name])] for name, reason in skipped.items()]
         print_table(f"{bundle.path}: {len(samples)} samples of {samples.origin}", ["artifact", "engine", "parity", "evidence"], rows)
     if not all(result.passed for result in results.values()):
         raise click.exceptions.Exit(1)
+
+
+def _elsewhere(artifact: Artifact) -> str:
+    """What to add to an artifact's row when the evidence that it came with is of another kind of processor."""
+    from toolkit.core import instruction_sets, other_processor
+
+    own = [report for report in artifact.manifest.evidence if report.candidate == artifact.manifest.content_sha256]
+    text = other_processor(own, artifact.manifest.precision, instruction_sets())
+    return f"; before: {text}" if text else ""
 
 
 def _able(

@@ -24,7 +24,7 @@ from .errors import (
     printable,
     words_of,
 )
-from .evidence import ParityReport, TaskMetric, TensorError, Verdict
+from .evidence import ParityReport, TaskMetric, TensorError, Verdict, other_processor
 from .files import (
     cache_home,
     leftovers,
@@ -120,6 +120,7 @@ __all__ = [
     "needs",
     "new_folder",
     "noise",
+    "other_processor",
     "outdated",
     "paired_difference",
     "plugin_sha256",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from .formats import Precision
 
 
 class Verdict(StrEnum):
@@ -67,7 +69,8 @@ class ParityReport:
 
     ``edge`` names the conversion step under test, such as ``onnx_from_pt2``; ``failed_edge`` the step at which the
     numbers first diverged, empty when none did; ``rule`` is the text of the rule that ``verdict`` follows. The artifacts are
-    named by their ``content_sha256``.
+    named by their ``content_sha256``. ``instruction_sets`` are those of the processor that the candidate ran on, by which engines
+    choose how they compute; they and the reference's engine are empty in the evidence of earlier versions.
     """
 
     candidate: str
@@ -85,3 +88,36 @@ class ParityReport:
     outputs: tuple[TensorError, ...]
     task: TaskMetric | None = None
     failed_edge: str = ""
+    reference_engine: str = ""
+    reference_version: str = ""
+    instruction_sets: tuple[str, ...] = ()
+
+
+# Instruction sets of one group give the same results. Without one of the first, products of int8 are added up in int16, which saturates,
+# and without AVX2 by other kernels again; bf16 is computed in float32 where nothing computes in it.
+_INTEGERS = (("avx512_vnni", "avx_vnni", "amx_int8"), ("avx2",), ("asimddp", "i8mm"))
+_BF16 = (("avx512_bf16", "amx_bf16"), ("bf16",))
+
+
+def other_processor(reports: Iterable[ParityReport], precision: Precision, here: Collection[str]) -> str:
+    """How a processor with the instruction sets `here` differs, in what decides the results of a precision, from the one on which one of
+    the `reports` passed, such as ``int8 passed on a processor with avx2, this one has no avx2``.
+
+    Empty where it does not, where either's instruction sets are not known, and for other devices than the CPU.
+    """
+    groups = _INTEGERS if precision.is_quantized else _BF16 if precision is Precision.BF16 else ()
+    for report in reports:
+        there = report.instruction_sets
+        if report.verdict is not Verdict.PASSED or report.device != "cpu" or not there or not here:
+            continue
+        for group in groups:
+            had, has = [name for name in group if name in there], [name for name in group if name in here]
+            if had and not has:
+                return f"{precision} passed on a processor with {', '.join(had)}, this one has no {_either(group)}"
+            if has and not had:
+                return f"{precision} passed on a processor without {_either(group)}, this one has {', '.join(has)}"
+    return ""
+
+
+def _either(names: Sequence[str]) -> str:
+    return " or ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

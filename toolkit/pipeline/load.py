@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 
-from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, DeviceError, InputError, ToolkitError, Verdict, this_machine
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    ArtifactError,
+    Bundle,
+    DeviceError,
+    InputError,
+    ParityReport,
+    ToolkitError,
+    ToolkitWarning,
+    Verdict,
+    instruction_sets,
+    other_processor,
+    this_machine,
+)
 from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Scenario
 from toolkit.runtimes import all_runtimes, find_runtime, open_session, runtimes_for
 from toolkit.runtimes.base import Runtime, Session, SessionOptions, check_device
@@ -44,6 +59,9 @@ def load(
         A session: ``session.run(array)``; use it as a context manager. From a bundle it is the fastest artifact that passed parity, by the
         stored benchmark of this machine, else by a quick one (a fraction of a second an artifact).
 
+    Warns:
+        ToolkitWarning: the artifact passed parity on a processor whose instruction sets differ in what decides its results.
+
     Raises:
         ToolkitError: nothing there, no engine installed, no verified artifact, no such device.
     """
@@ -58,13 +76,27 @@ def load(
     if path.is_file() or (not path.is_dir() and path.suffix):
         return open_session(path, engine=engine, options=options)
     if (path / MANIFEST).is_file():
-        return open_session(Artifact.load(path), engine=engine, options=options)
+        artifact = Artifact.load(path)
+        name = engine or next((r.name for r in runtimes_for(artifact.manifest.format, artifact.manifest.precision)), "")
+        _tell_of_another_processor(Candidate(artifact, name), device)
+        return open_session(artifact, engine=engine, options=options)
     bundle = Bundle.load(path)
     _check_here(bundle, engine, device)
     found = candidates(bundle, engine=engine, device=device, unverified=unverified)
     chosen, options = _from_benchmark(path, found, options) or (_quickest(found, options), options)
     chosen.artifact.verify_files()
+    _tell_of_another_processor(chosen, device)
     return find_runtime(chosen.engine).open(chosen.artifact, options)
+
+
+def _tell_of_another_processor(chosen: Candidate, device: str) -> None:
+    """Warn the caller of `load` when the evidence for what it opens on the CPU is not about a processor like this one."""
+    if device not in {"cpu", "auto"}:
+        return
+    text = other_processor(_about(chosen.artifact, chosen.engine), chosen.artifact.manifest.precision, instruction_sets())
+    if text:
+        said = f"'{chosen.artifact.path}' in {chosen.engine}: {text}; run: toolkit verify"
+        warnings.warn(ToolkitWarning(said), stacklevel=3)
 
 
 def _check_here(bundle: Bundle, engine: str | None, device: str) -> None:
@@ -124,10 +156,14 @@ def _is_meant(runtime: Runtime, engine: str | None) -> bool:
 
 
 def _passed(artifact: Artifact, engine: str, device: str) -> bool:
-    own = artifact.manifest.content_sha256
-    about = [r for r in artifact.manifest.evidence if r.candidate == own and r.engine == engine]
-    verdicts = {r.verdict for r in about if device in {"auto", r.device}}
+    verdicts = {r.verdict for r in _about(artifact, engine) if device in {"auto", r.device}}
     return verdicts == {Verdict.PASSED}
+
+
+def _about(artifact: Artifact, engine: str) -> list[ParityReport]:
+    """The evidence about these very files in an engine."""
+    own = artifact.manifest.content_sha256
+    return [r for r in artifact.manifest.evidence if r.candidate == own and r.engine == engine]
 
 
 def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions) -> tuple[Candidate, SessionOptions] | None:

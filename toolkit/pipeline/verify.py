@@ -20,16 +20,16 @@ from toolkit.core import (
     Verdict,
     cache_home,
     decode_json,
+    instruction_sets,
     mark_used,
+    plugin_sha256,
     read_file,
+    sources_sha256,
     write_file,
 )
-from toolkit.runtimes import elsewhere, find_runtime, runtimes_for
+from toolkit.runtimes import Runtime, elsewhere, find_runtime, runtimes_for
 from toolkit.runtimes.base import check_device
 from toolkit.runtimes.parity import Limits, Observation, judge, observe
-
-# Part of every key in the cache of evidence: raise it when a rule or a probe changes.
-_RULES = 7
 
 
 @dataclass
@@ -47,6 +47,7 @@ class Verifier:
     made: InitVar[Iterable[Artifact]] = ()
     _known: dict[str, Artifact] = field(default_factory=dict)
     _seen: dict[tuple[str, str], Observation] = field(default_factory=dict)
+    _references: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self, made: Iterable[Artifact]) -> None:
         check_device(self.device)
@@ -76,8 +77,9 @@ class Verifier:
     def reports(self, artifact: Artifact, engine: str, *, log: Path | None = None) -> list[ParityReport]:
         """A report of `artifact` in one engine for each reference; no manifest is written. Raises as `verify`."""
         self.remember(artifact)
-        key = self._key(artifact, engine)
-        cached = _cached(key)
+        # What a GPU or its driver is called is not known without its engine: only the CPU's evidence has a key.
+        kept = _evidence_file(self._key(artifact, engine)) if self.device == "cpu" else None
+        cached = _cached(kept) if kept else None
         if cached is not None:
             return cached
         candidate = self._observe(artifact, engine, log, device=self.device)
@@ -90,7 +92,8 @@ class Verifier:
             reports = [replace(report, failed_edge=edge) for report in reports]
         # A cache that cannot be written must not undo a proof.
         with contextlib.suppress(StorageError):
-            write_file(_evidence_file(key), msgspec.json.encode(reports))
+            if kept:
+                write_file(kept, msgspec.json.encode(reports))
         return reports
 
     def _judge(self, artifact: Artifact, candidate: Observation, reference: Artifact) -> ParityReport:
@@ -105,33 +108,62 @@ class Verifier:
 
     def _first_failing(self, artifact: Artifact, own: ParityReport) -> str:
         """The earliest edge on the way from the root whose artifact already fails against the root."""
+        for step in reversed(self._way(artifact)):
+            seen = self._observe(step, default_engine(step), None)
+            if self._judge(step, seen, self.root).verdict is Verdict.FAILED:
+                return step.manifest.edge
+        return own.edge
+
+    def _way(self, artifact: Artifact) -> list[Artifact]:
+        """The known artifacts from the parent to the one made of the root, which is not among them."""
         way: dict[str, Artifact] = {}
         parent = artifact.manifest.parent
         # A manifest can be wrong: parents that lead in a circle end the way as the root does.
         while parent in self._known and parent not in {self.root.manifest.content_sha256, *way}:
             way[parent] = self._known[parent]
             parent = way[parent].manifest.parent
-        for step in reversed(way.values()):
-            seen = self._observe(step, default_engine(step), None)
-            if self._judge(step, seen, self.root).verdict is Verdict.FAILED:
-                return step.manifest.edge
-        return own.edge
+        return list(way.values())
 
     def _key(self, artifact: Artifact, engine: str) -> str:
+        """The SHA-256 of everything that decides the reports of `artifact` in `engine`."""
+        steps = [self.root, *self._way(artifact)]
         parts = [
-            _RULES,
-            artifact.manifest.content_sha256,
-            artifact.manifest.precision,
-            artifact.manifest.parent if artifact.manifest.parent in self._known else "",
-            self.root.manifest.content_sha256,
-            engine,
-            find_runtime(engine).version(),
-            self.device,
+            _code_sha256(),
+            _facts(artifact),
+            _engine(engine),
+            [(_facts(step), self._reference_engine(step)) for step in steps],
+            instruction_sets(),
             self.samples.sha256,
             self.limits,
-            artifact.manifest.operators,
         ]
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+    def _reference_engine(self, step: Artifact) -> list[str]:
+        """Name, version and code of the engine that gives a reference's outputs; nothing where none does, as for a Mac's."""
+        kind = f"{step.manifest.format}-{step.manifest.precision}"
+        if kind not in self._references:  # Which engines are installed takes ten milliseconds to find out.
+            self._references[kind] = [fact for runtime in _able(step)[:1] for fact in _engine(runtime.name)]
+        return self._references[kind]
+
+
+def _code_sha256() -> str:
+    """A hash of all code that decides evidence: the rules, the probes, how an engine is asked."""
+    return sources_sha256("toolkit.core", "toolkit.formats", "toolkit.tasks", "toolkit.runtimes", __name__)
+
+
+def _facts(artifact: Artifact) -> list[object]:
+    """What of an artifact decides how it is judged."""
+    own = artifact.manifest
+    return [own.content_sha256, own.format, own.precision, own.signature, own.edge, own.parent, own.operators]
+
+
+def _engine(name: str) -> list[str]:
+    runtime = find_runtime(name)
+    return [name, runtime.version(), plugin_sha256(runtime)]
+
+
+def _able(artifact: Artifact) -> tuple[Runtime, ...]:
+    return runtimes_for(artifact.manifest.format, artifact.manifest.precision)
 
 
 def default_engine(artifact: Artifact) -> str:
@@ -143,7 +175,7 @@ def engines_for(artifact: Artifact, names: Sequence[str] | None) -> tuple[str, .
     """The engines to verify `artifact` in: the first installed one that runs it for None, all of them for "all", else those of
     `names` that can; raises `InputError` when there is none.
     """
-    able = [runtime.name for runtime in runtimes_for(artifact.manifest.format, artifact.manifest.precision)]
+    able = [runtime.name for runtime in _able(artifact)]
     if names is None:
         able = able[:1]
     elif "all" not in names:
@@ -157,7 +189,7 @@ def engines_for(artifact: Artifact, names: Sequence[str] | None) -> tuple[str, .
 
 def others_for(root: Artifact, names: Sequence[str]) -> tuple[str, ...]:
     """The engines of `names` that run the trained model, without the one whose outputs are the reference; raises `UnknownNameError`."""
-    able = [runtime.name for runtime in runtimes_for(root.manifest.format, root.manifest.precision)][1:]
+    able = [runtime.name for runtime in _able(root)][1:]
     wanted = {*able} if "all" in names else {find_runtime(name).name for name in names}
     return tuple(name for name in able if name in wanted)
 
@@ -215,10 +247,10 @@ def _evidence_file(key: str) -> Path:
     return cache_home() / "evidence" / f"{key}.json"
 
 
-def _cached(key: str) -> list[ParityReport] | None:
+def _cached(file: Path) -> list[ParityReport] | None:
     try:
-        found = decode_json(read_file(_evidence_file(key)), list[ParityReport])
+        found = decode_json(read_file(file), list[ParityReport])
     except (OSError, msgspec.DecodeError):
         return None
-    mark_used(_evidence_file(key))
+    mark_used(file)
     return found
