@@ -27,6 +27,7 @@ from toolkit.core import (
     new_folder,
     run_isolated,
     sha256_of,
+    sources_sha256,
     this_machine,
 )
 
@@ -94,15 +95,22 @@ def _compiler() -> str:
     return os.environ.get("CXX") or ("clang++" if sys.platform == "darwin" else "g++")
 
 
-def _compiled(request: OpenRequest) -> Path:
-    """The compiled program of a file, made in a process of its own where the cache has none."""
+def _key(request: OpenRequest) -> str:
+    """The SHA-256 of everything that decides what is compiled."""
     import torch
 
     machine = this_machine()
     gpu = torch.cuda.get_device_name() if request.device == "gpu" else ""
-    facts = [sha256_of(request.file), torch.__version__, machine.cpu, *machine.instruction_sets, gpu, str(request.threads), _compiler()]
+    compiler = os.path.realpath(shutil.which(_compiler()) or _compiler())  # Mostly a link to a name with the version in it.
+    code = sources_sha256(__name__, f"{__package__}._torch", "toolkit.core.pt2")
+    facts = [sha256_of(request.file), torch.__version__, machine.cpu, *machine.instruction_sets, gpu, str(request.threads), compiler, code]
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()
+
+
+def _compiled(request: OpenRequest) -> Path:
+    """The compiled program of a file, made in a process of its own where the cache has none."""
     folder = cache_home() / "compiled"
-    place = folder / hashlib.sha256("\0".join(facts).encode()).hexdigest()
+    place = folder / _key(request)
     if (package := place / "model.pt2").is_file():
         mark_used(place)
         return package

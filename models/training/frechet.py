@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from toolkit.core import Samples, cache_home, needs
+from toolkit.core import Samples, cache_home, needs, sources_sha256
 from toolkit.models.base import Generator
 
 if TYPE_CHECKING:
@@ -74,6 +74,13 @@ def _root(matrix: np.ndarray) -> np.ndarray:
     return root
 
 
+def _place(data: DataSet, content: str, recipe: dict[str, object]) -> Path:
+    """The cache's folder for the classifier of a data set with this content, trained by this recipe and by the code as it is."""
+    code = sources_sha256("toolkit.models.base", "toolkit.models._layers", f"toolkit.models.{CLASSIFIER}", __package__)
+    key = hashlib.sha256(msgspec.json.encode([data.name, content, recipe, code])).hexdigest()[:16]
+    return cache_home() / "features" / f"{CLASSIFIER}-{data.name}-{key}"
+
+
 def _classifier(data: DataSet, folder: Path | None) -> nn.Module:
     """Trained by its own recipe the first time, then out of the cache, where its checkpoint says of what data and recipe it is."""
     from toolkit.models import find_model
@@ -85,8 +92,7 @@ def _classifier(data: DataSet, folder: Path | None) -> nn.Module:
         from torch import nn
     model = find_model(CLASSIFIER)
     recipe = model.recipe(data.name)
-    key = hashlib.sha256(msgspec.json.encode([data.name, data.load("train", folder).sha256, asdict(recipe)])).hexdigest()[:16]
-    place = cache_home() / "features" / f"{CLASSIFIER}-{data.name}-{key}"
+    place = _place(data, data.load("train", folder).sha256, asdict(recipe))
     if not (place / "pt2-fp32").is_dir():
         train(model, data, recipe=recipe, out=place, data_folder=folder, resume=True)
     module = model.module(data, folder)

@@ -101,12 +101,16 @@ def slow_unless_measured(bundle: Path) -> None:
         (bundle / name / "model.onnx").write_bytes(b"cut")
 
 
-@pytest.mark.parametrize("change", ["another machine", "fewer threads", "one is missing", "broken file"])
+@pytest.mark.parametrize("change", ["another machine", "fewer threads", "one is missing", "broken file", "another version"])
 def test_a_benchmark_that_does_not_apply_is_not_used(tmp_path: Path, measured: BenchmarkReport, change: str) -> None:
     bundle = a_bundle(tmp_path / "net")
     report = measured
     if change == "another machine":
         report = replace(report, machine=replace(report.machine, cpu="another"))
+    if change == "another version":
+        report = replace(report, measurements=tuple(replace(m, actual=m.actual | {"engine_version": "0.1"}) for m in report.measurements))
+        fp32 = next(m.setting for m in report.measurements if m.setting.artifact == "onnx-fp32")
+        report = replace(report, shipped=replace(fp32, threads=report.machine.threads))
     if change == "one is missing":
         report = replace(report, measurements=report.measurements[1:])
     store(report, bundle, {"onnx-fp32": 1000.0, "onnx-fp16": 9000.0, "onnx-int8": 9000.0})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from toolkit.core import Artifact, EngineError, Format, MissingDependencyError, cache_home
-from toolkit.runtimes import SessionOptions, find_runtime
+from toolkit.core import Artifact, EngineError, Format, MissingDependencyError, Precision, cache_home
+from toolkit.runtimes import OpenRequest, SessionOptions, find_runtime, torch_compiled
 
 pytest.importorskip("torch", reason="the extra [train] is not installed")
 
@@ -40,6 +41,29 @@ def test_what_was_compiled_is_kept_for_its_number_of_threads(
     assert _kept() == kept
     with runtime.open(artifact, SessionOptions(threads=2)):
         assert len(_kept()) == 2
+
+
+def test_each_part_of_the_key_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, other = tmp_path / "one.pt2", tmp_path / "other.pt2"
+    file.write_bytes(b"a")
+    other.write_bytes(b"b")
+    request = OpenRequest(file, Format.PT2, None, "cpu", 1, Precision.FP32, Precision.FP32)
+    keys = [torch_compiled._key(each) for each in (request, replace(request, file=other), replace(request, threads=2))]
+    for name, value in (("sources_sha256", lambda *_: "other"), ("_compiler", lambda: str(file))):
+        with monkeypatch.context() as patch:
+            patch.setattr(torch_compiled, name, value)
+            keys.append(torch_compiled._key(request))
+    linked = tmp_path / "g++"
+    for version in ("g++-12", "g++-13"):
+        (tmp_path / version).write_text("")
+        (tmp_path / version).chmod(0o755)
+        linked.unlink(missing_ok=True)
+        linked.symlink_to(tmp_path / version)
+        with monkeypatch.context() as patch:
+            patch.setenv("CXX", str(linked))
+            keys.append(torch_compiled._key(request))
+    assert len(set(keys)) == len(keys)
+    assert torch_compiled._key(replace(request, file=file)) == keys[0]
 
 
 @pytest.mark.slow

@@ -168,7 +168,7 @@ def _about(artifact: Artifact, engine: str) -> list[ParityReport]:
 
 def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions) -> tuple[Candidate, SessionOptions] | None:
     """What the bundle was made to ship, or what its stored benchmark recommends among the candidates when it measured them all; both on
-    this machine only.
+    this machine and with these versions of the engines only.
     """
     machine = this_machine()
     try:
@@ -177,17 +177,19 @@ def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions)
         return None
     if report.machine.fingerprint != machine.fingerprint:
         return None
+    # Another version of an engine is another engine, of which nothing was measured.
+    versions = {c.engine: find_runtime(c.engine).version() for c in found}
+    valid = [m for m in report.measurements if m.ok and m.actual.get("engine_version", "") == versions.get(m.setting.engine)]
     by_key = {(c.artifact.manifest.content_sha256, c.artifact.name, c.engine): c for c in found}
     shipped = report.shipped
     if shipped is not None and shipped.device == options.device and options.threads in {None, shipped.threads_per_stream}:
         candidate = by_key.get((shipped.content_sha256, shipped.artifact, shipped.engine))
-        if candidate is not None:
+        if candidate is not None and any(m.setting.engine == candidate.engine for m in valid):
             return candidate, replace(options, threads=shipped.threads_per_stream)
     measured = {
         (m.setting.content_sha256, m.setting.artifact, m.setting.engine): m
-        for m in report.measurements
-        if m.ok
-        and m.setting.scenario is Scenario.SINGLE_STREAM
+        for m in valid
+        if m.setting.scenario is Scenario.SINGLE_STREAM
         and m.setting.batch == 1
         and m.setting.device == options.device
         and m.setting.threads == (options.threads or machine.threads)
