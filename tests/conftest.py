@@ -18,6 +18,7 @@ import hypothesis
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from tests import own_process
 from toolkit.core import cache_home
 from toolkit.core.forks import fork_server
 
@@ -75,6 +76,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Whoever runs a few tests in one process does not wait for what the server imports; they also show that nothing depends on it.
     """
+    own_process.configure(config)
     if config.option.numprocesses:
         stack = contextlib.ExitStack()
         os.environ |= stack.enter_context(fork_server(PRELOADED, environment={"TF_CPP_MIN_LOG_LEVEL": "2"}))
@@ -99,9 +101,9 @@ class Trained:
 
 @pytest.fixture(scope="session")
 def common_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """A folder that the workers of xdist share."""
+    """A folder that the workers of xdist share, and the processes with TensorFlow too."""
     root = tmp_path_factory.getbasetemp()
-    folder = (root if worker_id == "master" else root.parent) / "common"
+    folder = Path(os.environ.get(own_process.COMMON) or (root if worker_id == "master" else root.parent) / "common")
     folder.mkdir(exist_ok=True)
     return folder
 

@@ -1,4 +1,7 @@
-"""Making .pt2 artifacts and walking the conversion graph from them."""
+"""Two small nets as .pt2 artifacts, walking the conversion graph from them, and both in every format.
+
+Run as a module it makes the latter: ``python -m tests.converters.nets digits FOLDER``, where the folder holds the exported net already.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,76 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from tests.own_process import needs_tensorflow
 from toolkit.converters.base import Node, Recipe
-from toolkit.converters.planner import plan
-from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Signature, new_folder, sha256_of
+from toolkit.converters.planner import plan, reachable
+from toolkit.converters.task import convert_isolated
+from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Samples, Signature, TensorSpec, new_folder, sha256_of
 
 if TYPE_CHECKING:
     from torch import nn
 
+ROOT = Path(__file__).parents[2]
 START = Node(Format.PT2, Precision.FP32)
+
+
+def digits() -> tuple[Samples, Samples]:
+    """Calibration and evaluation samples ``[N, 1, 8, 8]`` float32 in [0, 1]; the first 1000 rows train the net."""
+    from sklearn.datasets import load_digits
+
+    data = load_digits()
+    images = (data.images[:, None] / 16).astype(np.float32)
+    return Samples({"image": images[:200]}, data.target[:200], "digits"), Samples({"image": images[1200:1600]}, data.target[1200:1600])
+
+
+def digits_recipe() -> Recipe:
+    """How the trained net is quantized unless a test says more."""
+    return Recipe(calibration=digits()[0], batch_sizes=(1, 32))
+
+
+def trained() -> nn.Module:
+    """The net that knows digits: images ``[B, 1, 8, 8]`` -> ``[B, 10]``."""
+    import torch
+    from sklearn.datasets import load_digits
+    from torch import nn
+
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(64, 32), nn.ReLU(), nn.Dropout(0.1), nn.Linear(32, 10),
+    )  # fmt: skip
+    data = load_digits()
+    images, labels = torch.tensor(data.images[:1000, None] / 16, dtype=torch.float32), torch.tensor(data.target[:1000])
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    for _ in range(8):
+        for rows in torch.randperm(1000).split(100):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(images[rows]), labels[rows]).backward()
+            optimizer.step()
+    return net.eval()
+
+
+def embedding() -> nn.Module:
+    """A net of two inputs, one of them int64, and two outputs whose order is not alphabetical."""
+    import torch
+    from torch import nn
+
+    class Embedding(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Embedding(50, 16)
+            self.first = nn.Linear(16 + 4, 8)
+            self.last = nn.Linear(8, 3)
+
+        def forward(self, tokens: torch.Tensor, extra: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            hidden = torch.relu(self.first(torch.cat([self.table(tokens).mean(1), extra], 1)))
+            return self.last(hidden), hidden
+
+    torch.manual_seed(1)
+    return Embedding().eval()
 
 
 def export(folder: Path, net: nn.Module, example: tuple[Any, ...], signature: Signature, model: str) -> Artifact:
@@ -32,13 +97,37 @@ def export(folder: Path, net: nn.Module, example: tuple[Any, ...], signature: Si
     return Artifact.load(folder)
 
 
+def export_digits(folder: Path) -> Artifact:
+    """The trained net as ``.pt2``."""
+    import torch
+
+    signature = Signature((TensorSpec("image", "float32", ("batch", 1, 8, 8)),), (TensorSpec("logits", "float32", ("batch", 10)),))
+    return export(folder, trained(), (torch.zeros(2, 1, 8, 8),), signature, "digits")
+
+
+def export_embedding(folder: Path) -> Artifact:
+    """The net of two inputs as ``.pt2``."""
+    import torch
+
+    signature = Signature(
+        (TensorSpec("tokens", "int64", ("batch", 12)), TensorSpec("extra", "float32", ("batch", 4))),
+        (TensorSpec("logits", "float32", ("batch", 3)), TensorSpec("hidden", "float32", ("batch", 8))),
+    )
+    return export(folder, embedding(), (torch.zeros(2, 12, dtype=torch.int64), torch.zeros(2, 4)), signature, "embedding")
+
+
 def convert_all(source: Artifact, targets: set[Node], recipe: Recipe) -> dict[Node, Artifact]:
+    """The source and its conversions beside it, in this process but for those that call TensorFlow."""
     made = {START: source}
     for target in sorted(targets, key=lambda node: (len(plan(START, node)), str(node))):
         for converter in plan(START, target):
             if converter.target not in made:
                 out = source.path.parent / str(converter.target)
-                made[converter.target] = converter.convert(made[converter.source], out, recipe)
+                given = made[converter.source]
+                isolated = needs_tensorflow(converter.distributions)
+                made[converter.target] = (
+                    convert_isolated(converter, given, out, recipe) if isolated else converter.convert(given, out, recipe)
+                )
     return made
 
 
@@ -73,3 +162,14 @@ spec = tf.TensorSpec([None, 1, 8, 8], tf.float32, name="image")
 serving = tf.function(lambda image: model({"image": image}, training=False)).get_concrete_function(spec)
 tf.saved_model.save(model, str(folder / "savedmodel-fp32"), signatures={"serving_default": serving})
 """
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[2])
+    if sys.argv[1] == "digits":
+        digits_source = Artifact.load(target / str(START))
+        convert_all(digits_source, reachable(START), digits_recipe())
+        from_keras(target, digits_source.manifest.signature)
+    else:
+        FORMATS = (Format.ONNX, Format.OPENVINO, Format.TFLITE, Format.EXECUTORCH, Format.NCNN)
+        convert_all(export_embedding(target / str(START)), {Node(format, Precision.FP32) for format in FORMATS}, Recipe())

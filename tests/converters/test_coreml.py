@@ -14,13 +14,13 @@ from toolkit.converters.base import Node, Recipe
 from toolkit.converters.coreml import check_written
 from toolkit.converters.edges.coreml_fp16 import CoreMlFp16
 from toolkit.converters.edges.coreml_from_pt2 import CoreMlFromPt2
-from toolkit.core import Artifact, ConversionError, Format, InputError, Precision, Signature, TensorSpec
+from toolkit.core import Artifact, ConversionError, Format, InputError, Precision, Signature, TensorSpec, has_module
 
 if TYPE_CHECKING:
     from torch import nn
 
 torch = pytest.importorskip("torch", reason="the extra [train] is not installed")
-pytest.importorskip("coremltools", reason="the extra [coreml] is not installed")
+pytestmark = [pytest.mark.tensorflow, pytest.mark.skipif(not has_module("coremltools"), reason="the extra [coreml] is not installed")]
 
 
 def test_a_package_has_the_signature_and_the_weights(made: dict[Node, Artifact], trained: nn.Module) -> None:

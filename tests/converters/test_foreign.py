@@ -195,6 +195,7 @@ def test_an_old_onnx_file_is_quantized(tmp_path: Path) -> None:
     assert np.abs(expected - found).max() < 0.05 * np.abs(expected).max()
 
 
+@pytest.mark.tensorflow
 def test_an_old_softmax_is_over_all_that_follows_its_axis(tmp_path: Path) -> None:
     """Until opset 13; today's would be 1 for each of the images of one pixel that end SqueezeNet."""
     from onnx import helper

@@ -44,6 +44,7 @@ def normalized(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     return Artifact.load(folder)
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("converter", [OnnxFromKeras(), TfliteFromKeras()], ids=lambda converter: converter.name)
 def test_what_keras_own_networks_have(converter: OnnxFromKeras | TfliteFromKeras, normalized: Artifact, tmp_path: Path) -> None:
     made = converter.convert(normalized, tmp_path / "out", Recipe())

@@ -17,13 +17,12 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def bundles(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, dict[Format, Artifact]]:
-    """The artifacts of each net, converted once a run: the workers of xdist share the folder above their own.
+def bundles(common_folder: Path) -> dict[str, dict[Format, Artifact]]:
+    """The artifacts of each net, converted once a run.
 
     The exporters run in a process of their own, where their warnings and messages are nobody's.
     """
-    root = tmp_path_factory.getbasetemp()
-    folder = (root if worker_id == "master" else root.parent) / "nets"
+    folder = common_folder / "nets"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -12,9 +12,15 @@ from tests.runtimes.contract import check_runtime
 from toolkit.core import Artifact, Format
 from toolkit.runtimes import Runtime, all_runtimes
 
-SLOW = {"torch-compiled"}
+MARKS = {"torch-compiled": [pytest.mark.slow]}
+TENSORFLOW = [pytest.mark.tensorflow]
 CASES = [
-    pytest.param(runtime, format, id=f"{runtime.name}-{format}", marks=[pytest.mark.slow] if runtime.name in SLOW else [])
+    pytest.param(
+        runtime,
+        format,
+        id=f"{runtime.name}-{format}",
+        marks=TENSORFLOW if runtime.framework == "tensorflow" else MARKS.get(runtime.name, []),
+    )
     for runtime in all_runtimes()
     for format in sorted(runtime.formats)
 ]

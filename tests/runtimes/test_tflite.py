@@ -55,6 +55,7 @@ def test_tokens_that_int32_cannot_hold_are_refused(bundles: dict[str, dict[Forma
             session.run(ids + 2**40)
 
 
+@pytest.mark.tensorflow
 def test_a_file_with_one_static_batch_keeps_it(bundles: dict[str, dict[Format, Artifact]], tmp_path: Path) -> None:
     """Keras' converter writes such files: channels last, one signature, names of its own."""
     tensorflow = pytest.importorskip("tensorflow", reason="the extra [tensorflow] is not installed")
@@ -74,6 +75,7 @@ def test_a_file_with_one_static_batch_keeps_it(bundles: dict[str, dict[Format, A
         np.testing.assert_allclose(session.run(x)[0], x.mean((1, 2)) @ weights, atol=1e-5)
 
 
+@pytest.mark.tensorflow
 def test_a_manifest_in_channels_first_runs_a_file_in_channels_last(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="the extra [tensorflow] is not installed")
     artifact = _channels_last(tmp_path)
@@ -136,6 +138,7 @@ def product_of_int8(file: Path, *, zero_point: int, new: bool) -> Path:
     return file
 
 
+@pytest.mark.tensorflow
 @pytest.mark.parametrize("engine", ["litert", "tensorflow"])
 @pytest.mark.parametrize(("zero_point", "new"), [(0, True), (9, True), (9, False)])
 def test_a_product_of_int8_tensors_keeps_both_zero_points(engine: str, zero_point: int, new: bool, tmp_path: Path) -> None:

@@ -155,6 +155,7 @@ def _until(file: Path, kind: str) -> list[Any]:
     return nodes[: next(index for index, node in enumerate(nodes) if node.type == kind)]
 
 
+@pytest.mark.tensorflow
 def test_an_operator_that_it_lacks_is_named(tmp_path: Path) -> None:
     tf = pytest.importorskip("tensorflow", reason="the extra [tensorflow] is not installed")
     file = tmp_path / "model.tflite"
