@@ -65,7 +65,7 @@ def result(bundle: Path) -> ModelResult:
     part = model is None
     owner = model or find_model(max((m.name for m in all_models() if manifest.model.startswith(f"{m.name}-")), key=len))
     data = find_data(manifest.data)
-    ships = {f"{owner.name}-{s.part}" if s.part else owner.name: s for s in owner.ships(owner.module(data), data)}
+    ships = {f"{owner.name}-{s.part}" if s.part else owner.name: s for s in owner.exports(owner.module(data), data)}
     size = size_of(ships[manifest.model].module, manifest.signature)
     metric = owner.metric
     quality = None if part else float(recipe[f"test {metric}"])

@@ -26,7 +26,7 @@ from toolkit.models.base import ImageClassifier
 from toolkit.models.data import DataSet, find_data
 from toolkit.models.training import export_pt2, outputs_of
 from toolkit.models.training.learner import let_threads_sleep, reproducible
-from toolkit.models.training.run import Run
+from toolkit.models.training.run import TrainingRun
 from toolkit.models.training.trainer import qat_recipe
 from toolkit.pipeline.convert import Request, convert, nodes
 from toolkit.pipeline.source.samples import CALIBRATION_SAMPLES, Split
@@ -92,10 +92,12 @@ def measure(trial: Trial, seed: int) -> dict[str, Any]:
         if isinstance(model, Broken):
             weights = _broken_weights(Path(folder), model.constant)
         else:
-            weights = _finish(Run(model, data, samples, None, recipe=recipe))
+            weights = _finish(TrainingRun(model, data, samples, None, recipe=recipe))
 
-        def arms() -> dict[str, Run]:
-            return {arm: Run(model, data, samples, None, recipe=qat_recipe(recipe), weights=weights, qat=arm == "qat") for arm in ARMS}
+        def arms() -> dict[str, TrainingRun]:
+            return {
+                arm: TrainingRun(model, data, samples, None, recipe=qat_recipe(recipe), weights=weights, qat=arm == "qat") for arm in ARMS
+            }
 
         seconds, runs = _rounds(arms()), arms()
         right: dict[str, dict[str, np.ndarray]] = {}
@@ -117,7 +119,7 @@ def _broken_weights(folder: Path, constant: float) -> dict[str, Tensor]:
     return {name: value.detach() for name, value in weights.items()}
 
 
-def _finish(run: Run) -> dict[str, Tensor]:
+def _finish(run: TrainingRun) -> dict[str, Tensor]:
     while not run.is_done:
         run.epoch()
     run.use_best()
@@ -125,10 +127,10 @@ def _finish(run: Run) -> dict[str, Tensor]:
     return weights
 
 
-def _rounds(runs: dict[str, Run]) -> list[list[float]]:
+def _rounds(runs: dict[str, TrainingRun]) -> list[list[float]]:
     """Seconds of a few steps of each arm, one arm after the other: of the processor's time, which other work lengthens less."""
 
-    def seconds(run: Run) -> float:
+    def seconds(run: TrainingRun) -> float:
         start = time.process_time()
         for _ in range(_STEPS):
             run.learner.step(run.inputs[: run.batch_size], run.targets[: run.batch_size])

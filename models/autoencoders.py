@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 from toolkit.core import NOISE, Signature, TensorSpec, needs
 
 from ._layers import check_images, cut, initialise, pixels_to_inputs
-from .base import Autoencoder, Shipment, TrainingRecipe
+from .base import Autoencoder, Export, TrainingRecipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -87,7 +87,7 @@ class SparseAutoencoder(PlainAutoencoder):
 
 
 class VariationalAutoencoder(PlainAutoencoder):
-    """A code that is a normal distribution near the standard one: its mean reconstructs, a sample of it invents."""
+    """A code that is a normal distribution near the standard one: its mean reconstructs, a sample of it samples."""
 
     name = "variational-autoencoder"
     summary = f"convolutions to {CODE} means and variances, and back"
@@ -114,11 +114,11 @@ class VariationalAutoencoder(PlainAutoencoder):
 
         return Net()
 
-    def ships(self, module: nn.Module, data: DataSet) -> tuple[Shipment, ...]:
-        """The reconstruction, and the decoder, which invents images from noise, beside it."""
+    def exports(self, module: nn.Module, data: DataSet) -> tuple[Export, ...]:
+        """The reconstruction, and the decoder, which samples images from noise, beside it."""
         (image,) = data.signature.inputs
-        invented = Signature((TensorSpec("noise", "float32", ("batch", self.code)),), (image,))
-        return (*super().ships(module, data), Shipment("decoder", module.decoder, invented, {"samples": NOISE}))
+        sampled = Signature((TensorSpec("noise", "float32", ("batch", self.code)),), (image,))
+        return (*super().exports(module, data), Export("decoder", module.decoder, sampled, {"samples": NOISE}))
 
     def loss(self, module: nn.Module, inputs: Tensor, targets: Tensor, recipe: TrainingRecipe) -> Tensor:  # noqa: ARG002
         """The negative evidence lower bound per pixel (equation 7) with a normal likelihood of this variance, scaled by twice it."""

@@ -54,9 +54,14 @@ class TrainingRecipe:
 
 
 @dataclass(frozen=True)
-class Player:
-    """A part of a network that learns by itself: its loss, of inputs ``[B, ...]`` and targets ``[B]``, moves its weights and no others,
-    at every ``every``-th step. ``betas`` are those of Adam; where they are given, the learning rate falls in a line instead of a cycle.
+class OptimizerStep:
+    """One of the steps that a batch brings: a loss that moves the weights of one part of the network and no others.
+
+    Attributes:
+        module: the part whose weights move.
+        loss: of inputs ``[B, ...]`` and targets ``[B]``.
+        every: it is taken at every so many batches.
+        betas: of Adam; where they are given, the learning rate falls in a line instead of a cycle.
     """
 
     module: nn.Module
@@ -66,8 +71,15 @@ class Player:
 
 
 @dataclass(frozen=True)
-class Shipment:
-    """A network that becomes an artifact: in the model's own bundle, or in ``<model>-<part>`` beside it."""
+class Export:
+    """A network that becomes an artifact.
+
+    Attributes:
+        part: empty for the model's own bundle, else what its bundle's name adds: ``<model>-<part>``.
+        module: the network.
+        signature: what it takes and gives.
+        details: what its manifest keeps besides.
+    """
 
     part: str
     module: nn.Module
@@ -99,15 +111,15 @@ class Model(ABC):
         """What the network for a data set takes and gives."""
 
     @abstractmethod
-    def players(self, module: nn.Module, recipe: TrainingRecipe) -> tuple[Player, ...]:
-        """Who learns: the parts of the network with a loss each, in the order of their steps."""
+    def optimizer_steps(self, module: nn.Module, recipe: TrainingRecipe) -> tuple[OptimizerStep, ...]:
+        """The parts of the network that learn with a loss each, in the order of their steps."""
 
     def pretrain(self, module: nn.Module, inputs: Tensor, recipe: TrainingRecipe) -> None:  # noqa: B027 - most have nothing to do
         """What comes before the first epoch, on all training inputs ``[N, ...]``: by default nothing."""
 
-    def ships(self, module: nn.Module, data: DataSet) -> tuple[Shipment, ...]:
+    def exports(self, module: nn.Module, data: DataSet) -> tuple[Export, ...]:
         """What a trained network leaves; the first is the model itself."""
-        return (Shipment("", module, self.signature(data)),)
+        return (Export("", module, self.signature(data)),)
 
     def baseline(self, module: nn.Module, data: DataSet, folder: Path | None = None) -> Baseline | None:  # noqa: ARG002
         """What a classic method reaches where this network, trained, must be compared with one; None elsewhere."""
@@ -138,9 +150,9 @@ class Predictor(Model):
         first ones in evaluation mode.
         """
 
-    def players(self, module: nn.Module, recipe: TrainingRecipe) -> tuple[Player, ...]:
+    def optimizer_steps(self, module: nn.Module, recipe: TrainingRecipe) -> tuple[OptimizerStep, ...]:
         """The whole network."""
-        return (Player(module, lambda inputs, targets: self.loss(module, inputs, targets, recipe)),)
+        return (OptimizerStep(module, lambda inputs, targets: self.loss(module, inputs, targets, recipe)),)
 
 
 class Classifier(Predictor):
@@ -234,7 +246,7 @@ class Autoencoder(Predictor):
 
 
 class Generator(Model):
-    """A network that invents images from noise, learned against another that tells them from real ones (Goodfellow et al. 2014).
+    """A network that samples images from noise, learned against another that tells them from real ones (Goodfellow et al. 2014).
 
     ``noise`` is how many numbers an image is made of; a ``conditional`` one takes the class besides.
     """
@@ -265,24 +277,24 @@ class Generator(Model):
     def _labels(self) -> tuple[TensorSpec, ...]:
         return (TensorSpec("label", "int64", ("batch",)),) if self.conditional else ()
 
-    def players(self, module: nn.Module, recipe: TrainingRecipe) -> tuple[Player, ...]:  # noqa: ARG002
+    def optimizer_steps(self, module: nn.Module, recipe: TrainingRecipe) -> tuple[OptimizerStep, ...]:  # noqa: ARG002
         """The discriminator, then the generator, at every `every`-th step."""
         return (
-            Player(module.discriminator, lambda images, labels: self.discriminator_loss(module, images, labels), betas=self.betas),
-            Player(module.generator, lambda images, labels: self.generator_loss(module, images, labels), self.every, self.betas),
+            OptimizerStep(module.discriminator, lambda images, labels: self.discriminator_loss(module, images, labels), betas=self.betas),
+            OptimizerStep(module.generator, lambda images, labels: self.generator_loss(module, images, labels), self.every, self.betas),
         )
 
-    def ships(self, module: nn.Module, data: DataSet) -> tuple[Shipment, ...]:
+    def exports(self, module: nn.Module, data: DataSet) -> tuple[Export, ...]:
         """The generator, and the discriminator beside it."""
         (image,) = data.signature.inputs
         judged = Signature((image, *self._labels()), (TensorSpec("score", "float32", ("batch",)),))
         details: dict[str, Scalar] = {"samples": NOISE, "classes": len(data.labels)}
         return (
-            Shipment("", module.generator, self.signature(data), details),
-            Shipment("discriminator", module.discriminator, judged, {"classes": len(data.labels)}),
+            Export("", module.generator, self.signature(data), details),
+            Export("discriminator", module.discriminator, judged, {"classes": len(data.labels)}),
         )
 
-    def invent(self, module: nn.Module, labels: Tensor) -> Tensor:
+    def sample(self, module: nn.Module, labels: Tensor) -> Tensor:
         """New images, one for each label ``[B]``, from the global generator's noise."""
         import torch
 
@@ -299,17 +311,17 @@ class Generator(Model):
         return (labels,) if self.conditional else ()
 
     def discriminator_loss(self, module: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-        """The cross-entropy of real and invented images (equation 1)."""
+        """The cross-entropy of real and sampled images (equation 1)."""
         import torch
         from torch.nn.functional import softplus
 
         with torch.no_grad():
-            invented = self.invent(module, labels)
-        real, false = self.judge(module, images, labels), self.judge(module, invented, labels)
+            sampled = self.sample(module, labels)
+        real, false = self.judge(module, images, labels), self.judge(module, sampled, labels)
         return softplus(-real.float()).mean() + softplus(false.float()).mean()
 
     def generator_loss(self, module: nn.Module, images: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
         """What the discriminator should take for real (section 3, the form that does not saturate)."""
         from torch.nn.functional import softplus
 
-        return softplus(-self.judge(module, self.invent(module, labels), labels).float()).mean()
+        return softplus(-self.judge(module, self.sample(module, labels), labels).float()).mean()

@@ -168,17 +168,17 @@ class WassersteinGan(DcGan):
         import torch
 
         with torch.no_grad():
-            invented = self.invent(module, labels)
+            sampled = self.sample(module, labels)
         share = torch.rand(len(images), 1, 1, 1, device=images.device)
-        between = (share * images + (1 - share) * invented).requires_grad_()
+        between = (share * images + (1 - share) * sampled).requires_grad_()
         (slope,) = torch.autograd.grad(self.judge(module, between, labels).sum(), between, create_graph=True)
         steepness = slope.flatten(1).norm(dim=1)
-        gap = self.judge(module, invented, labels).mean() - self.judge(module, images, labels).mean()
+        gap = self.judge(module, sampled, labels).mean() - self.judge(module, images, labels).mean()
         return gap + self.penalty * (steepness - 1).square().mean()
 
     def generator_loss(self, module: nn.Module, images: Tensor, labels: Tensor) -> Tensor:  # noqa: ARG002
         """What the critic should like."""
-        return -self.judge(module, self.invent(module, labels), labels).mean()
+        return -self.judge(module, self.sample(module, labels), labels).mean()
 
     def recipe(self, data: str) -> TrainingRecipe:
         """The generator learns at every fifth step, so that it needs more of them."""

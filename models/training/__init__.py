@@ -5,18 +5,20 @@ from __future__ import annotations
 from .checkpoint import EpochMetrics
 from .evaluate import Score, outputs_of, score_of
 from .export import export_pt2
-from .frechet import Observer, frechet_distance
-from .run import Progress
+from .features import feature_extractor
+from .frechet import FeatureExtractor, frechet_distance
+from .run import EpochProgress
 from .trainer import TrainingResult, train
 from .weights import load_weights
 
 __all__ = [
     "EpochMetrics",
-    "Observer",
-    "Progress",
+    "EpochProgress",
+    "FeatureExtractor",
     "Score",
     "TrainingResult",
     "export_pt2",
+    "feature_extractor",
     "frechet_distance",
     "load_weights",
     "outputs_of",

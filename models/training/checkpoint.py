@@ -57,7 +57,7 @@ class Standing:
 @dataclass(frozen=True)
 class Checkpoint:
     """`Standing` with tensors by name: ``model.*`` the weights, ``best.*`` those to export, and
-    ``optimizer.<player>.<parameter>.*`` the optimizers' moments.
+    ``optimizer.<step>.<parameter>.*`` the optimizers' moments.
     """
 
     standing: Standing

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.core import EngineError, available_threads, this_machine
-from toolkit.models.base import Model, Player, TrainingRecipe
+from toolkit.models.base import Model, OptimizerStep, TrainingRecipe
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -87,7 +87,7 @@ def can_compile(device: str) -> bool:
 
 class Learner:
     """A network of a model and its optimizers over `steps` steps: AdamW (Loshchilov and Hutter 2019) with a one-cycle schedule (Smith and
-    Topin 2018), or with a falling learning rate where a player names its betas.
+    Topin 2018), or with a falling learning rate where a step names its betas.
 
     Biases and normalisation layers do not decay. ``bf16`` and ``compiled`` say whether the recipe's mixed precision and its compilation are
     really used.
@@ -104,15 +104,17 @@ class Learner:
         stepping = torch.compile(self.module) if self.compiled else self.module
         self._recipe = recipe
         self._done = 0
-        self.turns = [Turn(player, recipe, max(steps // player.every, 2)) for player in model.players(stepping, recipe)]
+        self.optimizers = [
+            ScheduledOptimizer(each, recipe, max(steps // each.every, 2)) for each in model.optimizer_steps(stepping, recipe)
+        ]
 
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
-        return float(self.turns[0].optimizer.param_groups[0]["lr"])
+        return float(self.optimizers[0].optimizer.param_groups[0]["lr"])
 
     def step(self, inputs: Tensor, targets: Tensor, *, where: str = "") -> float:
-        """Learn from a batch ``[B, ...]`` with targets ``[B]``, and return its loss, the sum over players; raises `EngineError` when that
+        """Learn from a batch ``[B, ...]`` with targets ``[B]``, and return its loss, the sum over its steps; raises `EngineError` when that
         is not finite.
         """
         import torch
@@ -121,21 +123,21 @@ class Learner:
         if inputs.ndim == 4:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         total = 0.0
-        for turn in self.turns:
-            if self._done % turn.player.every:
+        for each in self.optimizers:
+            if self._done % each.spec.every:
                 continue
             with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
-                loss = turn.player.loss(inputs, targets)
+                loss = each.spec.loss(inputs, targets)
             if self._recipe.l1:
-                loss = loss + self._recipe.l1 * sum(weight.abs().sum() for weight in turn.optimizer.param_groups[0]["params"])
-            turn.optimizer.zero_grad()
+                loss = loss + self._recipe.l1 * sum(weight.abs().sum() for weight in each.optimizer.param_groups[0]["params"])
+            each.optimizer.zero_grad()
             loss.backward()
-            norm = torch.nn.utils.clip_grad_norm_(turn.player.module.parameters(), self._recipe.gradient_norm)
+            norm = torch.nn.utils.clip_grad_norm_(each.spec.module.parameters(), self._recipe.gradient_norm)
             if not torch.isfinite(norm) or not torch.isfinite(loss):
                 raise EngineError(
                     f"training diverged{where}", expected="a finite loss and gradient", got=f"loss {loss.item():g}", hint="learn slower"
                 )
-            turn.step()
+            each.step()
             total += float(loss.item())
         self._done += 1
         return total
@@ -143,44 +145,44 @@ class Learner:
     def tensors(self) -> dict[str, Tensor]:
         """Weights and the optimizers' moments, by the names of a checkpoint."""
         found = {f"model.{name}": value for name, value in self.module.state_dict().items()}
-        for player, turn in enumerate(self.turns):
-            for row, values in turn.optimizer.state_dict()["state"].items():
-                found |= {f"optimizer.{player}.{row}.{name}": value for name, value in values.items()}
+        for place, each in enumerate(self.optimizers):
+            for row, values in each.optimizer.state_dict()["state"].items():
+                found |= {f"optimizer.{place}.{row}.{name}": value for name, value in values.items()}
         return found
 
     def settings(self) -> dict[str, Any]:
         """What JSON can carry of the optimizers and of their schedules."""
-        return {"done": self._done, "players": [turn.settings() for turn in self.turns]}
+        return {"done": self._done, "players": [each.settings() for each in self.optimizers]}
 
     def restore(self, *, weights: dict[str, Tensor], moments: dict[str, Tensor], settings: dict[str, Any]) -> None:
         """Go on where `tensors` and `settings` were taken."""
         self.module.load_state_dict(weights)
         self._done = settings["done"]
-        for player, (turn, own) in enumerate(zip(self.turns, settings["players"], strict=True)):
+        for place, (each, own) in enumerate(zip(self.optimizers, settings["players"], strict=True)):
             state: dict[int, dict[str, Tensor]] = {}
             for name, value in moments.items():
                 whose, row, key = name.split(".", 2)
-                if int(whose) == player:
+                if int(whose) == place:
                     state.setdefault(int(row), {})[key] = value
-            turn.restore(state, own)
+            each.restore(state, own)
 
 
-class Turn:
-    """A player's optimizer and schedule."""
+class ScheduledOptimizer:
+    """The optimizer of one step, and its schedule."""
 
-    def __init__(self, player: Player, recipe: TrainingRecipe, steps: int) -> None:
+    def __init__(self, spec: OptimizerStep, recipe: TrainingRecipe, steps: int) -> None:
         from torch.optim import AdamW
         from torch.optim.lr_scheduler import LinearLR, LRScheduler, OneCycleLR
 
-        self.player = player
-        parameters = [each for each in player.module.parameters() if each.requires_grad]
+        self.spec = spec
+        parameters = [each for each in spec.module.parameters() if each.requires_grad]
         groups = [
             {"params": [each for each in parameters if each.ndim > 1], "weight_decay": recipe.weight_decay},
             {"params": [each for each in parameters if each.ndim <= 1], "weight_decay": 0.0},
         ]
-        self.optimizer = AdamW(groups, lr=recipe.learning_rate, betas=player.betas or (0.9, 0.999))
+        self.optimizer = AdamW(groups, lr=recipe.learning_rate, betas=spec.betas or (0.9, 0.999))
         self.schedule: LRScheduler
-        if player.betas is None:
+        if spec.betas is None:
             self.schedule = OneCycleLR(self.optimizer, recipe.learning_rate, total_steps=steps)
         else:
             self.schedule = LinearLR(self.optimizer, 1.0, 0.1, total_iters=steps)

@@ -21,7 +21,7 @@ from .augment import augment
 from .checkpoint import CHECKPOINT, Checkpoint, EpochMetrics, Standing
 from .evaluate import Score, score_of
 from .fake_quantization import FakeQuantization, check_quantizable
-from .frechet import Observer
+from .frechet import FeatureExtractor
 from .learner import Learner, device_here, seed_everything
 from .weights import start_from
 
@@ -33,7 +33,7 @@ _LARGEST_VALIDATION = 3000
 
 
 @dataclass(frozen=True)
-class Progress:
+class EpochProgress:
     """Where a training stands: the epoch and step just done, the step's loss, the model's metric in the last validation (None before
     the first), and the seconds since the call. ``qat`` says whether these epochs are quantization-aware ones, which are counted anew.
     """
@@ -48,7 +48,7 @@ class Progress:
     qat: bool = False
 
 
-class Run:
+class TrainingRun:
     """A training in progress.
 
     Args:
@@ -61,6 +61,7 @@ class Run:
         start: whose weights are the first ones, but for the last layer's.
         weights: all weights, where an earlier run ended.
         qat: whether this run is quantization-aware.
+        extractor: of the features by which a generator is judged; None for other models.
         validation: the rows of `samples` that are not learned from, ascending; None takes a tenth of each class.
     """
 
@@ -76,6 +77,7 @@ class Run:
         start: Artifact | None = None,
         weights: Mapping[str, Tensor] | None = None,
         qat: bool = False,
+        extractor: FeatureExtractor | None = None,
         validation: np.ndarray | None = None,
     ) -> None:
         import torch
@@ -117,7 +119,8 @@ class Run:
         if isinstance(data, ImageSet):
             black = [(0.0 - mean) / std for mean, std in zip(data.preprocessing.mean, data.preprocessing.std, strict=True)]
             self.fill = torch.tensor(black, dtype=torch.float32, device=device).expand(data.input_shape[0])
-        self._observer = Observer(data, data_folder) if isinstance(model, Generator) else None
+        assert (extractor is not None) == isinstance(model, Generator), "a generator is judged by features, and nothing else"
+        self._extractor = extractor
         self.metrics: list[EpochMetrics] = []
         self.best_weights: dict[str, Tensor] = {}
 
@@ -134,15 +137,28 @@ class Run:
         """The epoch whose weights will be used."""
         return chosen(self.metrics)
 
+    def finish(self, on_progress: Callable[[EpochProgress], None] | None = None, *, started: float, resume: bool) -> int:
+        """Train to the end and leave the best weights in the network; with `resume` from the last checkpoint, if there is one.
+
+        Returns how many epochs were done by earlier calls.
+        """
+        if resume:
+            self.resume()
+        resumed = len(self.metrics)
+        while not self.is_done:
+            self.epoch(on_progress, started)
+        self.use_best()
+        return resumed
+
     def score(self, samples: Samples) -> Score:
         """How good the network is now."""
         model, module = self._model, self.learner.module
-        if self._observer is not None and isinstance(model, Generator):
-            return Score(self._observer.distance(model, module, samples), 0.0)
+        if self._extractor is not None and isinstance(model, Generator):
+            return Score(self._extractor.distance(model, module, samples), 0.0)
         assert isinstance(model, Predictor)
         return score_of(model, module, samples)
 
-    def epoch(self, on_progress: Callable[[Progress], None] | None = None, started: float = 0.0) -> EpochMetrics:
+    def epoch(self, on_progress: Callable[[EpochProgress], None] | None = None, started: float = 0.0) -> EpochMetrics:
         """One pass over the data in a new order; a rest smaller than a batch is left out, batch normalisation needs full ones."""
         import torch
 
@@ -165,7 +181,7 @@ class Run:
                 known = self.metrics[-1].quality if self.metrics else None
                 seconds = time.perf_counter() - started
                 qat = self._fake_quantization is not None
-                on_progress(Progress(number, self.recipe.epochs, step + 1, self.steps, loss, known, seconds, qat))
+                on_progress(EpochProgress(number, self.recipe.epochs, step + 1, self.steps, loss, known, seconds, qat))
         score = self.score(self.validation)
         seconds = time.perf_counter() - began
         self.metrics.append(EpochMetrics(number, total / self.steps, score.loss, score.loss_error, score.accuracy, rate, seconds))

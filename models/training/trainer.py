@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from toolkit.core import QAT_EPOCHS, Artifact, Format, Precision, Scalar, needs
-from toolkit.models.base import Classifier, Model, TrainingRecipe
+from toolkit.models.base import Classifier, Generator, Model, TrainingRecipe
 from toolkit.models.baselines import Baseline
 from toolkit.models.data import DataSet
 
@@ -17,8 +17,9 @@ from .choice import HELD_OUT, anomaly_auc, chosen_samples, without_label
 from .evaluate import Score
 from .export import export_pt2
 from .fake_quantization import LEARNING_RATE
+from .features import feature_extractor
 from .learner import let_threads_sleep, reproducible
-from .run import Progress, Run, check_recipe
+from .run import EpochProgress, TrainingRun, check_recipe
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def train(
     data_folder: Path | None = None,
     start: Artifact | None = None,
     resume: bool = False,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[EpochProgress], None] | None = None,
 ) -> TrainingResult:
     """Train a network and write it into the bundle `out`.
 
@@ -81,16 +82,17 @@ def train(
         import torch  # noqa: F401
     with reproducible():
         samples, test = chosen_samples(data, data.load("train", data_folder), recipe), data.load("test", data_folder)
-        run = Run(model, data, samples, data_folder, recipe=recipe, folder=out / "training", start=start)
-        resumed = _finish(run, resume, on_progress, started)
+        extractor = feature_extractor(data, data_folder) if isinstance(model, Generator) else None
+        run = TrainingRun(model, data, samples, data_folder, recipe=recipe, folder=out / "training", start=start, extractor=extractor)
+        resumed = run.finish(on_progress, started=started, resume=resume)
         metrics, compiled = tuple(run.metrics), run.learner.compiled
         qat_metrics: tuple[EpochMetrics, ...] = ()
         if recipe.qat_epochs:
             weights = run.learner.module.state_dict()
             tuned = qat_recipe(recipe)
             folder = out / "training" / "qat"
-            run = Run(model, data, samples, data_folder, recipe=tuned, folder=folder, start=start, weights=weights, qat=True)
-            resumed += _finish(run, resume, on_progress, started)
+            run = TrainingRun(model, data, samples, data_folder, recipe=tuned, folder=folder, start=start, weights=weights, qat=True)
+            resumed += run.finish(on_progress, started=started, resume=resume)
             qat_metrics = tuple(run.metrics)
         score = run.score(without_label(data, test, recipe.hold_out))
         anomaly = anomaly_auc(model, run.learner.module, data, test, recipe.hold_out)
@@ -109,17 +111,17 @@ def train(
             about[QAT_EPOCHS] = len(qat_metrics)
         artifacts = [
             export_pt2(
-                shipment.module,
-                signature=shipment.signature,
-                out=_bundle(out, shipment.part) / f"{Format.PT2}-{Precision.FP32}",
-                model=_bundle(Path(model.name), shipment.part).name,
+                export.module,
+                signature=export.signature,
+                out=_bundle(out, export.part) / f"{Format.PT2}-{Precision.FP32}",
+                model=_bundle(Path(model.name), export.part).name,
                 data=data.name,
                 labels=data.labels if isinstance(model, Classifier) else (),
                 preprocessing=data.preparation(data_folder),
                 recipe=made,
-                details={**shipment.details, **about},
+                details={**export.details, **about},
             )
-            for shipment in model.ships(run.learner.module, data)
+            for export in model.exports(run.learner.module, data)
         ]
     return TrainingResult(
         artifact=artifacts[0],
@@ -141,17 +143,6 @@ def train(
 def qat_recipe(recipe: TrainingRecipe) -> TrainingRecipe:
     """The recipe of the quantization-aware epochs: a schedule of their own, with a tenth of the learning rate, and no torch.compile."""
     return replace(recipe, epochs=recipe.qat_epochs, learning_rate=LEARNING_RATE * recipe.learning_rate, compile=False)
-
-
-def _finish(run: Run, resume: bool, on_progress: Callable[[Progress], None] | None, started: float) -> int:
-    """Train to the end and leave the best weights in the network; how many epochs were done by earlier calls."""
-    if resume:
-        run.resume()
-    resumed = len(run.metrics)
-    while not run.is_done:
-        run.epoch(on_progress, started)
-    run.use_best()
-    return resumed
 
 
 def _bundle(out: Path, part: str) -> Path:

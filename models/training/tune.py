@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.core import InputError, make_folder, needs
-from toolkit.models.base import Model, TrainingRecipe
+from toolkit.models.base import Generator, Model, TrainingRecipe
 from toolkit.models.data import DataSet
 
 from .choice import chosen_samples
+from .features import feature_extractor
 from .learner import let_threads_sleep, reproducible
-from .run import Run, check_recipe
+from .run import TrainingRun, check_recipe
 
 if TYPE_CHECKING:
     import optuna
@@ -126,12 +127,14 @@ def tune(
     )
     _same_search(study, {"data": f"{data.name} of {len(samples)}", "folds": folds, "space": list(space), **asdict(recipe)}, out)
 
+    extractor = feature_extractor(data, data_folder) if isinstance(model, Generator) else None
+
     def objective(trial: optuna.Trial) -> float:
         changed = replace(recipe, **_suggest(trial, recipe, space))
         losses, qualities = [], []
         for fold, rows in enumerate(parts):
             with reproducible():
-                run = Run(model, data, samples, data_folder, recipe=changed, validation=rows)
+                run = TrainingRun(model, data, samples, data_folder, recipe=changed, validation=rows, extractor=extractor)
                 while not run.is_done:
                     metrics = run.epoch()
                     trial.report(metrics.validation_loss, fold * recipe.epochs + metrics.epoch)

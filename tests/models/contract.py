@@ -199,10 +199,10 @@ def check_images(model: Autoencoder | Generator, data: ImageSet) -> None:
     module = model.module(data)
     samples = data.load("train", rows=slice(0, 8))
     images, targets = torch.from_numpy(samples.inputs["image"]), torch.from_numpy(targets_of(samples))
-    for shipment in model.ships(module, data):
-        given = [torch.from_numpy(array) for array in noise(shipment.signature, 3, classes=4, seed=0).inputs.values()]
-        answers = answers_of(shipment.module.eval(), given)
-        for answer, spec in zip(answers, shipment.signature.outputs, strict=True):
+    for export in model.exports(module, data):
+        given = [torch.from_numpy(array) for array in noise(export.signature, 3, classes=4, seed=0).inputs.values()]
+        answers = answers_of(export.module.eval(), given)
+        for answer, spec in zip(answers, export.signature.outputs, strict=True):
             assert answer.shape == spec.concrete(3)
             assert torch.isfinite(answer).all()
     learner = Learner(model, module, model.recipe(data.name), steps=5, device="cpu")
@@ -227,23 +227,23 @@ def check_export(model: Model, data: DataSet, folder: Path) -> None:
     import torch
 
     torch.manual_seed(0)
-    ships = model.ships(model.module(data), data)
-    assert len({shipment.part for shipment in ships}) == len(ships)
+    ships = model.exports(model.module(data), data)
+    assert len({export.part for export in ships}) == len(ships)
     assert ships[0].part == ""
     assert str(ships[0].signature) == str(model.signature(data))
-    for shipment in ships:
-        out = folder / (shipment.part or "itself")
-        artifact = export_pt2(shipment.module, signature=shipment.signature, out=out / "pt2-fp32", model=model.name)
-        again = export_pt2(shipment.module, signature=shipment.signature, out=out / "again", model=model.name)
+    for export in ships:
+        out = folder / (export.part or "itself")
+        artifact = export_pt2(export.module, signature=export.signature, out=out / "pt2-fp32", model=model.name)
+        again = export_pt2(export.module, signature=export.signature, out=out / "again", model=model.name)
         assert artifact.manifest.content_sha256 == again.manifest.content_sha256
         check_pt2(artifact.model_file)
         program = torch.export.load(artifact.model_file).module()
         for batch in BATCHES:
             inputs = data.load("test", rows=slice(0, batch)).inputs
-            if set(inputs) != {spec.name for spec in shipment.signature.inputs}:
-                inputs = noise(shipment.signature, batch, classes=4, seed=0).inputs
+            if set(inputs) != {spec.name for spec in export.signature.inputs}:
+                inputs = noise(export.signature, batch, classes=4, seed=0).inputs
             given = [torch.from_numpy(array) for array in inputs.values()]
-            for one, other in zip(answers_of(program, given), answers_of(shipment.module, given), strict=True):
+            for one, other in zip(answers_of(program, given), answers_of(export.module, given), strict=True):
                 np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-5)
 
 
@@ -277,11 +277,11 @@ def check_learns(model: Model, data: DataSet) -> None:
 
 
 def distance_of(model: Generator, module: nn.Module, images: Tensor) -> float:
-    """Between the mean of real images and that of invented ones."""
+    """Between the mean of real images and that of sampled ones."""
     import torch
 
     torch.manual_seed(0)
     module.eval()
     with torch.inference_mode():
-        invented = model.invent(module, torch.arange(64) % 4)
-    return float((invented.mean(dim=0) - images.mean(dim=0)).norm())
+        sampled = model.sample(module, torch.arange(64) % 4)
+    return float((sampled.mean(dim=0) - images.mean(dim=0)).norm())

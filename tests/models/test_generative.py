@@ -15,7 +15,7 @@ from toolkit.models import TrainingRecipe, find_model
 from toolkit.models.boltzmann import Rbm
 from toolkit.models.data import DataSet, find_data
 from toolkit.models.sparse_coding import PENALTY, Patches, SparseCoding
-from toolkit.models.training import frechet, frechet_distance, train
+from toolkit.models.training import features, frechet_distance, train
 
 
 def test_the_free_energy_is_the_sum_over_all_hidden_states() -> None:
@@ -165,8 +165,8 @@ class TestStart:
 
 def test_the_classifier_that_judges_belongs_to_its_data_its_recipe_and_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     data = find_data("digits")
-    places = [frechet._place(data, "content", {"epochs": 1}), frechet._place(data, "other", {"epochs": 1})]
-    places.append(frechet._place(data, "content", {"epochs": 2}))
-    monkeypatch.setattr(frechet, "sources_sha256", lambda *_: "other")
-    places.append(frechet._place(data, "content", {"epochs": 1}))
+    places = [features._place(data, "content", {"epochs": 1}), features._place(data, "other", {"epochs": 1})]
+    places.append(features._place(data, "content", {"epochs": 2}))
+    monkeypatch.setattr(features, "sources_sha256", lambda *_: "other")
+    places.append(features._place(data, "content", {"epochs": 1}))
     assert len(set(places)) == len(places)

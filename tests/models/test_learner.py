@@ -44,8 +44,8 @@ def test_biases_and_normalisation_do_not_decay() -> None:
     import torch
 
     each = learner("resnet")
-    (turn,) = each.turns
-    decay, none = turn.optimizer.param_groups
+    (step,) = each.optimizers
+    decay, none = step.optimizer.param_groups
     assert (decay["weight_decay"], none["weight_decay"]) == (0.1, 0.0)
     norms = [p for layer in each.module.modules() if isinstance(layer, torch.nn.BatchNorm2d) for p in (layer.weight, layer.bias)]
     free = {id(p) for p in none["params"]}

@@ -27,6 +27,6 @@ def test_the_published_sizes_are_those_of_the_code() -> None:
         model, data = find_model(result.model), find_data(result.data)
         if data.name == "movie-reviews":
             continue  # Its vocabulary is known only where the data are.
-        shipment = model.ships(model.module(data), data)[0]
-        size = size_of(shipment.module, shipment.signature)
+        export = model.exports(model.module(data), data)[0]
+        size = size_of(export.module, export.signature)
         assert (size.parameters, size.multiply_adds) == (result.parameters, result.multiply_adds), result.model

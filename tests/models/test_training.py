@@ -19,9 +19,9 @@ from toolkit.core import ArtifactError, DataError, EngineError, InputError, Stor
 from toolkit.core.pt2 import check_pt2
 from toolkit.models import TrainingRecipe, find_model
 from toolkit.models.data import DataSet
-from toolkit.models.training import EpochMetrics, Progress, TrainingResult, train
+from toolkit.models.training import EpochMetrics, EpochProgress, TrainingResult, train
 from toolkit.models.training.checkpoint import Checkpoint
-from toolkit.models.training.run import Run, chosen
+from toolkit.models.training.run import TrainingRun, chosen
 
 RECIPE = TrainingRecipe(
     epochs=3, batch_size=32, learning_rate=3e-3, weight_decay=1e-2, label_smoothing=0.05, shift=1, flip=True, bf16=True, seed=5
@@ -29,13 +29,13 @@ RECIPE = TrainingRecipe(
 
 
 def run(
-    data: DataSet, out: Path, *, model: str = "cnn", resume: bool = False, on: Callable[[Progress], None] | None = None
+    data: DataSet, out: Path, *, model: str = "cnn", resume: bool = False, on: Callable[[EpochProgress], None] | None = None
 ) -> TrainingResult:
     return train(find_model(model), data, recipe=RECIPE, out=out, resume=resume, on_progress=on)
 
 
-def interrupt_at(epoch: int, step: int) -> Callable[[Progress], None]:
-    def on_progress(progress: Progress) -> None:
+def interrupt_at(epoch: int, step: int) -> Callable[[EpochProgress], None]:
+    def on_progress(progress: EpochProgress) -> None:
         if (progress.epoch, progress.step) == (epoch, step):
             raise KeyboardInterrupt
 
@@ -44,7 +44,7 @@ def interrupt_at(epoch: int, step: int) -> Callable[[Progress], None]:
 
 class TestResult:
     def test_artifact_and_files(self, few: DataSet, tmp_path: Path) -> None:
-        seen: list[Progress] = []
+        seen: list[EpochProgress] = []
         result = run(few, tmp_path / "cnn", on=seen.append)
         manifest = result.artifact.manifest
         assert result.artifact.path == tmp_path / "cnn" / "pt2-fp32"
@@ -160,13 +160,13 @@ class TestQuantizationAware:
 
     @pytest.mark.parametrize("model", ["cnn", "resnet", "wgan-gp"])
     def test_bit_for_bit(self, few: DataSet, tmp_path: Path, model: str) -> None:
-        def tuned(out: Path, on: Callable[[Progress], None] | None = None) -> TrainingResult:
+        def tuned(out: Path, on: Callable[[EpochProgress], None] | None = None) -> TrainingResult:
             return train(find_model(model), few, recipe=self.TUNED, out=out, resume=True, on_progress=on)
 
         whole = tuned(tmp_path / "whole")
-        seen: list[Progress] = []
+        seen: list[EpochProgress] = []
 
-        def interrupt(progress: Progress) -> None:
+        def interrupt(progress: EpochProgress) -> None:
             seen.append(progress)
             if (progress.qat, progress.epoch, progress.step) == (True, 2, 1):
                 raise KeyboardInterrupt
@@ -196,8 +196,8 @@ class TestQuantizationAware:
         model = find_model("mlp")
         weights = model.module(few).state_dict()
 
-        def tuning(weights: dict[str, Any]) -> Run:
-            return Run(model, few, few.load("train"), None, recipe=RECIPE, folder=tmp_path, weights=weights, qat=True)
+        def tuning(weights: dict[str, Any]) -> TrainingRun:
+            return TrainingRun(model, few, few.load("train"), None, recipe=RECIPE, folder=tmp_path, weights=weights, qat=True)
 
         tuning(weights).epoch()
         again = tuning(weights)

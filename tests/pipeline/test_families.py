@@ -33,14 +33,14 @@ def test_it_arrives(name: str, tmp_path: Path) -> None:
     if not data.is_here():
         pytest.skip(f"{data.name} is not on this machine")
     torch.manual_seed(0)
-    shipment = model.ships(model.module(data), data)[0]
+    export = model.exports(model.module(data), data)[0]
     artifact = export_pt2(
-        shipment.module,
-        signature=shipment.signature,
+        export.module,
+        signature=export.signature,
         out=tmp_path / name / "pt2-fp32",
         model=name,
         data=data.name,
-        details=shipment.details,
+        details=export.details,
     )
     split = split_samples(artifact, None, evaluation=50)
     (row,) = convert(Request(artifact, (CASES[name],), tmp_path / name, split))

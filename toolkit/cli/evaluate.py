@@ -31,8 +31,8 @@ def command(
 
     PATH is an artifact's folder. Of a classifier it says the accuracy with its interval, precision, recall and F1 of each class, areas
     under the ROC and precision-recall curves, and how well it knows how sure it is; of an autoencoder what it loses and whether that
-    gives a class away that it has never seen; of a generator how far what it invents is from real images. With --out also as one HTML
-    page with pictures: confusion matrix, curves, the worst mistakes; reconstructions; invented images.
+    gives a class away that it has never seen; of a generator how far what it samples is from real images. With --out also as one HTML
+    page with pictures: confusion matrix, curves, the worst mistakes; reconstructions; sampled images.
 
     \b
     toolkit evaluate artifacts/cnn/tflite-int8

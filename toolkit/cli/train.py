@@ -67,7 +67,7 @@ def command(
     from toolkit.models import find_model
     from toolkit.models.data import find_data
     from toolkit.models.results import figure
-    from toolkit.models.training import Progress, train
+    from toolkit.models.training import EpochProgress, train
     from toolkit.models.training.recipes import read_recipe
 
     net = find_model(model)
@@ -82,7 +82,7 @@ def command(
     with progress() as display:
         bar = display.add_task(f"training {net.name}", total=None)
 
-        def on_progress(step: Progress) -> None:
+        def on_progress(step: EpochProgress) -> None:
             text = f"{'int8 ' if step.qat else ''}epoch {step.epoch}/{step.epochs} loss {step.loss:.3f}"
             text += f" {net.metric} {figure(net.metric, step.quality)}" if step.quality is not None else ""
             display.update(bar, total=step.epochs * step.steps, completed=(step.epoch - 1) * step.steps + step.step, description=text)

@@ -64,7 +64,7 @@ def test_a_generator(tmp_path: Path) -> None:
     assert figures.frechet_distance is not None
     assert figures.between_real is not None
     assert 0 < figures.between_real < figures.frechet_distance
-    assert {path.stem for path in (tmp_path / "page").glob("*.png")} == {"invented"}
+    assert {path.stem for path in (tmp_path / "page").glob("*.png")} == {"sampled"}
     told = CliRunner().invoke(toolkit, ["evaluate", str(artifact.path), "--evaluation", "300"])
     assert told.exit_code == 0, told.output
     assert "n=300" in told.output

@@ -8,15 +8,15 @@ from typing import Any
 from toolkit.core import Artifact, DataError, Samples
 
 from .autoencoder import evaluate_autoencoder, is_autoencoder
-from .base import Evaluation, Picture, Run, Table
+from .base import EvaluatedRun, Evaluation, Picture, Table
 from .classifier import evaluate_classifier, is_classifier
 from .generator import evaluate_generator, is_generator
 
-__all__ = ["Evaluation", "Picture", "Run", "Table", "evaluate"]
+__all__ = ["EvaluatedRun", "Evaluation", "Picture", "Table", "evaluate"]
 
 
 def evaluate(artifact: Artifact, samples: Samples, *, folder: Path | None = None, **options: Any) -> Evaluation:
-    """Run an artifact over samples in a process of its own, and judge its answers as those of its kind.
+    """EvaluatedRun an artifact over samples in a process of its own, and judge its answers as those of its kind.
 
     Args:
         artifact: a classifier, an autoencoder or a generator.

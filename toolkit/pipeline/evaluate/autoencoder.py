@@ -44,7 +44,7 @@ def is_autoencoder(artifact: Artifact) -> bool:
 
 
 def evaluate_autoencoder(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
-    """Run an autoencoder over samples; `options` are those of `answers_of`."""
+    """EvaluatedRun an autoencoder over samples; `options` are those of `answers_of`."""
     answers = answers_of(artifact, samples, **options)
     given, back = _images(answers, artifact)
     errors: np.ndarray = np.square(back - given).reshape(len(given), -1).mean(axis=1)

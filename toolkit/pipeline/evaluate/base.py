@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Run:
+class EvaluatedRun:
     """Which artifact answered where, and on what."""
 
     artifact: str
@@ -57,7 +57,7 @@ class Picture:
 class Evaluation:
     """How good one artifact is: ``figures`` is a dataclass of the kind's own numbers, ``facts`` the chief ones in words."""
 
-    run: Run
+    run: EvaluatedRun
     figures: Any
     facts: tuple[tuple[str, str], ...]
     tables: tuple[Table, ...]
@@ -68,13 +68,13 @@ class Evaluation:
 class Answers:
     """What an engine said: ``outputs`` by name for each row of ``samples``."""
 
-    run: Run
+    run: EvaluatedRun
     samples: Samples
     outputs: dict[str, np.ndarray]
 
 
 def answers_of(artifact: Artifact, samples: Samples, *, engine: str | None = None, device: str = "cpu", log: Path | None = None) -> Answers:
-    """Run an artifact over samples in a process of its own.
+    """EvaluatedRun an artifact over samples in a process of its own.
 
     Raises:
         DataError: no samples.
@@ -90,7 +90,7 @@ def answers_of(artifact: Artifact, samples: Samples, *, engine: str | None = Non
     # A file with a fixed batch answers whole batches only.
     rows = min(len(output) for output in seen.samples.values())
     actual = seen.actual
-    run = Run(artifact.name, artifact.manifest.model, actual.engine, actual.device, str(actual.precision), samples.origin, rows)
+    run = EvaluatedRun(artifact.name, artifact.manifest.model, actual.engine, actual.device, str(actual.precision), samples.origin, rows)
     return Answers(run, samples.rows(slice(0, rows)), seen.samples)
 
 

@@ -1,4 +1,4 @@
-"""How good a generator is: how far what it invents is from real images, and what it looks like."""
+"""How good a generator is: how far what it samples is from real images, and what it looks like."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from toolkit.core import NOISE, Artifact, Samples
 from toolkit.models.data import find_data
-from toolkit.models.training import Observer, frechet_distance
+from toolkit.models.training import feature_extractor, frechet_distance
 
 from .base import Answers, Evaluation, Picture, answers_of, labels_of, pixels_of, tiles
 
@@ -19,7 +19,7 @@ _ROWS, _COLUMNS = 8, 10
 
 @dataclass(frozen=True)
 class GeneratorFigures:
-    """``frechet_distance`` is between the features that the toolkit's own classifier sees in the invented images and in as many real
+    """``frechet_distance`` is between the features that the toolkit's own classifier sees in the sampled images and in as many real
     ones of the test split, the smaller the better; ``between_real`` the same between two halves of the real ones, which no
     generator can be expected to beat; None where the data are unknown.
     """
@@ -35,7 +35,7 @@ def is_generator(artifact: Artifact) -> bool:
 
 
 def evaluate_generator(artifact: Artifact, samples: Samples, *, folder: Path | None = None, **options: Any) -> Evaluation:
-    """Run a generator over noise; `folder` holds the real images, the other options are those of `answers_of`."""
+    """EvaluatedRun a generator over noise; `folder` holds the real images, the other options are those of `answers_of`."""
     answers = answers_of(artifact, samples, **options)
     images = answers.outputs[artifact.manifest.signature.outputs[0].name]
     figures = _figures(artifact, images, folder)
@@ -52,10 +52,10 @@ def _figures(artifact: Artifact, images: np.ndarray, folder: Path | None) -> Gen
     if not artifact.manifest.data:
         return GeneratorFigures(None, None)
     data = find_data(artifact.manifest.data)
-    observer = Observer(data, folder)
-    real = observer.features(data.load("test", folder).inputs["image"])
+    extractor = feature_extractor(data, folder)
+    real = extractor.features(data.load("test", folder).inputs["image"])
     real = real[np.random.default_rng(0).permutation(len(real))]
-    distance = frechet_distance(real[: len(images)], observer.features(images))
+    distance = frechet_distance(real[: len(images)], extractor.features(images))
     half = len(real) // 2
     return GeneratorFigures(distance, frechet_distance(real[:half], real[half:]))
 
@@ -69,8 +69,8 @@ def _pictures(answers: Answers, images: np.ndarray, artifact: Artifact) -> list[
     if labels is None or not names:
         grid = shown[: _ROWS * _COLUMNS]
         rows = [grid[start : start + _COLUMNS] for start in range(0, len(grid), _COLUMNS)]
-        return [Picture("invented", "What it invents from noise, the first ones, not chosen.", tiles(rows), wide=True)]
+        return [Picture("sampled", "What it samples from noise, the first ones, not chosen.", tiles(rows), wide=True)]
     present = [number for number in range(len(names)) if np.any(labels == number)]
     rows = [shown[labels == number][:_COLUMNS] for number in present]
-    caption = "What it invents from noise for each class, the first ones, not chosen."
-    return [Picture("invented", caption, tiles(rows, names=tuple(names[number] for number in present)), wide=True)]
+    caption = "What it samples from noise for each class, the first ones, not chosen."
+    return [Picture("sampled", caption, tiles(rows, names=tuple(names[number] for number in present)), wide=True)]
