@@ -89,9 +89,18 @@ def train(
         qat_metrics: tuple[EpochMetrics, ...] = ()
         if recipe.qat_epochs:
             weights = run.learner.module.state_dict()
-            tuned = qat_recipe(recipe)
-            folder = out / "training" / "qat"
-            run = TrainingRun(model, data, samples, data_folder, recipe=tuned, folder=folder, start=start, weights=weights, qat=True)
+            run = TrainingRun(
+                model,
+                data,
+                samples,
+                data_folder,
+                recipe=qat_recipe(recipe),
+                folder=out / "training" / "qat",
+                start=start,
+                weights=weights,
+                qat=True,
+                extractor=extractor,
+            )
             resumed += run.finish(on_progress, started=started, resume=resume)
             qat_metrics = tuple(run.metrics)
         score = run.score(without_label(data, test, recipe.hold_out))
