@@ -34,8 +34,8 @@ from toolkit.core import (
     version_of,
     words_of,
 )
+from toolkit.formats import find_format
 
-from .operators import operators_in
 from .recipes import Choices
 
 
@@ -129,7 +129,7 @@ class Converter(ABC):
             try:
                 with needs(self.extra):
                     signature = self._convert(source, target, recipe) or source.manifest.signature
-                    operators = operators_in(target, self.target.format)
+                    operators = find_format(self.target.format).operators(target)
             except (ToolkitError, OSError, MemoryError):
                 raise
             except Exception as error:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Artifact, ConversionError, InputError, Signature, TensorSpec
-from toolkit.core.coreml import LARGEST, coreml_name
+from toolkit.formats.coreml import LARGEST, coreml_name
 
 from .pt2 import flat_module, load_program, plain_attention
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from toolkit.core import Artifact, ConversionError, InputError, Signature, TensorSpec
-from toolkit.core.ncnn_param import NcnnGraph, NcnnLayer, ncnn_name, read_ncnn
+from toolkit.formats.parts.ncnn_param import NcnnGraph, NcnnLayer, ncnn_name, read_ncnn
 
 from .ncnn_rewrites import simplify
 from .onnx import read_modern

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -11,14 +12,17 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Artifact, Format, Samples, without_telemetry
+from toolkit.formats import find_format
 
 from .base import Recipe
 from .batches import batches, calibration_batch
-from .layers import onnx as onnx_layers
-from .onnx import exact_sums, prepared, read_model, write_model
+from .onnx import exact_sums, prepared, write_model
 from .onnx_outputs import float_outputs
-from .quantizer import StaticQuantizer
+from .quantizer import Execution, StaticQuantizer
 from .recipes import Ranges
+
+_INTEGER = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantize", "QAttention")
+_RECURRENT = ("LSTM", "GRU", "RNN")
 
 
 class OnnxStatic(StaticQuantizer):
@@ -30,6 +34,29 @@ class OnnxStatic(StaticQuantizer):
     extra = "convert"
     distributions = ("onnx", "onnxruntime")
     fragile = frozenset({"Add", "Mul", "Sigmoid", "Softmax"})
+    float_kinds = {  # noqa: RUF012 - read-only
+        **dict.fromkeys(_RECURRENT, "onnxruntime's quantizer leaves recurrent layers alone"),
+        "ConvTranspose": "onnxruntime has no integer kernel for it on the CPU",
+    }
+    unfused = "onnxruntime did not fuse it with the conversions around it, so it computes in float on rounded values"
+
+    def execution(self, file: Path) -> Execution:
+        """As onnxruntime optimizes the graph for this machine."""
+        import onnx
+        import onnxruntime
+
+        with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
+            options = exact_sums()
+            options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
+            # One level below all: the last one rearranges memory for this processor, which needs new names.
+            options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+            options.log_severity_level = 3
+            onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+            nodes = onnx.load(options.optimized_model_filepath).graph.node
+        return Execution(
+            frozenset(node.name for node in nodes if node.op_type.startswith(_INTEGER)),
+            sum(node.op_type in {"QuantizeLinear", "DequantizeLinear"} for node in nodes),
+        )
 
     @abstractmethod
     def _options(self, recipe: Recipe) -> Options:
@@ -66,7 +93,8 @@ class _Calibrated:
         self._options = options
         self._clean = prepared(source.model_file, work)
         self._kinds = sorted({*QDQRegistry, *QLinearOpsRegistry})
-        self.layers = onnx_layers.layers(read_model(self._clean), self._kinds)
+        known = {*self._kinds, *_RECURRENT}
+        self.layers = tuple(layer for layer in find_format(Format.ONNX).layers(self._clean) if layer.kind in known)
 
     def write(self, target: Path, keep_float: Collection[str]) -> None:
         """Quantize; the first call calibrates."""

@@ -29,21 +29,6 @@ def import_nncf() -> Any:
     return nncf
 
 
-def read_model(file: Path) -> Any:
-    """The `openvino.Model` in an ONNX or XML file, with its constants folded.
-
-    Read by OpenVINO's core and not by its ``convert_model``, which reports to its maker how it was called.
-    """
-    openvino = import_openvino()
-    from openvino.passes import ConstantFolding, Manager
-
-    model = openvino.Core().read_model(file)
-    passes = Manager()
-    passes.register_pass(ConstantFolding())
-    passes.run_passes(model)
-    return model
-
-
 def save_model(model: Any, target: Path, source: Artifact, *, compress_to_fp16: bool = False) -> None:
     """Write `model` and its weights beside it, after comparing its inputs and outputs with the signature.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core import ArtifactError, InputError, Signature, words_of
-from toolkit.core.pt2_plain import keep_tensors, plain_pt2
+from toolkit.formats.parts.pt2_plain import keep_tensors, plain_pt2
 
 from .finite import broken, refuse
 

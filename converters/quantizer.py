@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import tempfile
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
 
 from toolkit.core import Artifact, Samples, Scalar, Signature, UnknownNameError
+from toolkit.formats import Layer
 
 from .base import Converter, Recipe
-from .layers import Layer
 from .noise import quieter, worst_ratio
 
 SEPARATOR = "; "
@@ -33,13 +34,32 @@ class Calibrated(Protocol):
         """What a quantized file, or the float model for None, gives on the calibration samples, batch by batch."""
 
 
+@dataclass(frozen=True)
+class Execution:
+    """How an engine runs a quantized file on this machine."""
+
+    integers: frozenset[str]
+    """The names of the layers that it computes in integers."""
+    conversions: int
+    """How often it converts between integers and floats on the way."""
+
+    def share(self, layers: Iterable[Layer]) -> float:
+        """The share of all multiply-adds of `layers` that is done in integers; 0 where nothing is multiplied."""
+        every = list(layers)
+        total = sum(layer.multiply_adds for layer in every)
+        return sum(layer.multiply_adds for layer in every if layer.name in self.integers) / total if total else 0.0
+
+
 class StaticQuantizer(Converter):
-    """An edge to integers with ranges from calibration samples. ``fragile`` are kinds of layers that stay float where that gives less noise
-    and the outputs had too much; a recipe that names layers itself is followed to the letter.
-    """
+    """An edge to integers with ranges from calibration samples; a recipe that names layers itself is followed to the letter."""
 
     keeps_float = True
     fragile: ClassVar[frozenset[str]] = frozenset()
+    """Kinds of layers that stay float where that gives less noise and the outputs had too much."""
+    float_kinds: ClassVar[Mapping[str, str]] = {}
+    """Kinds of layers that stay float always, and why."""
+    unfused: ClassVar[str]
+    """Why a layer of another kind that was to be in integers is not."""
 
     def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
         """The settings, the choices that are not the default, and the layers that stay float."""
@@ -69,6 +89,10 @@ class StaticQuantizer(Converter):
             for file in made.parent.iterdir():
                 file.rename(target.parent / file.name)
         return None
+
+    @abstractmethod
+    def execution(self, file: Path) -> Execution:
+        """What becomes of a quantized file in the engine of its format on this machine; raises what the engine raises."""
 
     def calibrate(self, source: Artifact, recipe: Recipe, work: Path) -> Calibrated:
         """The float model of `source` with the ranges that the recipe's calibration samples reach, by its choices; files may be left in the

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,11 +11,11 @@ from typing import Any
 import msgspec
 
 from toolkit.core import Artifact, Format, Precision, Samples, needs, run_isolated
+from toolkit.formats import Layer
 
 from .base import Node, Recipe
-from .layers import Execution, Layer
 from .planner import all_converters
-from .quantizer import StaticQuantizer, sensitivity
+from .quantizer import Execution, StaticQuantizer, sensitivity
 from .task import QUIET
 
 _CHUNK = 16
@@ -125,12 +124,13 @@ def execution_of(artifact: Artifact, *, log: Path | None = None) -> Execution:
 
 def execution_task(payload: dict[str, str]) -> Any:
     """What the child runs."""
-    with needs("convert"):
-        found = importlib.import_module(f"{__package__}.layers.{payload['format']}").execution(Path(payload["file"]))
+    quantizer = static_quantizer(Format.parse(payload["format"]))
+    with needs(quantizer.extra):
+        found = quantizer.execution(Path(payload["file"]))
     return {"integers": sorted(found.integers), "conversions": found.conversions}
 
 
 def why_float(layer: Layer, format: Format) -> str:
     """Why a layer that was to be in integers is not."""
-    told = importlib.import_module(f"{__package__}.layers.{format.value}")
-    return str(told.FLOAT_KINDS.get(layer.kind, told.UNFUSED))
+    quantizer = static_quantizer(format)
+    return quantizer.float_kinds.get(layer.kind, quantizer.unfused)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core import ConversionError, Signature
-from toolkit.core.savedmodel import check_savedmodel, serving_name
+from toolkit.formats.savedmodel import check_savedmodel, serving_name
 
 from .finite import refuse
 from .onnx import read_model, rename, write_model

@@ -10,12 +10,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from toolkit.core import Artifact, Format, Samples, Scalar
+from toolkit.formats import find_format
+from toolkit.formats.tflite import CONVERSIONS, layer_name, read_graph
 
 from .base import Recipe
-from .layers import tflite as tflite_layers
-from .quantizer import StaticQuantizer
+from .quantizer import Execution, StaticQuantizer
 from .tflite import calibrate, outputs, quantize
 
+_INTEGER = frozenset({"INT8", "UINT8", "INT16"})
 _TRANSPOSED, _SPLIT = "CONV_2D_TRANSPOSE", "SPLIT"
 
 
@@ -29,11 +31,20 @@ class TfliteStatic(StaticQuantizer):
     extra = "convert"
     distributions = ("ai-edge-quantizer", "ai-edge-litert")
     fragile = frozenset({"ADD", "SUB", "MUL", "TANH", "LOGISTIC"})
+    float_kinds = {"TRANSPOSE_CONV": "AI Edge Quantizer breaks the file with the addition behind it"}  # noqa: RUF012 - read-only
+    unfused = "AI Edge Quantizer has no rule for it"
     bits: ClassVar[int]
 
     def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
         """As every edge, with what the file's inputs and outputs are."""
         return super().recipe_record(recipe) | ({"border": "integers"} if self.choice(recipe, "integer_io") else {})
+
+    def execution(self, file: Path) -> Execution:
+        """As the file says: an interpreter has no choice."""
+        graph = read_graph(file)
+        nodes = [node for node in graph.nodes if node.type not in CONVERSIONS]
+        integers = [node for node in nodes if all(graph.tensors[tensor].type in _INTEGER for tensor in (node.inputs[0], node.outputs[0]))]
+        return Execution(frozenset(layer_name(graph, node) for node in integers), len(graph.nodes) - len(nodes))
 
     def _calibrate(self, source: Artifact, samples: Samples, recipe: Recipe, work: Path) -> _Calibrated:  # noqa: ARG002 - the ranges stay in memory
         from ai_edge_quantizer import qtyping
@@ -67,7 +78,7 @@ class _Calibrated:
         # Without these two the files' own inputs and outputs become integers.
         self._recipe = rules if integer_io else [*rules, *(_float(operation) for operation in ("INPUT", "OUTPUT"))]
         self._ranges = calibrate(source.model_file, self._recipe, samples, source.manifest.signature)
-        self.layers = tflite_layers.layers(source.model_file)
+        self.layers = find_format(Format.TFLITE).layers(source.model_file)
 
     def write(self, target: Path, keep_float: Collection[str]) -> None:
         """Quantize."""

@@ -18,6 +18,7 @@ from toolkit.core import (
     discover,
     this_system,
 )
+from toolkit.formats import find_format, format_of
 
 from .base import Actual, OpenRequest, Runtime, Session, SessionOptions
 
@@ -50,9 +51,14 @@ def find_runtime(name: str) -> Runtime:
 
 
 def runtimes_for(format: Format, precision: Precision = Precision.FP32) -> tuple[Runtime, ...]:
-    """The installed engines for a format: those for apps first, then those made for the format alone, then by name."""
+    """The installed engines for a format, its default engine first.
+
+    Of the others those for apps come before those that an app must ask for, then those made for this format alone before those that
+    run several, then they are in the order of their names.
+    """
+    default = find_format(format).default_engine
     able = [r for r in all_runtimes() if format in r.formats and r.is_installed() and precision in r.precisions(format)]
-    return tuple(sorted(able, key=lambda runtime: (not runtime.for_apps, len(runtime.formats), runtime.name)))
+    return tuple(sorted(able, key=lambda r: (r.name != default, not r.for_apps, len(r.formats), r.name)))
 
 
 def known_runtimes(format: Format, precision: Precision) -> tuple[Runtime, ...]:
@@ -80,7 +86,7 @@ def open_session(model: Artifact | Path, *, engine: str | None = None, options: 
         model = Artifact.load(model)
     if engine is not None:
         return find_runtime(engine).open(model, options)
-    format = model.manifest.format if isinstance(model, Artifact) else Format.of_file(model)
+    format = model.manifest.format if isinstance(model, Artifact) else format_of(model)
     precision = model.manifest.precision if isinstance(model, Artifact) else Precision.FP32
     candidates = runtimes_for(format, precision)
     if not candidates:

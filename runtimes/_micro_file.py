@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ._flatbuffer import IDENTIFIER
+from toolkit.formats.tflite import IDENTIFIER
+
 from ._ports import position
 
 _ALIGNMENT = 16

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Dimension, Format, Precision, Signature
+from toolkit.formats.tflite import check_identifier
 
-from ._flatbuffer import check_identifier
 from ._parts import batch_axes, batch_plan, in_parts
 from ._ports import Port, fitted, position, specs_of
 from ._quiet import quiet

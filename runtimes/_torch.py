@@ -1,8 +1,8 @@
 """What the engines that run ``.pt2`` files with torch share.
 
-The archive is checked first (`toolkit.core.pt2`), because torch's own loader may run what a stranger's file says, and the guards in
-it, which are Python source, are never compiled. The number of threads is one setting of the whole process in torch: each call sets
-it again where another session changed it.
+The archive is checked first (`toolkit.formats.parts.pt2_archive`), because torch's own loader may run what a stranger's file says, and the
+guards in it, which are Python source, are never compiled. The number of threads is one setting of the whole process in torch: each call
+sets it again where another session changed it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from toolkit.core import EngineError, Format, Precision, Signature, TensorSpec, needs, rename_symbols
-from toolkit.core.pt2_plain import plain_pt2
+from toolkit.formats.parts.pt2_plain import plain_pt2
 
 from .base import Actual, Call, OpenRequest, Runtime, Session
 

@@ -43,6 +43,7 @@ from toolkit.core import (
     without_telemetry,
     words_of,
 )
+from toolkit.formats import format_of
 
 _NDARRAY = np.ndarray  # One lookup less in each call.
 DEVICES = ("cpu", "gpu", "npu", "auto")
@@ -318,7 +319,7 @@ class Runtime(ABC):
         file = model.model_file if isinstance(model, Artifact) else model
         if not file.is_file():
             raise ArtifactError(f"no model file '{file}'", expected="an existing file")
-        format = Format.of_file(file)
+        format = format_of(file)
         if format not in self.formats:
             raise InputError(f"engine '{self.name}' does not run '{file.name}'", expected=", ".join(sorted(self.formats)), got=format)
         stored = model.manifest.precision if isinstance(model, Artifact) else Precision.FP32

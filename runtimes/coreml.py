@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import ArtifactError, EngineError, Format, Precision, Signature
-from toolkit.core.coreml import LARGEST, coreml_name
+from toolkit.formats.coreml import LARGEST, coreml_name
 
 from .base import Actual, OpenRequest, Runtime, Session
 

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from toolkit.core import ArtifactError, EngineError, Format, Precision, ProcessError, Signature, TensorSpec, memory_limit, run_isolated
-from toolkit.core.ncnn_param import NcnnGraph, ncnn_name, read_ncnn
+from toolkit.formats.ncnn import weights_of
+from toolkit.formats.parts.ncnn_param import NcnnGraph, ncnn_name, read_ncnn
 
 from ._gpu import Gpu, devices_with
 from ._quiet import quiet
@@ -130,9 +131,7 @@ def _load(net: Any, graph: NcnnGraph, request: OpenRequest) -> Gpu | None:
     unknown = sorted({layer.kind for layer in graph.layers if ncnn.layer_to_index(layer.kind) < 0})
     if unknown:
         raise EngineError(f"ncnn has no operators for '{request.file}'", got=", ".join(unknown))
-    weights = request.file.with_suffix(".bin")
-    if not weights.is_file():
-        raise ArtifactError(f"'{request.file}' has no weights", expected=f"'{weights.name}' beside it")
+    weights = weights_of(request.file)
     net.opt.num_threads = request.threads
     for name in _FLOAT32:
         setattr(net.opt, name, False)

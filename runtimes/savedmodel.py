@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from toolkit.core import Format, Signature
-from toolkit.core.savedmodel import check_savedmodel, serving_name
+from toolkit.formats.savedmodel import check_savedmodel, serving_name
 
 from ._quiet import quiet
 from ._tensorflow import TensorFlowRuntime, TensorFlowSession, set_threads, spec_of

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import mmap
 import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ._flatbuffer import check_tflite
+from toolkit.formats.tflite import check_tflite, read_graphs
+
 from ._tflite import TfLiteRuntime, TfLiteSession
 from .base import OpenRequest
 
@@ -43,21 +43,6 @@ def _needs_plain_kernels(file: Path) -> bool:
     """Whether XNNPACK would compute a product of two int8 tensors wrongly: the one in TensorFlow 2.21 takes the second's zero point for 0,
     which LiteRT's does not.
     """
-    from tensorflow.lite.python import schema_py_generated as schema
-
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        model = schema.Model.GetRootAs(data)
-        listed = [model.OperatorCodes(index) for index in range(model.OperatorCodesLength())]
-        codes = [max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in listed]  # An old file has only the second.
-        if schema.BuiltinOperator.BATCH_MATMUL not in codes:
-            return False
-        graphs = [model.Subgraphs(index) for index in range(model.SubgraphsLength())]
-        operators = [(graph, graph.Operators(index)) for graph in graphs for index in range(graph.OperatorsLength())]
-        products = [pair for pair in operators if codes[pair[1].OpcodeIndex()] == schema.BuiltinOperator.BATCH_MATMUL]
-        seconds = [graph.Tensors(operator.Inputs(1)) for graph, operator in products]
-        return any(tensor.Type() == schema.TensorType.INT8 and _zero_point(tensor) for tensor in seconds)
-
-
-def _zero_point(tensor: Any) -> int:
-    quantization = tensor.Quantization()
-    return int(quantization.ZeroPoint(0)) if quantization is not None and quantization.ZeroPointLength() else 0
+    products = [(graph, node) for graph in read_graphs(file) for node in graph.nodes if node.type == "BATCH_MATMUL"]
+    seconds = [graph.tensors[node.inputs[1]] for graph, node in products]
+    return any(tensor.type == "INT8" and tensor.zero_point for tensor in seconds)

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import EngineError, Format, Precision, ProcessError, Signature, needs, run_isolated
+from toolkit.formats.tflite import check_tflite
 
-from ._flatbuffer import check_identifier, check_tflite
 from ._micro_file import FirstGraph, first_graph
 from ._parts import batch_axes, batch_plan, in_parts
 from ._ports import Port, fitted, specs_of
@@ -75,7 +75,6 @@ class MicroModel:
     @classmethod
     def read(cls, file: Path) -> MicroModel:
         """Read a file; raises `ArtifactError` unless it is a whole TF Lite model."""
-        check_identifier(file)
         check_tflite(file)
         return cls(file, first_graph(file.read_bytes()))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from toolkit.core import Precision
-from toolkit.core.pt2_plain import keep_tensors
+from toolkit.formats.parts.pt2_plain import keep_tensors
 
 from ._torch import DEVICES, TorchRuntime, TorchSession, read_program, signature_of
 from .base import Actual, OpenRequest, Session

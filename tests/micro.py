@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.converters.operators.tflite import read_graph
 from toolkit.converters.recipes import builtin_recipe
 from toolkit.core import Affine
+from toolkit.formats.tflite import read_graph
 
 Tensors = dict[int, np.ndarray]
 """A call's tensors by their numbers in the file."""
@@ -94,7 +94,7 @@ def products(
         tensors: a tensor of the call by its number.
     """
     details = {detail["index"]: detail["quantization_parameters"] for detail in interpreter.get_tensor_details()}
-    for node in read_graph(file)[2]:
+    for node in read_graph(file).nodes:
         if node.type != "FULLY_CONNECTED":
             continue
         source, weights, bias = node.inputs

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import TOLERANCE
-from toolkit.core.pt2_plain import plain_pt2
+from toolkit.formats.parts.pt2_plain import plain_pt2
 
 ROWS = 2
 

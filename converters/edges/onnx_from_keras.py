@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from toolkit.core import Artifact, Format, Precision, Signature
+from toolkit.formats import find_format
 
 from ..base import Converter, Node, Recipe
-from ..operators.onnx import operators
 from ..tensorflow import from_keras, write_onnx
 
 
@@ -25,7 +25,7 @@ class OnnxFromKeras(Converter):
         signature = source.manifest.signature
         opset = int(self.settings["opset"])
         write_onnx(from_keras(source.model_file, signature), signature, target, opset=opset)
-        if "Loop" in operators(target).by_type:
+        if "Loop" in find_format(Format.ONNX).operators(target).by_type:
             # An LSTM becomes one operator, a GRU a loop, which OpenVINO cannot read and no quantizer enters.
             write_onnx(from_keras(source.model_file, signature, unroll=True), signature, target, opset=opset)
         return None

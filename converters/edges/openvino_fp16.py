@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from toolkit.core import Artifact, Format, Precision, Signature
+from toolkit.formats.parts.openvino_model import read_model
 
 from ..base import Converter, Node, Recipe
-from ..openvino import read_model, save_model
+from ..openvino import save_model
 
 
 class OpenvinoFp16(Converter):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from toolkit.core import Artifact, Format, Precision, Signature
+from toolkit.formats.parts.openvino_model import read_model
 
 from ..base import Converter, Node, Recipe
 from ..onnx import read_model as read_onnx
-from ..openvino import read_model, save_model
+from ..openvino import save_model
 
 
 class OpenvinoFromOnnx(Converter):

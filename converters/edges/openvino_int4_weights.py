@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from toolkit.core import Artifact, ConversionError, Format, Precision, Signature
+from toolkit.formats.parts.openvino_model import read_model
 
 from ..base import Converter, Node, Recipe
-from ..openvino import import_nncf, read_model, save_model
+from ..openvino import import_nncf, save_model
 
 
 class OpenvinoInt4Weights(Converter):

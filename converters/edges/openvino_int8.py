@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Artifact, Format, Precision, Samples, Scalar
+from toolkit.formats import find_format
+from toolkit.formats.parts.openvino_model import read_model
 
 from ..base import Node, Recipe
 from ..batches import batches, calibration_batch
-from ..layers import openvino as openvino_layers
-from ..openvino import import_nncf, import_openvino, read_model, save_model
-from ..quantizer import StaticQuantizer
+from ..openvino import import_nncf, import_openvino, save_model
+from ..quantizer import Execution, StaticQuantizer
 from ..recipes import Choices, Ranges
 
 _FLOAT = "LSTMSequence"
+_INTEGERS = frozenset(["i8", "u8", "i4", "u4"])
+_TOLD = frozenset(["layerType", "runtimePrecision", "originalLayersNames"])
 
 
 class OpenvinoInt8(StaticQuantizer):
@@ -41,9 +44,28 @@ class OpenvinoInt8(StaticQuantizer):
         "reduce_range": (False, True),
     }
 
+    float_kinds = {  # noqa: RUF012 - read-only
+        **dict.fromkeys((_FLOAT, "GRUSequence", "RNNSequence"), "recurrent layers stay float: in integers they cost several points"),
+        "MatMul": "NNCF leaves products of two activations in float",
+    }
+    unfused = "OpenVINO's CPU chose a float kernel"
+
     def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
         """As every edge, with the preset that symmetric activations need."""
         return super().recipe_record(recipe) | ({"preset": "performance"} if recipe.choices.symmetric else {})
+
+    def execution(self, file: Path) -> Execution:
+        """As OpenVINO's CPU compiles the model for this machine."""
+        compiled = import_openvino().Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        found: set[str] = set()
+        conversions = 0
+        for node in compiled.get_runtime_model().get_ordered_ops():
+            told = {key: value.astype(str) for key, value in node.get_rt_info().items() if key in _TOLD}
+            conversions += told.get("layerType") in {"FakeQuantize", "Convert", "Reorder"}
+            if told.get("runtimePrecision") in _INTEGERS:
+                # A product of matrices is known by the scaling behind it alone.
+                found.update(name.partition("/Dequantization")[0] for name in told.get("originalLayersNames", "").split(","))
+        return Execution(frozenset(found), conversions)
 
     def _calibrate(self, source: Artifact, samples: Samples, recipe: Recipe, work: Path) -> _Calibrated:  # noqa: ARG002 - NNCF leaves no files
         """The model with folded constants; NNCF calibrates in each call."""
@@ -63,7 +85,7 @@ class _Calibrated:
         self._exact = not signature.has_free_batch
         self._batch = calibration_batch(signature)
         self._model = read_model(source.model_file)
-        self.layers = openvino_layers.layers(self._model)
+        self.layers = find_format(Format.OPENVINO).layers(source.model_file)
 
     def write(self, target: Path, keep_float: Collection[str]) -> None:
         """Quantize."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from toolkit.core import Artifact, ConversionError, Format, Precision, Signature
+from toolkit.formats.tflite import read_graph
 
 from ..base import Converter, Node, Recipe
-from ..operators.tflite import read_graph
 from ..tflite import quantize
 
 
@@ -26,7 +26,6 @@ class TfliteInt4Weights(Converter):
     choices = {"group_size": (0,)}  # noqa: RUF012 - read-only
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:  # noqa: ARG002
-        from ai_edge_litert import schema_py_generated as schema
         from ai_edge_quantizer import qtyping
         from ai_edge_quantizer.recipe_manager import RecipeManager
 
@@ -35,8 +34,7 @@ class TfliteInt4Weights(Converter):
         for operation, bits in ((names.ALL_SUPPORTED, 8), (names.FULLY_CONNECTED, 4)):
             manager.add_weight_only_config(regex=".*", operation_name=operation, num_bits=bits)
         quantize(source, target, manager.get_quantization_recipe())
-        _, graph, _ = read_graph(target)
-        if all(graph.Tensors(index).Type() != schema.TensorType.INT4 for index in range(graph.TensorsLength())):
+        if all(tensor.type != "INT4" for tensor in read_graph(target).tensors):
             raise ConversionError(
                 f"{self.name} stored nothing in int4", expected="a matrix product with a weight", hint="choose int8-weights"
             )

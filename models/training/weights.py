@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolkit.core import Artifact, ArtifactError, Format, InputError, first_line, memory_limit, needs, run_isolated
-from toolkit.core.pt2_plain import plain_pt2
+from toolkit.formats import find_format
+from toolkit.formats.parts.pt2_plain import plain_pt2
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -103,7 +104,7 @@ def weights_task(payload: dict[str, Any]) -> None:
     from safetensors.torch import save_file
 
     file = Path(payload["file"])
-    weights = _from_pt2(file) if file.suffix == Format.PT2.suffix else _from_pickle(file)
+    weights = _from_pt2(file) if file.suffix in find_format(Format.PT2).suffixes else _from_pickle(file)
     # A copy of each: safetensors refuses tensors that share memory or are not contiguous.
     save_file({name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}, payload["copy"])
 

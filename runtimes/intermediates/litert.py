@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import ArtifactError, Format, InputError, Signature
+from toolkit.core import Format, InputError, Signature
+from toolkit.formats.tflite import IDENTIFIER, check_identifier
 
 from .._quiet import quiet
 from .base import Constants, Cut, Step, Trace, Tracer, Values
@@ -30,10 +31,8 @@ class LiteRtTracer(Tracer):
 
     def open(self, file: Path, signature: Signature, batch: int) -> Trace:
         """The trace of one signature of a TF Lite file: the one of this batch."""
-        content = file.read_bytes()
-        if content[4:8] != b"TFL3":
-            raise ArtifactError(f"'{file}' is no TF Lite model", expected="a file with TFL3 at byte 4")
-        return _TfLiteTrace(content, signature, batch)
+        check_identifier(file)
+        return _TfLiteTrace(file.read_bytes(), signature, batch)
 
 
 class _TfLiteTrace(Trace):
@@ -214,7 +213,7 @@ def _packed(model: Any, index: int, *, inputs: Sequence[int], outputs: Sequence[
     model.signatureDefs = [entry]
     model.metadata, model.metadataBuffer = None, None
     builder = flatbuffers.Builder(1 << 16)
-    builder.Finish(model.Pack(builder), b"TFL3")
+    builder.Finish(model.Pack(builder), IDENTIFIER)
     return bytes(builder.Output())
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Format, InputError, Signature
-from toolkit.core.pt2 import check_pt2
+from toolkit.formats.parts.pt2_archive import check_pt2
 
 from .base import Constants, Cut, Step, Trace, Tracer, Values
 

@@ -10,9 +10,9 @@ import pytest
 from toolkit.converters.base import Node, Recipe
 from toolkit.converters.edges.executorch_from_pt2 import ExecutorchFromPt2
 from toolkit.converters.edges.executorch_int8 import ExecutorchInt8
-from toolkit.converters.operators import operators_in
 from toolkit.converters.recipes import Choices
 from toolkit.core import Artifact, Format, InputError, Precision, TensorSpec
+from toolkit.formats import find_format
 from toolkit.runtimes import open_session
 
 pytest.importorskip("executorch", reason="the extra [executorch] is not installed")
@@ -30,7 +30,7 @@ def test_the_operators_are_those_inside_of_xnnpacks_graphs(made: dict[Node, Arti
         # The batch normalization is part of the convolution before it.
         # A convolution of a single channel is one of each channel for itself.
         assert (found["XNNConv2d"], found["XNNDepthwiseConv2d"], found["XNNFullyConnected"], found["XNNMaxPooling2d"]) == (1, 1, 2, 2)
-        assert operators_in(artifact.model_file, Format.EXECUTORCH) == artifact.manifest.operators
+        assert find_format(Format.EXECUTORCH).operators(artifact.model_file) == artifact.manifest.operators
     assert fp32.manifest.operators is not None
     assert fp32.manifest.operators.quantized == 0
     assert int8.manifest.operators is not None

@@ -15,7 +15,7 @@ from toolkit.converters.base import Recipe
 from toolkit.converters.edges.ncnn_from_onnx import NcnnFromOnnx
 from toolkit.converters.edges.onnx_from_pt2 import OnnxFromPt2
 from toolkit.core import Artifact, ConversionError, InputError, Samples, Signature, TensorSpec
-from toolkit.core.ncnn_param import read_ncnn
+from toolkit.formats.parts.ncnn_param import read_ncnn
 from toolkit.runtimes import find_runtime
 from toolkit.runtimes.parity.observe import observe
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from toolkit.core import (
     Format,
-    InputError,
     MissingDependencyError,
     Precision,
     ToolkitError,
@@ -22,9 +19,8 @@ from toolkit.core import errors as errors_module
 
 
 @pytest.mark.parametrize("format", Format)
-def test_a_format_is_found_by_name_and_by_file(format: Format) -> None:
+def test_a_format_is_found_by_name(format: Format) -> None:
     assert Format.parse(f" {format.upper()} ") is format
-    assert Format.of_file(Path(f"x/{format.file_name}")) is format
 
 
 def test_wrong_names_say_what_is_known_and_what_is_near() -> None:
@@ -36,8 +32,6 @@ def test_wrong_names_say_what_is_known_and_what_is_near() -> None:
         Format.parse("onx")
     with pytest.raises(UnknownNameError, match="did you mean 'int8-dynamic'"):
         Precision.parse("int8-dynamc")
-    with pytest.raises(InputError, match=r"cannot tell the format of 'x.bin'"):
-        Format.of_file(Path("x.bin"))
 
 
 def test_precisions_decode() -> None:
@@ -46,6 +40,10 @@ def test_precisions_decode() -> None:
     assert [p for p in Precision if p.is_quantized] == ["int8", "int8-dynamic", "int8-weights", "int4-weights", "int16x8"]
     assert [p for p in Precision if p.is_calibrated] == ["int8", "int16x8"]
     assert (Precision.INT8_WEIGHTS.weights, Precision.INT8_WEIGHTS.activations) == ("int8", "float32")
+    assert sorted(Precision, key=lambda p: p.distance) == [
+        "fp32", "fp16", "bf16", "int8-weights", "int16x8", "int8-dynamic", "int8", "int4-weights",
+    ]  # fmt: skip
+    assert [p.distance for p in sorted(Precision, key=lambda p: p.distance)] == list(range(len(Precision)))
     assert (Precision.INT16X8.weights, Precision.INT16X8.activations) == ("int8", "int16")
 
 

@@ -13,6 +13,7 @@ from random import Random
 import numpy as np
 
 from toolkit.core import MANIFEST, Format, sha256_of
+from toolkit.formats import find_format, format_of
 
 from . import archives, models
 from .mutations import mutate_bytes, mutate_json, mutate_toml, toml_of
@@ -161,7 +162,7 @@ def _model(format: Format) -> Callable[[Random, Seeds, Path], tuple[Words, Words
         data = own.read_bytes()
         changed = archives.pt2_mutant(data, random, spring) if format is Format.PT2 else change[format](data, random)
         if format is Format.PT2 or random.random() < 0.5:
-            file = work / f"model{format.suffix}"
+            file = work / f"model{find_format(format).suffixes[0]}"
             file.write_bytes(changed)
             _beside(file, own, random)
             commands = [("inspect", file.name), ("run", file.name, "--input", "x.npy")]
@@ -186,7 +187,7 @@ def _beside(file: Path, own: Path, random: Random) -> None:
     if weights.is_file():
         content = weights.read_bytes()
         file.with_suffix(".bin").write_bytes(content if random.random() < 0.7 else mutate_bytes(content, random))
-    if file.suffix == Format.ONNX.suffix:
+    if format_of(file) is Format.ONNX:
         (file.parent / "weights.bin").write_bytes(bytes(4096))
         (file.parent / "link.bin").symlink_to("../canary/weights.bin")
         os.mkfifo(file.parent / "pipe")

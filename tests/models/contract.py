@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from toolkit.core import InputError, Preprocessing, Samples, noise
-from toolkit.core.pt2 import check_pt2
+from toolkit.formats.parts.pt2_archive import check_pt2
 from toolkit.models import (
     Autoencoder,
     Classifier,

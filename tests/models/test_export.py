@@ -11,7 +11,7 @@ import pytest
 
 from tests.models.contract import image_model
 from toolkit.core import ArtifactError, ConversionError, InputError, Signature, TensorSpec
-from toolkit.core.pt2 import check_pt2
+from toolkit.formats.parts.pt2_archive import check_pt2
 from toolkit.models.training import export_pt2, load_weights
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from toolkit.core import ArtifactError, DataError, EngineError, InputError, StorageError
-from toolkit.core.pt2 import check_pt2
+from toolkit.formats.parts.pt2_archive import check_pt2
 from toolkit.models import TrainingRecipe, find_model
 from toolkit.models.data import DataSet
 from toolkit.models.training import EpochMetrics, EpochProgress, TrainingResult, train

@@ -18,7 +18,7 @@ from toolkit.converters.edges.tflite_from_savedmodel import TfliteFromSavedmodel
 from toolkit.converters.edges.tflite_int8 import TfliteInt8
 from toolkit.converters.task import convert_isolated
 from toolkit.core import Artifact, ArtifactError, ConversionError, InputError, Samples, ToolkitError
-from toolkit.core.savedmodel import check_savedmodel, savedmodel_operators
+from toolkit.formats.savedmodel import check_savedmodel, savedmodel_operators
 from toolkit.pipeline.source.resolve import resolve_source
 from toolkit.runtimes import open_session
 

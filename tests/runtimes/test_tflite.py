@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.runtimes.contract import random_inputs
 from toolkit.core import Artifact, ArtifactError, EngineError, Format, InputError
+from toolkit.formats.tflite import check_tflite
 from toolkit.runtimes import SessionOptions, find_runtime, open_session
-from toolkit.runtimes._flatbuffer import check_tflite
 from toolkit.runtimes._parts import batch_plan
 
 

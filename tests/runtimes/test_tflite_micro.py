@@ -16,9 +16,9 @@ from tests.micro import digits, integer_io, litert, micro, outputs_of_litert, ou
 from toolkit.converters.base import Recipe
 from toolkit.converters.edges.tflite_int8 import TfliteInt8
 from toolkit.converters.edges.tflite_int16x8 import TfliteInt16x8
-from toolkit.converters.operators.tflite import read_graph
 from toolkit.converters.task import convert_isolated
 from toolkit.core import Artifact, EngineError, Format, Precision, ProcessError, Samples, run_isolated
+from toolkit.formats.tflite import read_graph
 from toolkit.runtimes import find_runtime, open_session
 
 pytest.importorskip("tflite_micro", reason="the extra [tflite-micro] is not installed")
@@ -151,7 +151,7 @@ def test_only_how_a_fully_connected_layer_rounds_differs(border: str, made: dict
 
 
 def _until(file: Path, kind: str) -> list[Any]:
-    nodes = read_graph(file)[2]
+    nodes = list(read_graph(file).nodes)
     return nodes[: next(index for index, node in enumerate(nodes) if node.type == kind)]
 
 

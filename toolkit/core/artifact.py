@@ -119,7 +119,7 @@ class Manifest:
         return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
 
 
-def artifact_name(format: Format, precision: Precision, variant: str) -> str:
+def artifact_name(format: Format, precision: Precision, variant: str = "") -> str:
     """``<format>-<precision>``, and ``-<variant>`` if there is one."""
     return "-".join(part for part in (format, precision, variant) if part)
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from toolkit.converters.operators import operators_in
-from toolkit.core import Format, Manifest, Precision, memory_limit, run_isolated, sha256_of
+from toolkit.core import Manifest, Precision, memory_limit, run_isolated, sha256_of
+from toolkit.formats import find_format, format_of
 from toolkit.runtimes import open_session
 
 
@@ -23,11 +23,12 @@ def describe_file(file: Path) -> Manifest:
 def describe_task(name: str) -> Any:
     """The child's half of `describe_file`: both the engine and what counts operators may crash on a stranger's file."""
     file = Path(name)
-    format = Format.of_file(file)
+    about = find_format(format_of(file))
+    about.check(file)
     with open_session(file) as session:
         signature = session.signature
-    operators = operators_in(file, format)
+    operators = about.operators(file)
     precision = Precision.INT8 if operators.quantized else Precision.FP32
     return msgspec.to_builtins(
-        Manifest(file.stem, format, precision, signature, {file.name: sha256_of(file)}, edge="", operators=operators)
+        Manifest(file.stem, about.format, precision, signature, {file.name: sha256_of(file)}, edge="", operators=operators)
     )

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toolkit.core import Precision, Verdict
+from toolkit.core import Verdict
 from toolkit.core.measurement import BenchmarkReport, Measurement, Scenario, Speed, compare
 
 from . import text
-
-# From the one nearest to the trained network to the one farthest from it.
-_NEAREST = (
-    Precision.FP32,
-    Precision.FP16,
-    Precision.BF16,
-    Precision.INT8_WEIGHTS,
-    Precision.INT16X8,
-    Precision.INT8_DYNAMIC,
-    Precision.INT8,
-    Precision.INT4_WEIGHTS,
-)
 
 
 @dataclass(frozen=True)
@@ -107,7 +95,7 @@ def _preference(chosen: Measurement, others: list[Measurement]) -> str:
 
 
 def _distance(measurement: Measurement) -> int:
-    return _NEAREST.index(measurement.setting.precision)
+    return measurement.setting.precision.distance
 
 
 def _speed_up(chosen: Measurement, report: BenchmarkReport) -> str:

@@ -9,6 +9,7 @@ from toolkit.converters.base import Node
 from toolkit.converters.planner import plan, reachable
 from toolkit.converters.recipes import NamedRecipe, builtin_recipe, builtin_recipes
 from toolkit.core import Format, InputError, Precision
+from toolkit.formats import find_format
 from toolkit.runtimes import known_runtimes
 
 
@@ -61,15 +62,8 @@ def formats_for(recipe: NamedRecipe) -> tuple[Format, ...]:
 def support_table() -> str:
     """`supported` as a Markdown table: a row a format, a column a precision, in each cell the engines."""
     rows = [row for row in supported() if row.format is not Format.PT2]
-    names = {
-        Format.ONNX: "ONNX",
-        Format.OPENVINO: "OpenVINO IR",
-        Format.TFLITE: "TF Lite",
-        Format.EXECUTORCH: "ExecuTorch",
-        Format.COREML: "Core ML",
-    }
     lines = ["| format | " + " | ".join(Precision) + " |", "| --- |" + " --- |" * len(Precision)]
     for format in dict.fromkeys(row.format for row in rows):
         cells = {row.precision: ", ".join(row.engines) for row in rows if row.format is format}
-        lines.append(f"| {names.get(format, format)} | " + " | ".join(cells.get(precision, "–") for precision in Precision) + " |")
+        lines.append(f"| {find_format(format).title} | " + " | ".join(cells.get(precision, "–") for precision in Precision) + " |")
     return "\n".join(lines)

@@ -14,9 +14,10 @@ from tests.pipeline.quantize.breaking import broken_net
 from tests.tiny import tiny_artifact
 from toolkit.cli import toolkit
 from toolkit.converters.base import Recipe
-from toolkit.converters.layers import Execution, Layer
+from toolkit.converters.quantizer import Execution
 from toolkit.converters.study import Sensitivity, layers_of, static_quantizer, why_float
 from toolkit.core import Artifact, DataError, Format, InconclusiveError, ParityReport, Precision, Samples, UnknownNameError, Verdict
+from toolkit.formats import Layer
 from toolkit.pipeline.quantize import Quantized, divide
 from toolkit.pipeline.quantize.search import Trial, _check_decidable, _fewest, _no_choice
 from toolkit.pipeline.source.samples import Split

@@ -50,14 +50,14 @@ def test_a_bare_model_file_becomes_an_artifact_with_the_files_own_signature(tmp_
         ("cnnn", r"unknown model 'cnnn': expected one of .*cnn, .*resnet.*; did you mean 'cnn'"),
         ("some/where", "there is no such file or folder"),
         ("resnet", "model 'resnet' is not trained yet in .*; run: toolkit train resnet --out"),
-        ("{here}/net.tflite", "cannot be converted further: expected a .pt2 or .onnx or .keras file, got tflite"),
+        ("{here}/net.tflite", "cannot be converted further: expected a .pt2 or .keras or .onnx file, got tflite"),
         ("{here}/net.safetensors", "holds weights, not a model.*toolkit convert MODEL --weights"),
         ("{here}/net.pkl", "holds weights, not a model"),
         ("{here}/net.h5", "holds weights, not a model"),
         ("{here}/net.bin", "cannot tell the format"),
-        ("{here}/net.keras", "'.*net.keras' is empty: expected a keras model, got 0 bytes"),
-        ("{here}/saved", "holds no SavedModel: expected a graph of operators, got 0 bytes"),
-        ("{here}/net.onnx", "net.onnx' is empty: expected a onnx model, got 0 bytes"),
+        ("{here}/net.keras", "'.*net.keras' is empty: expected a complete file in the format Keras, got 0 bytes"),
+        ("{here}/saved", "saved_model.pb' is empty: expected a complete file in the format SavedModel, got 0 bytes"),
+        ("{here}/net.onnx", "net.onnx' is empty: expected a complete file in the format ONNX, got 0 bytes"),
     ],
 )
 def test_what_is_no_source_leaves_nothing(tmp_path: Path, text: str, message: str) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from toolkit.core import Artifact, ConversionError, InputError, Samples, Signature, ToolkitError
-from toolkit.core.pt2 import check_pt2
+from toolkit.formats.parts.pt2_archive import check_pt2
 from toolkit.pipeline.source.resolve import resolve_source
 from toolkit.pipeline.source.user_module import UserModule
 from toolkit.runtimes import open_session

@@ -6,10 +6,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.converters.layers import Execution, Layer
+from toolkit.converters.quantizer import Execution
 from toolkit.converters.study import REFUSED_DB, Sensitivity, execution_of, layers_of, static_quantizer, why_float
 from toolkit.core import Artifact, Samples, available_threads, this_machine
 from toolkit.core.measurement import Comparison, Protocol, Setting, Speed, compare
+from toolkit.formats import Layer
 from toolkit.runtimes.benchmark import run_benchmark
 
 from ..verify import default_engine

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toolkit.core import Format, Precision
+from toolkit.core import Precision, artifact_name
 from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Scenario, Speed, compare
+from toolkit.formats import source_formats
 
 from .. import text
 from ..recommend import Recommendation, recommend
@@ -125,7 +126,8 @@ def _percentile(measurement: Measurement, share: float) -> str:
 
 
 def _parity(measurement: Measurement, evidence: ParityRow | None) -> str:
-    if measurement.setting.artifact in {f"{format}-{Precision.FP32}" for format in (Format.PT2, Format.KERAS, Format.SAVEDMODEL)}:
+    always = [each.format for each in source_formats() if each.start and each.start.always]
+    if measurement.setting.artifact in {artifact_name(format, Precision.FP32) for format in always}:
         return "reference"
     return evidence.verdict.value if evidence and evidence.verdict else "not verified"
 

@@ -22,17 +22,20 @@ from toolkit.core import (
     Manifest,
     Precision,
     Signature,
+    artifact_name,
     memory_limit,
     new_folder,
     run_isolated,
     sha256_of,
 )
+from toolkit.formats import find_format, format_of
 from toolkit.models import find_model
 from toolkit.models.data import find_data
 
 from .user_module import EDGE, MODULE, UserModule, export_user_module
 
-TRAINED = ("pt2-fp32", "keras-fp32", "savedmodel-fp32", "onnx-fp32")
+_PT2 = artifact_name(Format.PT2, Precision.FP32)
+"""The artifact that is made of weights or of a user's Python."""
 _WEIGHTS = "weights"
 
 
@@ -57,7 +60,7 @@ class Source:
 
 def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path) -> Source:
     """An artifact with copies of `files` by their names in it, of which the engine of its format opens `path`."""
-    format = Format.of_file(path)
+    format = format_of(path)
     found = run_isolated(f"{__name__}:signature_task", str(path.resolve()), memory_bytes=memory_limit())
     signature = msgspec.convert(found, Signature)
     manifest = Manifest(
@@ -86,10 +89,12 @@ def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path) 
 
 
 def signature_task(file: str) -> Any:
-    """Read a bare model file's signature with the engine of its format, in a process of its own."""
+    """Check a bare model file and read its signature with the engine of its format, in a process of its own."""
     from toolkit.runtimes import open_session
 
-    with open_session(Path(file)) as session:
+    path = Path(file)
+    find_format(format_of(path)).check(path)
+    with open_session(path) as session:
         return msgspec.to_builtins(session.signature)
 
 
@@ -100,7 +105,7 @@ def from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> So
         raise InputError(f"weights for '{name}' need the data set they were trained on", hint="add --data NAME")
     about = find_data(data)
     planned = Manifest(name, Format.PT2, Precision.FP32, about.signature, {}, edge="", data=about.name)
-    target = out / name / TRAINED[0]
+    target = out / name / _PT2
 
     def place() -> Artifact:
         from toolkit.models.training import export_pt2, load_weights
@@ -128,11 +133,11 @@ def from_module(module: UserModule, inputs: Sequence[str], *, weights: Path | No
     """A user's own module, exported in a process of its own; raises `InputError` for what cannot be."""
     folder = Path(tempfile.mkdtemp(prefix="toolkit-"))
     try:
-        made = export_user_module(module, inputs=inputs, weights=weights, out=folder / TRAINED[0])
+        made = export_user_module(module, inputs=inputs, weights=weights, out=folder / _PT2)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    target = out / module.model / TRAINED[0]
+    target = out / module.model / _PT2
 
     def place() -> Artifact:
         there = _trained_there(replace(made, path=target))

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from toolkit.core import MANIFEST, Artifact, Format, InputError, memory_limit, new_folder, run_isolated, sha256_of, write_arrays
+from toolkit.formats import format_of
 from toolkit.runtimes import find_runtime
 from toolkit.runtimes.parity.probes import probe
 from toolkit.runtimes.tflite_micro import MicroSession
@@ -52,8 +53,9 @@ def export(model: Path, out: Path, inputs: Mapping[str, np.ndarray] | None = Non
         MissingDependencyError: the engine is not installed.
     """
     file = Artifact.load(model).model_file if (model / MANIFEST).is_file() else model
-    if Format.of_file(file) is not Format.TFLITE:
-        raise InputError(f"'{model}' for a microcontroller", expected="a TF Lite artifact", got=Format.of_file(file))
+    format = format_of(file)
+    if format is not Format.TFLITE:
+        raise InputError(f"'{model}' for a microcontroller", expected="a TF Lite artifact", got=format)
     if out.exists() and not (out / _MARK).is_file() and (not out.is_dir() or any(out.iterdir())):
         raise InputError(f"'{out}' holds something else", expected="a new folder, or one of an earlier export")
     with tempfile.TemporaryDirectory(prefix="toolkit-") as name:

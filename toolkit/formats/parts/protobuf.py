@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeVar
+
+Message = TypeVar("Message", bytes, memoryview)
 
 
-def first(message: bytes, number: int) -> bytes:
+def first(message: Message, number: int) -> Message:
     """The first of `fields`, empty where there is none."""
-    return next(fields(message, number), b"")
+    return next(fields(message, number), message[:0])
 
 
-def fields(message: bytes, wanted: int) -> Iterator[bytes]:
+def fields(message: Message, wanted: int) -> Iterator[Message]:
     """The length-delimited fields with this number of a protocol buffer, in order; raises `IndexError` or `ValueError` for none."""
     position = 0
     while position < len(message):
@@ -31,7 +34,7 @@ def fields(message: bytes, wanted: int) -> Iterator[bytes]:
             raise ValueError("no protocol buffer")
 
 
-def _varint(message: bytes, position: int) -> tuple[int, int]:
+def _varint(message: bytes | memoryview, position: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = message[position]

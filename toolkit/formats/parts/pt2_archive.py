@@ -32,7 +32,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from .errors import ArtifactError, first_line
+from toolkit.core import ArtifactError, first_line
 
 _MEMBER = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/\w+|models/\w+\.json|extra/[\w./-]+|data/sample_inputs/\w+\.pt"
@@ -116,6 +116,8 @@ def _members(stream: IO[bytes], path: Path) -> dict[str, zipfile.ZipInfo]:
     """Members by their name below the root folder; a zip that two readers could understand differently is refused."""
     with zipfile.ZipFile(stream) as archive:
         infos, comment = archive.infolist(), archive.comment
+        for info in infos:
+            archive.open(info).close()  # Its own header says the same of it as the directory.
     stream.seek(-22, io.SEEK_END)
     roots = {info.filename.partition("/")[0] for info in infos}
     names = {info.filename.partition("/")[2].lower() for info in infos}

@@ -1,4 +1,4 @@
-"""Operators of an OpenVINO model, read from its XML; the engine is not needed."""
+"""OpenVINO: a graph as XML, with its weights in a file beside it. The engine is needed for its layers only."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
-from toolkit.core import ArtifactError, Operators
+from toolkit.core import ArtifactError, Format, Operators
+
+from .base import FileFormat, Layer
+from .parts.openvino_model import openvino_layers, read_model
 
 _NO_OPERATORS = frozenset({"Parameter", "Const", "Result"})
 _DECOMPRESSION = frozenset({"Convert", "Subtract", "Multiply", "Reshape"})
@@ -21,21 +24,50 @@ class _Graph:
     types: dict[str, str] = field(default_factory=dict)
     constants: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, list[str]] = field(default_factory=dict)
+    weights: int = 0
+    """So many bytes of weights its constants reach up to."""
 
 
-def operators(file: Path) -> Operators:
-    """Every layer but parameters, constants and results, in the bodies of loops too.
+class OpenVino(FileFormat):
+    """OpenVINO's intermediate representation."""
 
-    Quantized is a layer with an input that comes from ``FakeQuantize``, or from an i8, u8, i4 or u4 constant through its
-    decompression (``Convert``, ``Subtract``, ``Multiply``, ``Reshape``); the decompression itself is not.
-    """
+    format = Format.OPENVINO
+    title = "OpenVINO IR"
+    suffixes = (".xml",)
+    default_engine = "openvino"
+
+    def _check(self, file: Path) -> None:
+        wanted = max((graph.weights for graph in _graphs(file)), default=0)
+        weights = file.with_suffix(".bin")
+        got = weights.stat().st_size if weights.is_file() else 0
+        if got < wanted:
+            raise ArtifactError(f"'{weights}' lacks weights of '{file.name}'", expected=f"{wanted} bytes", got=f"{got} bytes")
+
+    def _operators(self, file: Path) -> Operators:
+        """Every layer but parameters, constants and results, in the bodies of loops too.
+
+        Quantized is a layer with an input that comes from ``FakeQuantize``, or from an i8, u8, i4 or u4 constant through its
+        decompression (``Convert``, ``Subtract``, ``Multiply``, ``Reshape``); the decompression itself is not.
+        """
+        graphs = _graphs(file)
+        types = _kinds(graphs)
+        return Operators(len(types), sum(map(_quantized, graphs)), dict(sorted(Counter(types).items())))
+
+    def _layers(self, file: Path) -> tuple[Layer, ...]:
+        return openvino_layers(read_model(file))
+
+
+def _kinds(graphs: list[_Graph]) -> list[str]:
+    return [kind for graph in graphs for kind in graph.types.values() if kind not in _NO_OPERATORS]
+
+
+def _graphs(file: Path) -> list[_Graph]:
     graphs = _read(file)
-    types = [kind for graph in graphs for kind in graph.types.values() if kind not in _NO_OPERATORS]
-    if not types:
+    if not _kinds(graphs):
         raise ArtifactError(
             f"'{file}' holds no OpenVINO model", expected="at least one layer", hint="is the file complete? convert it again"
         )
-    return Operators(len(types), sum(map(_quantized, graphs)), dict(sorted(Counter(types).items())))
+    return graphs
 
 
 def _read(file: Path) -> list[_Graph]:
@@ -51,6 +83,8 @@ def _read(file: Path) -> list[_Graph]:
             open_graphs[-1].types[attributes["id"]] = attributes["type"]
         elif tag == "data" and layers and open_graphs[-1].types.get(layers[-1]) == "Const":
             open_graphs[-1].constants[layers[-1]] = attributes.get("element_type", "")
+            end_of_weights = int(attributes.get("offset", 0)) + int(attributes.get("size", 0))
+            open_graphs[-1].weights = max(open_graphs[-1].weights, end_of_weights)
         elif tag == "edge":
             open_graphs[-1].inputs.setdefault(attributes["to-layer"], []).append(attributes["from-layer"])
 

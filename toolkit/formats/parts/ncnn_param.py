@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import ArtifactError
-from .reading import read_file
+from toolkit.core import ArtifactError, read_file
 
 MAGIC = "7767517"
 _MOST_BYTES = 16 * 2**20

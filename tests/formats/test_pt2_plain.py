@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from toolkit.core import ArtifactError
-from toolkit.core.pt2 import check_pt2
-from toolkit.core.pt2_plain import plain_pt2
+from toolkit.formats.parts.pt2_archive import check_pt2
+from toolkit.formats.parts.pt2_plain import plain_pt2
 
 torch = pytest.importorskip("torch", reason="the extra [train] is not installed")
 

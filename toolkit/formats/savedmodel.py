@@ -1,6 +1,7 @@
-"""What is in a TensorFlow SavedModel, read without TensorFlow, before TensorFlow reads it.
+"""TensorFlow's SavedModel: a folder with a program as a protocol buffer and its variables.
 
-A SavedModel is a program in TensorFlow's operators. Some of them run Python or touch files; a network needs none of those.
+Read without TensorFlow, before TensorFlow reads it. A SavedModel is a program in TensorFlow's operators. Some of them run Python or touch
+files; a network needs none of those.
 """
 
 from __future__ import annotations
@@ -9,14 +10,49 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .errors import ArtifactError, InputError
-from .files import is_plain_name
-from .protobuf import fields, first
+from toolkit.core import MANIFEST, ArtifactError, Format, InputError, Operators
+from toolkit.core.files import is_link, is_plain_name
+
+from .base import FileFormat, Start
+from .parts.protobuf import fields, first
 
 _REFUSED = frozenset({"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles"})
 # Numbers of fields in TensorFlow's saved_model.proto, meta_graph.proto, graph.proto and function.proto.
 _META_GRAPHS, _GRAPH, _ASSETS, _ASSET_NAME = 2, 2, 6, 2
 _NODES, _LIBRARY, _FUNCTIONS, _FUNCTION_NODES, _OPERATOR = 1, 2, 1, 3, 2
+_NO_OPERATORS = frozenset({"Const", "Placeholder", "NoOp", "VarHandleOp"})
+_VARIABLES = "variables/variables.index"
+
+
+class SavedModel(FileFormat):
+    """What ``tf.saved_model.save`` and ``model.export`` write."""
+
+    format = Format.SAVEDMODEL
+    title = "SavedModel"
+    suffixes = (".pb",)
+    default_engine = "savedmodel"
+    start = Start(order=3, reference="savedmodel")
+    is_folder = True
+
+    def files(self, path: Path) -> dict[str, Path]:
+        """Every file of the folder; a link may lead out of it."""
+        found = {}
+        for file in sorted(path.rglob("*")):
+            if is_link(file):
+                raise InputError(f"'{file}' is a symbolic or hard link", expected="the SavedModel's own files", hint="copy the folder")
+            if file.is_file() and file.name != MANIFEST:
+                found[file.relative_to(path).as_posix()] = file
+        return found
+
+    def _check(self, file: Path) -> None:
+        check_savedmodel(file)
+        if "VarHandleOp" in savedmodel_operators(file) and not (file.parent / _VARIABLES).is_file():
+            raise ArtifactError(f"'{file}' has no weights", expected=f"'{_VARIABLES}' beside it", hint="copy the whole folder")
+
+    def _operators(self, file: Path) -> Operators:
+        """Every operator but constants, placeholders and variables, in functions too; none is quantized, the file is a float network."""
+        types = {name: count for name, count in sorted(savedmodel_operators(file).items()) if name not in _NO_OPERATORS}
+        return Operators(sum(types.values()), 0, types)
 
 
 def savedmodel_operators(file: Path) -> Counter[str]:
@@ -34,7 +70,8 @@ def savedmodel_operators(file: Path) -> Counter[str]:
             for node in _nodes(graph)
         )
     except (IndexError, ValueError) as error:
-        raise ArtifactError(f"'{file}' is no complete SavedModel", got=f"{len(content)} bytes", hint="save the model again") from error
+        problem = f"'{file}' is no complete SavedModel"
+        raise ArtifactError(problem, expected="a protocol buffer", got=f"{len(content)} bytes", hint="save the model again") from error
     if not found:
         raise ArtifactError(f"'{file}' holds no SavedModel", expected="a graph of operators", got=f"{len(content)} bytes")
     return found

@@ -13,7 +13,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from .pt2 import PLAIN_TREES, check_archive
+from .pt2_archive import PLAIN_TREES, check_archive
 
 _SPECS = frozenset({"in_spec", "out_spec"})
 

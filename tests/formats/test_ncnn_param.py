@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from toolkit.core import ArtifactError
-from toolkit.core.ncnn_param import parse_ncnn, read_ncnn
+from toolkit.formats.parts.ncnn_param import parse_ncnn, read_ncnn
 
 FILE = Path("model.param")
 GOOD = """7767517

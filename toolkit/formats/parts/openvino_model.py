@@ -1,4 +1,4 @@
-"""Layers of an OpenVINO model."""
+"""An OpenVINO model as the engine reads it, and its layers."""
 
 from __future__ import annotations
 
@@ -6,22 +6,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import Execution, Layer, size_of
+from toolkit.core import without_telemetry
+
+from ..base import Layer, elements
 
 _ELEMENTWISE = frozenset(
     ["Add", "Subtract", "Multiply", "SoftMax", "Softmax", "Sigmoid", "Tanh", "MVN", "AvgPool", "ReduceMean", "Interpolate"]
 )
-_INTEGERS = frozenset(["i8", "u8", "i4", "u4"])
 _RECURRENT = ("LSTMSequence", "GRUSequence", "RNNSequence")
-_TOLD = frozenset(["layerType", "runtimePrecision", "originalLayersNames"])
-FLOAT_KINDS = {
-    **dict.fromkeys(_RECURRENT, "recurrent layers stay float: in integers they cost several points"),
-    "MatMul": "NNCF leaves products of two activations in float",
-}
-UNFUSED = "OpenVINO's CPU chose a float kernel"
 
 
-def layers(model: Any) -> tuple[Layer, ...]:
+def read_model(file: Path) -> Any:
+    """The `openvino.Model` in an ONNX or XML file, with its constants folded.
+
+    Read by OpenVINO's core and not by its ``convert_model``, which reports to its maker how it was called.
+    """
+    without_telemetry()
+    import openvino
+    from openvino.passes import ConstantFolding, Manager
+
+    model = openvino.Core().read_model(file)
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(model)
+    return model
+
+
+def openvino_layers(model: Any) -> tuple[Layer, ...]:
     """The operations of an `openvino.Model` that NNCF can quantize, in order of computation, and recurrent ones."""
     one = model.clone()
     one.reshape({port: [1 if size.is_dynamic else size.get_length() for size in port.get_partial_shape()] for port in one.inputs})
@@ -42,26 +53,26 @@ def _shape(port: Any) -> list[int]:
 
 
 def _convolution(node: Any) -> int:
-    return size_of(_shape(node.output(0))) * size_of(_shape(node.input(1))[1:])
+    return elements(_shape(node.output(0))) * elements(_shape(node.input(1))[1:])
 
 
 def _grouped(node: Any) -> int:
-    return size_of(_shape(node.output(0))) * size_of(_shape(node.input(1))[2:])
+    return elements(_shape(node.output(0))) * elements(_shape(node.input(1))[2:])
 
 
 def _transposed(node: Any) -> int:
-    return size_of(_shape(node.input(0))) * size_of(_shape(node.input(1))[1:])
+    return elements(_shape(node.input(0))) * elements(_shape(node.input(1))[1:])
 
 
 def _product(node: Any) -> int:
     inner = _shape(node.input(0))[-2 if node.get_attributes().get("transpose_a") else -1]
-    return size_of(_shape(node.output(0))) * max(inner, 1)
+    return elements(_shape(node.output(0))) * max(inner, 1)
 
 
 def _recurrent(node: Any) -> int:
     # Data, states, lengths; then the weights of the inputs and of the states, [directions, gates * hidden, size] each, and the biases.
     first = node.get_input_size() - 3
-    return _shape(node.input(0))[1] * sum(size_of(_shape(node.input(port))) for port in (first, first + 1))
+    return _shape(node.input(0))[1] * sum(elements(_shape(node.input(port))) for port in (first, first + 1))
 
 
 _COUNTS: dict[str, Callable[[Any], int]] = {
@@ -71,19 +82,3 @@ _COUNTS: dict[str, Callable[[Any], int]] = {
     "MatMul": _product,
     **dict.fromkeys(_RECURRENT, _recurrent),
 }
-
-
-def execution(file: Path) -> Execution:
-    """As OpenVINO's CPU compiles the model for this machine."""
-    import openvino
-
-    compiled = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    found: set[str] = set()
-    conversions = 0
-    for node in compiled.get_runtime_model().get_ordered_ops():
-        told = {key: value.astype(str) for key, value in node.get_rt_info().items() if key in _TOLD}
-        conversions += told.get("layerType") in {"FakeQuantize", "Convert", "Reorder"}
-        if told.get("runtimePrecision") in _INTEGERS:
-            # A product of matrices is known by the scaling behind it alone.
-            found.update(name.partition("/Dequantization")[0] for name in told.get("originalLayersNames", "").split(","))
-    return Execution(frozenset(found), conversions)

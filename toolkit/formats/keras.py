@@ -1,0 +1,64 @@
+"""Keras: a zip archive with the network as JSON and its weights. Keras is not needed."""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from toolkit.core import ArtifactError, Format, Operators, decode_json
+
+from .base import FileFormat, Start
+
+_CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
+_MOST_BYTES = 64 * 2**20
+"""Of the JSON that describes a network."""
+
+
+class Keras(FileFormat):
+    """What ``model.save("model.keras")`` writes."""
+
+    format = Format.KERAS
+    title = "Keras"
+    suffixes = (".keras",)
+    default_engine = "keras"
+    start = Start(order=2, reference="keras")
+
+    def _check(self, file: Path) -> None:
+        _config(file)
+        with zipfile.ZipFile(file) as archive:
+            if _WEIGHTS not in archive.namelist():
+                raise ArtifactError(f"'{file}' holds no weights", expected="a file written by model.save", got=_members(archive))
+            for member in archive.infolist():
+                archive.open(member).close()  # Its own header says the same of it as the directory.
+
+    def _operators(self, file: Path) -> Operators:
+        """Every layer by its class, those of networks inside it too; none is quantized, the file is a float network."""
+        types = Counter(_layers(_config(file)))
+        return Operators(sum(types.values()), 0, dict(sorted(types.items())))
+
+
+def _config(file: Path) -> Any:
+    with zipfile.ZipFile(file) as archive:
+        if _CONFIG not in archive.namelist():
+            raise ArtifactError(f"'{file}' holds no Keras network", expected="a file written by model.save", got=_members(archive))
+        size = archive.getinfo(_CONFIG).file_size
+        if size > _MOST_BYTES:
+            raise ArtifactError(f"'{file}' is refused", expected=f"a network described in at most {_MOST_BYTES} bytes", got=f"{size} bytes")
+        return decode_json(archive.read(_CONFIG), dict[str, Any])
+
+
+def _members(archive: zipfile.ZipFile) -> str:
+    return ", ".join(archive.namelist()[:3]) or "no files"
+
+
+def _layers(config: Any) -> Iterator[str]:
+    inner = config.get("config", {}) if isinstance(config, dict) else {}
+    layers = inner.get("layers") if isinstance(inner, dict) else None
+    if layers is None:
+        yield str(config["class_name"])
+        return
+    for layer in layers:
+        yield from _layers(layer)
