@@ -270,6 +270,16 @@ class Runtime(ABC):
         """The precisions of artifacts that this engine can run in `format`; all but bf16 unless it says otherwise."""
         return frozenset(Precision) - {Precision.BF16}
 
+    def complete(self, file: Path, inputs: Signature) -> Signature:  # noqa: ARG002 - for formats that do not say what their inputs are
+        """The signature of a bare file with those `inputs` and the outputs that they give; runs the file.
+
+        Raises:
+            ArtifactError: the file is not whole, or not of a format that this engine runs.
+            InputError: the file says itself what its inputs are, or takes others.
+            MissingDependencyError: the engine is not installed.
+        """
+        raise InputError(f"'{file.name}' has its own inputs", expected="--input only with Python code, such as model.py:make_model")
+
     @final
     def open(self, model: Artifact | Path, options: SessionOptions | None = None) -> Session:
         """Open an artifact, or a bare model file whose signature the engine then tells.

@@ -27,10 +27,9 @@ def find_format(format: Format) -> FileFormat:
 
 
 def format_of(path: Path) -> Format:
-    """The format of a bare model file, which the end of its name says; raises `InputError`."""
-    ending = path.suffix.lower()
+    """The format of a bare model file, which mostly the end of its name says; raises `InputError`."""
     for each in all_formats():
-        if ending in each.suffixes:
+        if each.owns(path):
             return each.format
     raise InputError(
         f"cannot tell the format of '{path}'",

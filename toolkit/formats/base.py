@@ -56,6 +56,8 @@ class FileFormat(ABC):
     """How bundles start with it; None where a file is no source."""
     is_folder: ClassVar[bool] = False
     """Whether a user has a folder, with a file of the format's own name in it, and no single file."""
+    needs_inputs: ClassVar[bool] = False
+    """Whether a file does not say what its inputs are, so that who brings one must say it."""
     extra: ClassVar[str] = "convert"
     """The extra that brings what reads its operators and layers, where that is a package."""
 
@@ -89,6 +91,10 @@ class FileFormat(ABC):
     def layers(self, file: Path) -> tuple[Layer, ...]:
         """The operations of a float model that a quantizer may be told to leave alone, in order of computation; errors as `operators`."""
         return self._read(file, self._layers)
+
+    def owns(self, path: Path) -> bool:
+        """Whether a bare file is of this format by the end of its name; where formats share one, by what is in it."""
+        return path.suffix.lower() in self.suffixes
 
     def files(self, path: Path) -> dict[str, Path]:
         """The files of the model at `path`, a bare file or a folder, by their names in an artifact.

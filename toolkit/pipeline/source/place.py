@@ -22,6 +22,7 @@ from toolkit.core import (
     Manifest,
     Precision,
     Signature,
+    TensorSpec,
     artifact_name,
     memory_limit,
     new_folder,
@@ -58,10 +59,13 @@ class Source:
         return self.artifact if self._place is None else self._place()
 
 
-def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path) -> Source:
-    """An artifact with copies of `files` by their names in it, of which the engine of its format opens `path`."""
+def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path, inputs: Sequence[str] = ()) -> Source:
+    """An artifact with copies of `files` by their names in it, of which the engine of its format opens `path`; with `inputs`, each
+    ``NAME:DTYPE[dims]``, where the file does not say them.
+    """
     format = format_of(path)
-    found = run_isolated(f"{__name__}:signature_task", str(path.resolve()), memory_bytes=memory_limit())
+    payload = {"file": str(path.resolve()), "inputs": list(inputs)}
+    found = run_isolated(f"{__name__}:signature_task", payload, memory_bytes=memory_limit())
     signature = msgspec.convert(found, Signature)
     manifest = Manifest(
         model=model,
@@ -88,12 +92,16 @@ def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path) 
     return Source(planned, place)
 
 
-def signature_task(file: str) -> Any:
+def signature_task(payload: Mapping[str, Any]) -> Any:
     """Check a bare model file and read its signature with the engine of its format, in a process of its own."""
-    from toolkit.runtimes import open_session
+    from toolkit.runtimes import find_runtime, open_session
 
-    path = Path(file)
-    find_format(format_of(path)).check(path)
+    path = Path(payload["file"])
+    about = find_format(format_of(path))
+    about.check(path)
+    if payload["inputs"]:
+        inputs = Signature(tuple(TensorSpec.parse(text) for text in payload["inputs"]), ())
+        return msgspec.to_builtins(find_runtime(about.default_engine).complete(path, inputs))
     with open_session(path) as session:
         return msgspec.to_builtins(session.signature)
 

@@ -21,7 +21,8 @@ def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: s
     own module.
 
     A reference model is found in its bundle ``out/<name>``, as ``toolkit train`` leaves it, or is built anew with `weights`. A user's
-    module, ``file.py:name``, is exported with `inputs`, each ``NAME:DTYPE[dims]``. Nothing is written to `out`.
+    module, ``file.py:name``, is exported with `inputs`, each ``NAME:DTYPE[dims]``, which a file of some formats needs too. Nothing is
+    written to `out`.
 
     Raises:
         InputError: nothing there, a pickled checkpoint, or an unknown name.
@@ -30,12 +31,12 @@ def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: s
     module = UserModule.parse(text)
     if module is not None:
         return from_module(module, inputs, weights=weights, out=out)
-    if inputs:
+    if inputs and not any(about.needs_inputs and about.owns(path) for about in source_formats()):
         raise InputError(f"'{text}' has its own inputs", expected="--input only with Python code, such as model.py:make_model")
     if weights is not None:
         return from_weights(text, weights, data=data, out=out)
     if path.exists() or path.suffix:
-        return _from_path(path, out=out)
+        return _from_path(path, inputs, out=out)
     names = [model.name for model in all_models()]
     if text not in names:
         raise UnknownNameError("model", text, names, hint="" if "/" not in text else "there is no such file or folder")
@@ -45,13 +46,13 @@ def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: s
     return Source(Artifact.load(folder))
 
 
-def _from_path(path: Path, *, out: Path) -> Source:
+def _from_path(path: Path, inputs: Sequence[str], *, out: Path) -> Source:
     if (path / MANIFEST).is_file():
         return Source(Artifact.load(path))
     for about in source_formats():
         if about.is_folder and (path / about.format.file_name).is_file():
             return from_files(path / about.format.file_name, about.files(path), model=path.resolve().name, out=out)
-    return Source(trained(Bundle.load(path))) if path.is_dir() else _from_file(path, out=out)
+    return Source(trained(Bundle.load(path))) if path.is_dir() else _from_file(path, inputs, out=out)
 
 
 def trained(bundle: Bundle) -> Artifact:
@@ -72,9 +73,9 @@ def current(bundle: Bundle) -> list[Artifact]:
     return [artifact for artifact in bundle if artifact.manifest.root == root and artifact.path != start.path]
 
 
-def _from_file(path: Path, *, out: Path) -> Source:
+def _from_file(path: Path, inputs: Sequence[str], *, out: Path) -> Source:
     suffixes = " or ".join(suffix for about in source_formats() if not about.is_folder for suffix in about.suffixes)
-    if path.suffix.lower() in _WEIGHTS:
+    if path.suffix.lower() in _WEIGHTS and not any(about.owns(path) for about in source_formats()):
         raise InputError(
             f"'{path.name}' holds weights, not a model",
             expected=f"a {suffixes} file, or a reference model",
@@ -85,4 +86,6 @@ def _from_file(path: Path, *, out: Path) -> Source:
     about = find_format(format_of(path))
     if about.start is None or about.is_folder:
         raise InputError(f"'{path.name}' cannot be converted further", expected=f"a {suffixes} file", got=about.format)
-    return from_files(path, about.files(path), model=path.stem, out=out)
+    if about.needs_inputs and not inputs:
+        raise InputError(f"'{path.name}' does not say what its inputs are", hint="add --input NAME:DTYPE[dims] for each, in order")
+    return from_files(path, about.files(path), model=path.stem, out=out, inputs=inputs)
