@@ -36,6 +36,15 @@ def needs(extra: str) -> Iterator[None]:
         raise MissingDependencyError(f"'{missing}' cannot be imported ({error})", hint=f"run: {install_command(extra)}") from error
 
 
+@contextlib.contextmanager
+def part_of(extra: str) -> Iterator[None]:
+    """Name `extra` for whatever is missing inside the block: a command asks once for all that it needs, and not part after part."""
+    try:
+        yield
+    except MissingDependencyError as error:
+        raise MissingDependencyError(error.problem, hint=f"run: {install_command(extra)}") from error
+
+
 def without_telemetry() -> None:
     """Call before the first import of an engine: onnxruntime, from 1.31 on, and OpenVINO report to their makers when they are imported.
 

@@ -29,6 +29,7 @@ from toolkit.core import (
     run_isolated,
     sha256_of,
 )
+from toolkit.core.needs import part_of
 from toolkit.formats import find_format, format_of
 from toolkit.models import find_model
 from toolkit.models.data import find_data
@@ -92,6 +93,7 @@ def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path, 
     return Source(planned, place)
 
 
+@part_of("convert")
 def signature_task(payload: Mapping[str, Any]) -> Any:
     """Check a bare model file and read its signature with the engine of its format, in a process of its own."""
     from toolkit.runtimes import find_runtime, open_session
@@ -106,6 +108,7 @@ def signature_task(payload: Mapping[str, Any]) -> Any:
         return msgspec.to_builtins(session.signature)
 
 
+@part_of("convert")
 def from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> Source:
     """The reference model `name` with the weights of a file, and the data set on which they were trained; raises `InputError`."""
     model = find_model(name)
@@ -115,6 +118,7 @@ def from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> So
     planned = Manifest(name, Format.PT2, Precision.FP32, about.signature, {}, edge="", data=about.name)
     target = out / name / _PT2
 
+    @part_of("convert")
     def place() -> Artifact:
         from toolkit.models.training import export_pt2, load_weights
 

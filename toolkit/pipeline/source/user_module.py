@@ -107,7 +107,7 @@ def export_task(payload: Mapping[str, Any]) -> None:
     from toolkit.models.training.export import check_finite
 
     source = UserModule(payload["module"], payload["name"])
-    with needs("train"):
+    with needs("convert"):
         import torch
     torch.manual_seed(0)  # A factory without weights gives the same ones each time.
     module = _load(source, Path(payload["folder"]))
