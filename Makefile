@@ -47,7 +47,7 @@ bench: $(STAMP) ## the budgets, measured: docs/benchmarks.md
 bench-go: $(STAMP) ## rules and self-play, measured: docs/go-benchmarks.md
 	$(BIN)/python benchmarks/go_report.py --out docs/go-benchmarks.md
 
-bench-qat: $(STAMP) ## quantization-aware against float training, measured: docs/qat.md; goes on where it stopped
+bench-qat: $(STAMP) ## quantization-aware against float training, measured: docs/qat.md; resumes where it stopped
 	$(BIN)/python -m benchmarks.qat
 
 bench-optimize: $(STAMP) ## toolkit optimize against trying everything, on what train-all has made: docs/optimize.md
@@ -59,7 +59,7 @@ train-all: $(STAMP) ## the full recipes with their bars, under two hours: docs/t
 matrix: $(STAMP) ## what train-all has made in every format and precision: docs/models.md
 	$(BIN)/python benchmarks/models_report.py --bundles artifacts/train-all
 
-coverage-table: $(STAMP) ## networks of others in every format: docs/coverage.md; goes on where it stopped
+coverage-table: $(STAMP) ## networks of others in every format: docs/coverage.md; resumes where it stopped
 	$(BIN)/python -m benchmarks.coverage_table
 
 backends: $(STAMP) ## four networks in every engine on this machine: docs/backends.md

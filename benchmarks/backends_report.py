@@ -188,15 +188,15 @@ def row_of(model: str, node: Node, runtime: Runtime, found: Measurement | None, 
         gap = found.reason if found else "not measured"
     if gap or found is None:
         return Row(model, runtime.name, str(node), "–", "", None, None, 0, 0, gap)
-    proof, base = report.parity_of(found), report.baseline_of(found)
+    evidence, base = report.parity_of(found), report.baseline_of(found)
     trained = node == START and runtime is runtimes_for(node.format)[0]
     comparison = compare(base, found) if base else None
     return Row(
         model,
         runtime.name,
         str(node),
-        "reference" if trained else str(proof.verdict or "not verified") if proof else "not verified",
-        "" if trained or proof is None else proof.reason,
+        "reference" if trained else str(evidence.verdict or "not verified") if evidence else "not verified",
+        "" if trained or evidence is None else evidence.reason,
         found.latency_ns,
         comparison.ratio if comparison else None,
         found.memory_bytes,

@@ -99,8 +99,8 @@ def conversion() -> Iterator[Row]:
             cold = time.perf_counter() - start
             warm = bootstrap_median(seconds_of(command, runs=5, environment=environment, check=False))
             passed = sum(artifact.verdict == "passed" for artifact in Bundle.load(Path(folder) / "cnn"))
-        proof = f"{passed} of 9 passed parity"
-        yield Row(f"cnn on {data}: nine artifacts with parity", "60 s", f"{cold:.1f} s, n=1; {proof}", cold <= 60 and passed == 9)
+        evidence = f"{passed} of 9 passed parity"
+        yield Row(f"cnn on {data}: nine artifacts with parity", "60 s", f"{cold:.1f} s, n=1; {evidence}", cold <= 60 and passed == 9)
         text = f"{warm.value:.2f} [{warm.low:.2f}, {warm.high:.2f}] s, n=5"
         yield Row(f"cnn on {data}: the same out of the cache", "2 s", text, warm.value <= 2)
 

@@ -1,7 +1,7 @@
 """Core ML: runs ``.mlpackage`` folders, on macOS only.
 
 Written after Apple's interface and never run by this project's own tests, which run on Linux: there its files are made and checked, and
-what they compute is proved where `toolkit verify` runs on a Mac.
+what they compute is verified where `toolkit verify` runs on a Mac.
 """
 
 from __future__ import annotations

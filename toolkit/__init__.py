@@ -1,4 +1,4 @@
-"""Edge Inference Toolkit: convert a trained network, prove it is still right, measure it, and call it.
+"""Edge Inference Toolkit: convert a trained network, verify the result, measure it, and call it.
 
 Everything an app needs is here; the rest is reached through the ``toolkit`` command::
 

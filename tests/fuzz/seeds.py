@@ -14,7 +14,7 @@ from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Prepro
 
 @dataclass(frozen=True)
 class Seeds:
-    """``net/`` is a bundle of onnx, openvino and tflite, proved; ``pt2/`` one with a .pt2; ``x.npy``, ``samples.npz``, ``recipe.json``
+    """``net/`` is a bundle of onnx, openvino and tflite, verified; ``pt2/`` one with a .pt2; ``x.npy``, ``samples.npz``, ``recipe.json``
     and ``weights.safetensors`` (of the perceptron on digits) lie beside them.
     """
 

@@ -20,15 +20,15 @@ DAY_S = 86400.0
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two artifacts, of yesterday and of ten days ago, a proof of five days ago, and a data set of a year ago."""
+    """Two artifacts, of yesterday and of ten days ago, evidence of five days ago, and a data set of a year ago."""
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
     for key, precision in (("aa" * 32, Precision.FP32), ("ab" * 32, Precision.INT8)):
         store(key, tiny_artifact(tmp_path / "net", precision, seed=int(precision is Precision.INT8)))
     (cache_home() / "evidence").mkdir()
-    (cache_home() / "evidence" / "proof.json").write_text("[]")
+    (cache_home() / "evidence" / "evidence.json").write_text("[]")
     (cache_home() / "data" / "digits").mkdir(parents=True)
     (cache_home() / "data" / "digits" / "x").write_bytes(bytes(5000))
-    ages = {"artifacts/aa/" + "aa" * 32: 10, "artifacts/ab/" + "ab" * 32: 1, "evidence/proof.json": 5, "data/digits": 365}
+    ages = {"artifacts/aa/" + "aa" * 32: 10, "artifacts/ab/" + "ab" * 32: 1, "evidence/evidence.json": 5, "data/digits": 365}
     for name, days in ages.items():
         then = time.time() - days * DAY_S
         os.utime(cache_home() / name, (then, then))
@@ -40,21 +40,21 @@ def names() -> list[str]:
 
 
 def test_what_was_used_longest_ago_comes_first() -> None:
-    assert names() == ["digits", "tiny onnx-fp32", "proof.json", "tiny onnx-int8"]
+    assert names() == ["digits", "tiny onnx-fp32", "evidence.json", "tiny onnx-int8"]
     assert entries()[0].size_bytes == 5000
     assert lookup("aa" * 32) is not None
-    assert names() == ["digits", "proof.json", "tiny onnx-int8", "tiny onnx-fp32"]
+    assert names() == ["digits", "evidence.json", "tiny onnx-int8", "tiny onnx-fp32"]
 
 
 def test_old_entries_go_and_data_stay() -> None:
-    assert [entry.name for entry in clear(older_than_s=4 * DAY_S)] == ["tiny onnx-fp32", "proof.json"]
+    assert [entry.name for entry in clear(older_than_s=4 * DAY_S)] == ["tiny onnx-fp32", "evidence.json"]
     assert names() == ["digits", "tiny onnx-int8"]
     assert [entry.name for entry in clear(older_than_s=4 * DAY_S)] == []
 
 
 def test_a_size_is_reached_from_the_oldest_end() -> None:
     newest = entries()[-1]
-    assert [entry.name for entry in clear(most_bytes=newest.size_bytes)] == ["tiny onnx-fp32", "proof.json"]
+    assert [entry.name for entry in clear(most_bytes=newest.size_bytes)] == ["tiny onnx-fp32", "evidence.json"]
     assert [entry.name for entry in clear(kinds=("data",))] == ["digits"]
     assert names() == [newest.name]
 

@@ -1,4 +1,4 @@
-"""`toolkit.load` on bundles: by the stored benchmark of this machine, else by a quick one; nothing stale, nothing unproved."""
+"""`toolkit.load` on bundles: by the stored benchmark of this machine, else by a quick one; nothing stale, nothing unverified."""
 
 from __future__ import annotations
 

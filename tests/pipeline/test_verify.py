@@ -1,4 +1,4 @@
-"""A planted fault is found, and the step at which the numbers departed is named; `load` trusts only what was proved."""
+"""A planted fault is found, and the step at which the numbers diverged is named; `load` trusts only what was verified."""
 
 from __future__ import annotations
 

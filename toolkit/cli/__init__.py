@@ -21,12 +21,12 @@ from ._commands import Commands
 )
 @click.version_option(__version__, prog_name="toolkit")
 def toolkit() -> None:
-    """Convert a trained network, prove it is still right, measure it, and call it.
+    """Convert a trained network, verify the result, measure it, and call it.
 
     \b
     toolkit demo                            the whole road on built-in data
     toolkit train cnn --data fashion-mnist  a trained reference model
-    toolkit convert artifacts/cnn           ONNX, OpenVINO and TF Lite, proved
+    toolkit convert artifacts/cnn           ONNX, OpenVINO and TF Lite, verified
     toolkit benchmark artifacts/cnn         which one to ship, and why
 
     Shell completion: eval "$(_TOOLKIT_COMPLETE=bash_source toolkit)" (or zsh_source, fish_source).

@@ -10,7 +10,7 @@ from ._common import Words, console, data_options, json_option, plain, print_jso
 from ._request import max_drop_option
 
 
-@click.command(short_help="Pack artifacts to be proved on another device.")
+@click.command(short_help="Pack artifacts to be verified on another device.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--artifact", "names", type=Words(list), help="Artifacts to pack. Default: all that were made.")
 @click.option("--samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Real inputs that travel with them, at most.")
@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Pack artifacts of BUNDLE with real inputs and the trained model's answers.
 
-    On the device, with no more than its engine installed, toolkit check proves and measures what was packed. The trained model
+    On the device, with no more than its engine installed, toolkit check verifies and measures what was packed. The trained model
     does not travel.
 
     \b

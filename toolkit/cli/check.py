@@ -74,6 +74,6 @@ def command(
     if json_to and json_to != "-":
         write_file(Path(json_to), report.to_json())
     ran = [m for m in report.measurements if m.setting.engine]
-    proofs = [report.parity_of(m) for m in ran]
-    if not all(m.ok for m in ran) or any(proof is None or proof.verdict is not Verdict.PASSED for proof in proofs):
+    reports = [report.parity_of(m) for m in ran]
+    if not all(m.ok for m in ran) or any(evidence is None or evidence.verdict is not Verdict.PASSED for evidence in reports):
         raise click.exceptions.Exit(1)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _BEFORE, _AFTER, _WORST = 4, 7, 8
 
 
-@click.command(short_help="Find the layer at which a converted network departs.")
+@click.command(short_help="Find the layer at which a converted network diverges.")
 @click.argument("source", type=str)
 @click.argument("artifact", type=str)
 @click.option(
@@ -44,8 +44,8 @@ def command(
     """Compare what a converted network computes inside with the network that it was made from, layer by layer.
 
     SOURCE is a bundle, an artifact or a model file, ARTIFACT an artifact's folder or its name in the bundle. Names the first layer
-    whose output departs while its inputs agree. With --out also a page with the error over depth, and a reproduction: the failing
-    part as a model file, its inputs, and a script of five lines. Exit code 1 when a layer departs.
+    whose output diverges while its inputs agree. With --out also a page with the error over depth, and a reproduction: the failing
+    part as a model file, its inputs, and a script of five lines. Exit code 1 when a layer diverges.
 
     \b
     toolkit debug artifacts/cnn onnx-int8
@@ -61,7 +61,7 @@ def command(
         print_json({"verdict": found.verdict, **_fields(found)}, json_to)
     if json_to != "-":
         _show(found, out)
-    if found.departures:
+    if found.divergences:
         raise click.exceptions.Exit(1)
 
 
@@ -73,7 +73,7 @@ def _fields(found: Finding) -> dict[str, object]:
 
 
 def _show(found: Finding, out: Path | None) -> None:
-    console().print(f"[bold {'red' if found.departures else 'green'}]{plain(found.verdict)}[/]")
+    console().print(f"[bold {'red' if found.divergences else 'green'}]{plain(found.verdict)}[/]")
     if found.precision.startswith("int"):
         console().print(plain(found.noisiest))
     for note in found.notes:
@@ -84,11 +84,11 @@ def _show(found: Finding, out: Path | None) -> None:
     print_table(title, ["layer", "operator", "error", "dB", "own error", "matched by", ""], rows, right=["error", "dB", "own error"])
     console().print(f"{len(found.layers)} layers compared, {len(found.unseen)} not found in the candidate; {plain(found.inputs)}")
     if out is not None:
-        console().print(f"page{' and reproduction' if found.departures else ''}: {plain(out)}")
+        console().print(f"page{' and reproduction' if found.divergences else ''}: {plain(out)}")
 
 
 def _around(found: Finding) -> list[Layer]:
-    """The layers before and after the first departure; where there is none, those with the largest errors, in order."""
+    """The layers before and after the first divergence; where there is none, those with the largest errors, in order."""
     if found.first is not None:
         return list(found.layers[max(0, found.first.index - _BEFORE) : found.first.index + _AFTER])
     largest = sorted(found.layers, key=lambda layer: -layer.error)[:_WORST]
@@ -96,7 +96,7 @@ def _around(found: Finding) -> list[Layer]:
 
 
 def _row(layer: Layer) -> list[str]:
-    mark = "[red]departs[/]" if layer.departs else ""
+    mark = "[red]diverges[/]" if layer.diverges else ""
     return [
         plain(layer.layer),
         plain(layer.operator),

@@ -60,7 +60,7 @@ def command(
     """Find the format, precision, engine and number of threads with which SOURCE is best on this machine.
 
     All are made and measured roughly; what is far behind the best that passed is not measured again, the rest round by round. The
-    one to ship is copied to OUT/<model>-shipped. The same command goes on where it was killed.
+    one to ship is copied to OUT/<model>-shipped. The same command resumes where it stopped.
 
     \b
     toolkit optimize artifacts/cnn

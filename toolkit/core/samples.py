@@ -1,4 +1,4 @@
-"""Real samples: what calibrates an integer range and what proves an artifact."""
+"""Real samples: what calibrates an integer range and what verifies an artifact."""
 
 from __future__ import annotations
 

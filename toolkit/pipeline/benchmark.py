@@ -120,9 +120,9 @@ def _engines_for(artifact: Artifact, chosen: set[str] | None) -> tuple[list[Runt
     if chosen is None:
         own = {report.engine for report in artifact.manifest.evidence if report.candidate == artifact.manifest.content_sha256}
         first = {r.name for r in (*runtimes_for(format, precision), *able)[:1]}
-        proved = own.intersection(r.name for r in able)
+        verified = own.intersection(r.name for r in able)
         # What the others are compared with has evidence only in engines beside its own.
-        chosen = proved if proved and artifact.manifest.parent else proved | first
+        chosen = verified if verified and artifact.manifest.parent else verified | first
     wanted = [r for r in able if r.name in chosen]
     if not wanted:
         return [], f"none of the engines asked for runs {artifact.name}; {', '.join(r.name for r in able)} would"
@@ -225,7 +225,7 @@ def _check_samples(samples: Samples, artifacts: list[Artifact]) -> None:
 def join_parity(artifacts: Iterable[Artifact], measurements: Iterable[Measurement]) -> tuple[ParityRow, ...]:
     """The evidence for each measured combination of artifact, engine and device.
 
-    Evidence counts for the very files, engine and device that it names: a pass in one engine proves nothing about another.
+    Evidence counts for the very files, engine and device that it names: a pass in one engine says nothing of another.
     """
     evidence = {artifact.manifest.content_sha256: artifact.manifest for artifact in artifacts}
     measured = [(m.setting, str(m.actual.get("device", m.setting.device))) for m in measurements if m.setting.engine]

@@ -1,4 +1,4 @@
-"""`toolkit.load`: one call that opens the fastest artifact that is proved right and whose engine is installed here."""
+"""`toolkit.load`: one call that opens the fastest artifact that was verified and whose engine is installed here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proof: each artifact against the trained model and against the artifact it was made from, so that a failure names its edge."""
+"""Verification: each artifact against the trained model and against the artifact it was made from, so that a failure names its edge."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Verifier:
         if any(report.verdict is Verdict.FAILED for report in reports):
             edge = self._first_failing(artifact, reports[0])
             reports = [replace(report, failed_edge=edge) for report in reports]
-        # A cache that cannot be written must not undo a proof.
+        # A cache that cannot be written must not undo a verification.
         with contextlib.suppress(StorageError):
             if kept:
                 write_file(kept, msgspec.json.encode(reports))

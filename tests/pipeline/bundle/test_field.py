@@ -1,4 +1,4 @@
-"""A field bundle on the real engines: what was packed is proved without the trained model, and nothing else is believed."""
+"""A field bundle on the real engines: what was packed is verified without the trained model, and nothing else is believed."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def test_real_artifacts_are_proved_without_the_trained_model(trained_cnn: Traine
         ("tflite-int8", "litert"),
     }
     for measurement in report.measurements:
-        proof = report.parity_of(measurement)
-        assert proof is not None
-        assert proof.verdict is Verdict.PASSED, proof.reason
+        evidence = report.parity_of(measurement)
+        assert evidence is not None
+        assert evidence.verdict is Verdict.PASSED, evidence.reason
         if measurement.setting.artifact != "onnx-fp32":
-            assert proof.task is not None
-            assert (proof.task.name, proof.task.samples) == ("accuracy", len(samples))
+            assert evidence.task is not None
+            assert (evidence.task.name, evidence.task.samples) == ("accuracy", len(samples))
     assert seen[0] == ("verifying onnx-fp32 in onnxruntime", 0, 3)
     assert seen[-1][1:] == (3, 3)
 

@@ -31,11 +31,11 @@ def test_a_fault_is_printed_and_reproduced(made: dict[str, Path], tmp_path: Path
     result = call(made["branches"], bad.path, "--out", out)
     assert result.exit_code == 1, result.output
     assert result.output.startswith(
-        "first departure: layer 'body.2' (Conv" if format is not Format.TFLITE else "first departure: layer 'body.2' (CONV_2D"
+        "first divergence: layer 'body.2' (Conv" if format is not Format.TFLITE else "first divergence: layer 'body.2' (CONV_2D"
     )
     assert max(map(len, result.output.splitlines()[2:-1])) <= 80
     report = json.loads((out / "report.json").read_text())
-    assert report["departures"][0]["layers"] == ["body.2"]
+    assert report["divergences"][0]["layers"] == ["body.2"]
     page = (out / "report.html").read_text()
     assert "body.2" in page
     assert "<svg" in page
@@ -51,14 +51,14 @@ def test_a_fault_is_printed_and_reproduced(made: dict[str, Path], tmp_path: Path
 def test_an_untouched_artifact_is_named_in_its_bundle(made: dict[str, Path]) -> None:
     result = call(made["plain"], "onnx-fp32")
     assert result.exit_code == 0, result.output
-    assert result.output.startswith("no layer departs: 9 compared")
+    assert result.output.startswith("no layer diverges: 9 compared")
 
 
 def test_json_holds_the_verdict_and_every_layer(made: dict[str, Path]) -> None:
     result = call(made["plain"] / "pt2-fp32" / "model.pt2", made["plain"] / "onnx-fp16", "--json", "-")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
-    assert found["verdict"].startswith("no layer departs")
+    assert found["verdict"].startswith("no layer diverges")
     assert [layer["matched_by"] for layer in found["layers"]].count("name") >= 5
 
 

@@ -1,4 +1,4 @@
-"""The search ends with the best of what passed, measures what may not win no more, and goes on where it was stopped."""
+"""The search ends with the best of what passed, measures what may not win no more, and resumes where it stopped stopped."""
 
 from __future__ import annotations
 

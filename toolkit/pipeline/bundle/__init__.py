@@ -1,4 +1,4 @@
-"""Field bundles: one file that is proved and measured again on a device where neither the trained model nor its framework is."""
+"""Field bundles: one file that is verified and measured again on a device where neither the trained model nor its framework is."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def check(
         device: cpu, gpu, npu or auto.
         threads: thread counts; None means all that this process may use.
         protocol: how long and how often is measured.
-        on_progress: called after each proof and each round.
+        on_progress: called after each verification and each round.
 
     Raises:
         ArtifactError: the file is no field bundle, or was changed.
@@ -74,7 +74,7 @@ def check(
         problems: dict[tuple[str, str], str] = {}
         artifacts = [Artifact.load(each.path) for each in bundle]
         pairs = [(artifact, engine) for artifact in artifacts for engine in _able(artifact, engines)]
-        proofs: dict[str, list[ParityReport]] = {}
+        reports: dict[str, list[ParityReport]] = {}
         for done, (artifact, engine) in enumerate(pairs):
             report(f"verifying {artifact.name} in {engine}", done, len(pairs))
             try:
@@ -82,9 +82,9 @@ def check(
             except ToolkitError as error:
                 problems[artifact.name, engine] = str(error)
             else:
-                proofs.setdefault(artifact.name, []).append(judge(artifact, found, expected, samples, limits=Limits(contents.max_drop)))
+                reports.setdefault(artifact.name, []).append(judge(artifact, found, expected, samples, limits=Limits(contents.max_drop)))
         for artifact in artifacts:
-            artifact.with_evidence(tuple(proofs.get(artifact.name, ())))
+            artifact.with_evidence(tuple(reports.get(artifact.name, ())))
         measured = benchmark_bundle(
             bundle,
             samples,
@@ -108,7 +108,7 @@ def _expected(file: Path, reference: str) -> Observation:
 
 
 def _told(row: Measurement, problems: dict[tuple[str, str], str]) -> Measurement:
-    """The row, as one that failed where its engine could not even be asked for proof."""
+    """The row, as one that failed where its engine could not even be asked."""
     problem = problems.get((row.setting.artifact, row.setting.engine), "")
     return replace(row, reason=row.reason or problem)
 

@@ -1,4 +1,4 @@
-"""Which layer of a converted network departs first: intermediate values compared across formats."""
+"""Which layer of a converted network diverges first: intermediate values compared across formats."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Which tensor of a converted network is which of the trained one, and where the two part.
 
-Names and weights say it first, where the file has kept them, and values prove it: a pair counts only when its values agree. From then on
+Names and weights say it first, where the file has kept them, and values confirm it: a pair counts only when its values agree. From then on
 the candidate computes from the reference's value, so that an error cannot hide what comes after it. Where values no longer agree,
 the layer at fault is found by trial: the earliest tensor in whose place a tensor of the reference makes the outputs right again.
 """
@@ -19,7 +19,7 @@ from .layout import Layout, layouts
 from .rule import LayerRule
 
 _MAX_TRIALS = 400
-_MAX_DEPARTURES = 16
+_MAX_DIVERGENCES = 16
 _SAME_DB = 6.0
 
 
@@ -31,7 +31,7 @@ class Pair:
     reference: str
     layout: Layout
     by: str
-    departs: bool = False
+    diverges: bool = False
 
 
 @dataclass
@@ -83,10 +83,10 @@ class Alignment:
         """Find all pairs; the candidate's values when every one of them computes from the reference's inputs."""
         while True:
             values = self._match_all()
-            departed = sum(pair.departs for pair in self.pairs.values())
+            diverged = sum(pair.diverges for pair in self.pairs.values())
             suspects = self._suspects()
             pair = self._trial(values, suspects) if suspects else self._hidden(values)
-            if pair is None or departed >= _MAX_DEPARTURES:
+            if pair is None or diverged >= _MAX_DIVERGENCES:
                 return values
             self.pairs[pair.candidate] = pair
 
@@ -124,7 +124,7 @@ class Alignment:
         """The candidate's tensors without a pair that hold the values of one of the reference's; of several, those that hold them best."""
         best: dict[str, float] = {}
         for pair in self.pairs.values():
-            if not pair.departs:
+            if not pair.diverges:
                 self._note(best, pair.reference, self._ratio(pair, values))
         new: list[tuple[Pair, float]] = []
         for step in self.candidate.steps:
@@ -232,7 +232,7 @@ class Alignment:
             self.unproved = True
             return guess
         shapes = values[end][0].shape, self.known[self._ends[end]][0].shape
-        return Pair(end, self._ends[end], next(layouts(*shapes)), "signature", departs=True)
+        return Pair(end, self._ends[end], next(layouts(*shapes)), "signature", diverges=True)
 
     def _named(self, pair: Pair, values: Values, suspects: list[Step]) -> Pair:
         """The later suspect that has the name of the pair's tensor, if it repairs as much: a missing bias may not show in the outputs."""
@@ -262,7 +262,7 @@ class Alignment:
                 alike = (name for name in self._of_size([array]) if name in later)
                 ordered = np.sort(array, axis=None)
                 right += any(sqnr_db(self._sorted[name][:1], [ordered]) >= self.rule.repaired_db for name in alike)
-        kept = (each for each in self.pairs.values() if each.candidate in after and not each.departs)
+        kept = (each for each in self.pairs.values() if each.candidate in after and not each.diverges)
         spoiled = any(
             sqnr_db(self.known[each.reference][:1], [each.layout.to_reference(values[each.candidate][0])]) < self.rule.floor_db
             for each in kept
@@ -304,7 +304,7 @@ class Alignment:
             fits.sort(key=lambda layout: -sqnr_db(own, [layout.to_reference(array) for array in values[step.name]]))
             plain = [each for each in fits if each.is_plain]
             for layout in [*plain, *(each for each in fits[:2] if each not in plain)]:
-                yield Pair(step.name, name, layout, self._evidence(step, name), departs=True)
+                yield Pair(step.name, name, layout, self._evidence(step, name), diverges=True)
 
     def _separates(self, name: str, roots: set[str], inside: set[str]) -> bool:
         """Whether something behind `name` depends on the first suspects through `name` only."""

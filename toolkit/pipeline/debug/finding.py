@@ -15,13 +15,13 @@ class Layer:
         reference: the reference's tensor.
         candidate: the candidate's tensor.
         operator: the candidate's operator.
-        matched_by: ``name``, ``weights``, ``values``, ``signature``, or what it was where it departs: ``trial`` is a value that, replaced
+        matched_by: ``name``, ``weights``, ``values``, ``signature``, or what it was where it diverges: ``trial`` is a value that, replaced
             by the reference's, made the outputs right again.
         error: the largest difference when the candidate runs from its inputs, in units of the reference's root mean square.
         ratio_db: the same as a signal-to-noise ratio.
         own_error: the largest difference when the layer computes from the reference's values.
         own_ratio_db: the same as a ratio.
-        departs: whether that breaks the precision's rule.
+        diverges: whether that breaks the precision's rule.
     """
 
     layer: str
@@ -34,12 +34,12 @@ class Layer:
     ratio_db: float
     own_error: float
     own_ratio_db: float
-    departs: bool
+    diverges: bool
 
 
 @dataclass(frozen=True)
-class Departure:
-    """A layer that departs while its inputs agree.
+class Divergence:
+    """A layer that diverges while its inputs agree.
 
     Args:
         index: its place in `Finding.layers`.
@@ -67,26 +67,26 @@ class Finding:
     rule: str
     inputs: str
     layers: tuple[Layer, ...]
-    departures: tuple[Departure, ...]
+    divergences: tuple[Divergence, ...]
     unmatched: tuple[str, ...]
     unseen: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     @property
-    def first(self) -> Departure | None:
-        """The first departure."""
-        return self.departures[0] if self.departures else None
+    def first(self) -> Divergence | None:
+        """The first divergence."""
+        return self.divergences[0] if self.divergences else None
 
     @property
     def verdict(self) -> str:
         """One line."""
         if self.first is None:
             worst = max(self.layers, key=lambda layer: layer.error)
-            return f"no layer departs: {len(self.layers)} compared, the largest error is {worst.error:.1e} in '{worst.layer}'"
+            return f"no layer diverges: {len(self.layers)} compared, the largest error is {worst.error:.1e} in '{worst.layer}'"
         layer = self.layers[self.first.index]
         name = " + ".join(self.first.layers)
         return (
-            f"first departure: layer '{name}' ({', '.join(self.first.operators)}), error {layer.own_error:.1e}, "
+            f"first divergence: layer '{name}' ({', '.join(self.first.operators)}), error {layer.own_error:.1e}, "
             f"its inputs agree to {self.first.inputs_error:.1e}"
         )
 

@@ -37,9 +37,9 @@ def _curve(layers: Sequence[Layer], *, width: float, height: float) -> str:
         axes.plot(depth, [max(layer.error, _FOOT) for layer in layers], "o-", markersize=4, color=INK, label="from the inputs on")
         own = [max(layer.own_error, _FOOT) for layer in layers]
         axes.plot(depth, own, "s:", markersize=4, color=MUTED, label="of the layer alone")
-        wrong = [(place, max(layer.own_error, _FOOT)) for place, layer in enumerate(layers, 1) if layer.departs]
+        wrong = [(place, max(layer.own_error, _FOOT)) for place, layer in enumerate(layers, 1) if layer.diverges]
         if wrong:
-            axes.plot(*zip(*wrong, strict=True), "X", markersize=10, color=BAD, label="departs")
+            axes.plot(*zip(*wrong, strict=True), "X", markersize=10, color=BAD, label="diverges")
         axes.set_yscale("log")
         axes.set_xlabel("depth: compared layers in the order of computation")
         axes.set_ylabel("largest error / root mean square")

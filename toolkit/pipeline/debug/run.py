@@ -29,7 +29,7 @@ from toolkit.runtimes.parity.probes import probe
 
 from ..source.resolve import resolve_source
 from ..source.samples import split_samples
-from .finding import Departure, Finding, Layer
+from .finding import Divergence, Finding, Layer
 from .page import PAGE, render
 from .rule import layer_rule
 
@@ -130,7 +130,7 @@ def _finding(answer: Mapping[str, Any], what: Chosen, samples: Samples) -> Findi
         rule=layer_rule(candidate.manifest.precision).text,
         inputs=f"{len(samples)} rows, {samples.origin}",
         layers=msgspec.convert(answer["layers"], tuple[Layer, ...]),
-        departures=msgspec.convert(answer["departures"], tuple[Departure, ...]),
+        divergences=msgspec.convert(answer["divergences"], tuple[Divergence, ...]),
         unmatched=tuple(answer["unmatched"]),
         unseen=tuple(answer["unseen"]),
         notes=(*what.notes, *answer["notes"]),

@@ -15,13 +15,13 @@ from toolkit.core.decibels import sqnr_db
 from toolkit.runtimes.intermediates import Step, Values, open_trace
 
 from .align import Alignment, Pair
-from .finding import Departure, Layer
+from .finding import Divergence, Layer
 from .reproduction import write_reproduction
 from .rule import error_of, layer_rule
 
 
 def debug_task(payload: dict[str, Any]) -> dict[str, Any]:
-    """Compare two model files; leaves the reproduction in the folder of the request where a layer departs."""
+    """Compare two model files; leaves the reproduction in the folder of the request where a layer diverges."""
     folder = Path(payload["folder"])
     signatures = msgspec.convert(payload["signatures"], list[Signature])
     with np.load(folder / "inputs.npz", allow_pickle=False) as content:
@@ -40,17 +40,17 @@ def debug_task(payload: dict[str, Any]) -> dict[str, Any]:
     alignment = Alignment(traces[0], traces[1], rounds, layer_rule(Precision.parse(payload["precision"])))
     values = alignment.align()
     layers, pairs = _layers(alignment, values)
-    departures = [_departure(alignment, pair, layers, index) for index, pair in enumerate(pairs) if layers[index].departs]
+    divergences = [_divergence(alignment, pair, layers, index) for index, pair in enumerate(pairs) if layers[index].diverges]
     notes = []
-    if departures:
-        notes = write_reproduction(alignment, pairs[departures[0].index], folder / "reproduction")
+    if divergences:
+        notes = write_reproduction(alignment, pairs[divergences[0].index], folder / "reproduction")
     if alignment.unproved:
-        notes.append("no single layer explains the outputs: several depart, and those after the first are told by their names")
+        notes.append("no single layer explains the outputs: several diverge, and those after the first are told by their names")
     labels = _labels(alignment.reference.steps)
     found = {pair.reference for pair in alignment.pairs.values()}
     return {
         "layers": layers,
-        "departures": departures,
+        "divergences": divergences,
         "unmatched": [step.name for step in alignment.candidate.steps if step.name not in alignment.pairs],
         "unseen": [labels[name] for name in alignment.seen if name not in found],
         "notes": notes,
@@ -58,7 +58,7 @@ def debug_task(payload: dict[str, Any]) -> dict[str, Any]:
 
 
 def _layers(alignment: Alignment, values: Values) -> tuple[list[Layer], list[Pair]]:
-    """One row for each tensor of the reference: where several tensors hold its values, the one that departs, else the first."""
+    """One row for each tensor of the reference: where several tensors hold its values, the one that diverges, else the first."""
     labels = _labels(alignment.reference.steps)
     kinds = {step.name: step.kind for step in alignment.reference.steps}
     rows: dict[str, tuple[Layer, Pair]] = {}
@@ -69,28 +69,28 @@ def _layers(alignment: Alignment, values: Values) -> tuple[list[Layer], list[Pai
         known = alignment.known[pair.reference]
         own = [pair.layout.to_reference(array) for array in values[step.name]]
         plain = [pair.layout.to_reference(array) for array in alignment.plain[step.name]]
-        departs = not alignment.rule.agrees(known, own)
+        diverges = not alignment.rule.agrees(known, own)
         row = Layer(
             layer=labels[pair.reference],
             kind=kinds[pair.reference],
             reference=pair.reference,
             candidate=step.name,
             operator=step.kind,
-            matched_by="trial" if pair.departs and pair.by == "values" else pair.by,
+            matched_by="trial" if pair.diverges and pair.by == "values" else pair.by,
             error=error_of(known, plain)[0],
             ratio_db=sqnr_db(known, plain),
             own_error=error_of(known, own)[0],
             own_ratio_db=sqnr_db(known, own),
-            departs=departs,
+            diverges=diverges,
         )
-        if pair.reference not in rows or (departs and not rows[pair.reference][0].departs):
+        if pair.reference not in rows or (diverges and not rows[pair.reference][0].diverges):
             rows[pair.reference] = row, pair
     order = {step.name: place for place, step in enumerate(alignment.candidate.steps)}
     ordered = sorted(rows.values(), key=lambda row: order[row[1].candidate])
     return [row for row, _ in ordered], [pair for _, pair in ordered]
 
 
-def _departure(alignment: Alignment, pair: Pair, layers: Sequence[Layer], index: int) -> Departure:
+def _divergence(alignment: Alignment, pair: Pair, layers: Sequence[Layer], index: int) -> Divergence:
     labels = _labels(alignment.reference.steps)
     region = alignment.reference_region(pair.reference)
     own = [step for step in region if step.weights] or [step for step in region if step.name == pair.reference]
@@ -100,7 +100,7 @@ def _departure(alignment: Alignment, pair: Pair, layers: Sequence[Layer], index:
         for each in inputs
     ]
     kinds = [step.kind for step in alignment.region(pair.candidate) if _computes(step, alignment)]
-    return Departure(
+    return Divergence(
         index=index,
         layers=tuple(dict.fromkeys(labels[step.name] for step in own)),
         operators=tuple(dict.fromkeys(kinds)) or (layers[index].operator,),

@@ -1,4 +1,4 @@
-"""Learning by self-play: generations of games played by the deployed net, training on them, conversion, and proof.
+"""Learning by self-play: generations of games played by the deployed net, training on them, conversion, and verification.
 
 One generation: the workers play with the artifact of the last one; the learner trains on the replay window; its averaged weights are
 exported, converted and verified; what passed plays next. A checkpoint at the end of each generation holds all that decides how it goes on.
@@ -151,7 +151,7 @@ class Run:
         losses = self._learn(records, number)
         converting = time.monotonic()
         self._report(Progress(number, "convert", 0, 1))
-        path, proof = self._convert(number)
+        path, evidence = self._convert(number)
         rating = time.monotonic()
         rated = None
         if self._rating.due(number):
@@ -182,7 +182,7 @@ class Run:
             seconds_rating=time.monotonic() - rating,
             rated=rated,
         )
-        return generation, path, proof
+        return generation, path, evidence
 
     def _play(self, pool: Workers, number: int, games: int) -> tuple[list[GameRecord], Played]:
         records: list[GameRecord] = []
@@ -237,7 +237,7 @@ class Run:
         net, options = self._learner.average, self._options
         source = export_net(net, game=self._game, options=options.net, out=home / "pt2-fp32", recipe={"generation": number})
         newest = positions.newest(_CALIBRATION + evaluation)
-        # A run that has played few games yet keeps two thirds for the proof.
+        # A run that has played few games yet keeps two thirds for verification.
         calibration = min(_CALIBRATION, len(newest.value) // 3)
         split = Split(_samples(newest, slice(0, calibration)), _samples(newest, slice(calibration, None)))
         return Request(source, targets, home, split, limits)

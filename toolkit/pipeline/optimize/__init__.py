@@ -51,7 +51,7 @@ def optimize(
     Every candidate is made and measured roughly, those of an engine in one process. Then the best is verified, again until one passes,
     and what is far behind it is dropped; what is left is measured for a round in processes of its own, and so on (successive halving,
     Jamieson and Talwalkar 2016). Static int8 that would be best but loses too much is quantized again with layers in float, chosen on
-    `choice` of the evaluation samples, and judged by the others. A run that was killed goes on where it was.
+    `choice` of the evaluation samples, and judged by the others. A run that was killed resumes where it stopped.
 
     Raises:
         ConversionError: nothing could be made, or nothing that was made passed.

@@ -1,4 +1,4 @@
-"""One search: race, proof, and the state that survives a kill."""
+"""One search: race, verification, and the state that survives a kill."""
 
 from __future__ import annotations
 

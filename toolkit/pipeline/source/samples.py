@@ -17,7 +17,7 @@ NOISE_SAMPLES = 2000
 
 @dataclass(frozen=True)
 class Split:
-    """Real samples: what may fix integer ranges, and what proves the result. No row is in both."""
+    """Real samples: what may fix integer ranges, and what verifies the result. No row is in both."""
 
     calibration: Samples
     evaluation: Samples
