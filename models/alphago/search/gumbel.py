@@ -61,7 +61,7 @@ class GumbelSearch(Search):
             self._noise[row] = self._random(row).gumbel(size=self._game.actions)
 
     def _forced(self, rows: np.ndarray, live: np.ndarray, left: np.ndarray, before: np.ndarray) -> np.ndarray:
-        visits = self._tree[1][rows[live], 0] - before[live]
+        visits = self._tree.visits[rows[live], 0] - before[live]
         wanted = np.array([self._sequences[i][len(self._sequences[i]) - left[i]] for i in live])
         scores = np.where(visits == wanted[:, None], self._scores(rows[live], visits), -np.inf)
         return np.where(np.isfinite(scores).any(axis=1), scores.argmax(axis=1), -1)
@@ -78,7 +78,8 @@ class GumbelSearch(Search):
 
     def _completed(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Logits, and values completed by the mix of the network's and the tried ones' (appendix D, equation 33): both ``[n, A]``."""
-        prior, visits, wins, _, value, _, _ = (array[rows, 0] if array.ndim > 1 else array for array in self._tree)
+        tree = self._tree
+        prior, visits, wins, value = (array[rows, 0] for array in (tree.prior, tree.visits, tree.wins, tree.value))
         with np.errstate(divide="ignore"):
             logits = np.log(np.where(prior >= 0, np.maximum(prior, 1e-30), 0))
         q = np.divide(wins, visits, out=np.zeros(wins.shape), where=visits > 0)

@@ -48,28 +48,19 @@ class Search:
     def __init__(self, game: Game, evaluator: Evaluator, games: int, options: SearchOptions, *, max_playouts: int, seed: int) -> None:
         self._game, self._evaluator, self._options, self._seed = game, evaluator, options, seed
         nodes = 2 * max_playouts + 2  # As many again are kept from the move before, at most.
-        shape = (games, nodes, game.actions)
-        self._tree = (
-            np.zeros(shape, np.float32),
-            np.zeros(shape, np.int32),
-            np.zeros(shape, np.float32),
-            np.full(shape, -1, np.int32),
-            np.zeros(shape[:2], np.float32),
-            np.zeros(shape[:2], np.bool_),
-            np.zeros(games, np.int32),
-        )
+        self._tree = _tree.new_tree(games, nodes=nodes, actions=game.actions)
         most = games * options.leaves
-        depth = min(nodes, game.max_moves) + 1
-        self._walk = (
-            np.zeros((most, depth), np.int32),
-            np.zeros((most, depth), np.int32),
-            np.zeros(most, np.int32),
-            np.zeros(most, np.int32),
-        )
+        self._walk = _tree.new_walk(most, depth=min(nodes, game.max_moves) + 1)
         self._leaves = game.new(most)
         self._planes = np.empty((max(most, games), game.planes, game.height, game.width), np.float32)
         self._moves = np.zeros(games, np.int64)
-        self._constants = (options.c_puct, options.fpu_reduction, options.root_fpu_reduction, options.virtual_loss)
+        self._constants = _tree.Constants(
+            ucb1=False,
+            c_puct=options.c_puct,
+            fpu_reduction=options.fpu_reduction,
+            root_fpu_reduction=options.root_fpu_reduction,
+            virtual_loss=options.virtual_loss,
+        )
 
     def run(self, states: States, rows: np.ndarray, playouts: np.ndarray, *, noise: np.ndarray | None = None) -> SearchResult:
         """Search positions with ``playouts[i]`` more playouts each.
@@ -84,7 +75,7 @@ class Search:
             InputError: a game has ended, or more playouts than `max_playouts`.
             EngineError: the evaluator gave NaN, infinity, or wrong shapes; the trees of these rows are forgotten then.
         """
-        prior, visits, _, _, _, _, used = self._tree
+        prior, visits, used = self._tree.prior, self._tree.visits, self._tree.used
         if 2 * playouts.max(initial=0) + 2 > prior.shape[1]:
             raise InputError("playouts", expected=f"at most {prior.shape[1] // 2 - 1}", got=str(playouts.max()))
         full = rows[used[rows] + playouts > prior.shape[1]]
@@ -112,12 +103,12 @@ class Search:
 
     def reset(self, rows: np.ndarray) -> None:
         """Forget the trees of these rows."""
-        self._tree[-1][rows] = 0
+        self._tree.used[rows] = 0
 
     def line(self, row: int, action: int, *, longest: int = 16) -> list[int]:
         """What the search expects after `action` at the root of a row: the most visited actions."""
-        _, visits, _, child, _, _, used = self._tree
-        node = child[row, 0, action] if used[row] else -1
+        visits, child = self._tree.visits, self._tree.child
+        node = child[row, 0, action] if self._tree.used[row] else -1
         actions: list[int] = []
         while node >= 0 and len(actions) < longest and visits[row, node].any():
             actions.append(int(visits[row, node].argmax()))
@@ -128,9 +119,9 @@ class Search:
         """One batch of leaves; returns how many playouts each game made."""
         tree, walk, game = self._tree, self._walk, self._game
         count = _tree.select(tree, games, left, forced, self._options.leaves, self._constants, walk)
-        paths, _, lengths, owners = walk
-        leaves, self._owners = np.arange(count), games[owners[:count]]
-        game.follow(states, games[owners[:count]], paths[:count], lengths[:count], self._leaves, leaves)
+        owners = walk.owners[:count]
+        leaves, self._owners = np.arange(count), games[owners]
+        game.follow(states, self._owners, walk.paths[:count], walk.lengths[:count], self._leaves, leaves)
         over, outcome = game.outcome(self._leaves, leaves)
         values = np.where(game.to_move(self._leaves, leaves) == FIRST, outcome, -outcome).astype(np.float32)
         legal = game.legal(self._leaves, leaves)
@@ -139,8 +130,8 @@ class Search:
         if len(going):
             logits[going], values[going] = self._evaluate(self._leaves, going)
         _tree.expand(tree, games, walk, count, legal, logits, values, over)
-        _tree.backup(tree, games, walk, count, values, self._constants[3])
-        return np.bincount(owners[:count], minlength=len(games))
+        _tree.backup(tree, games, walk, count, values, self._constants.virtual_loss)
+        return np.bincount(owners, minlength=len(games))
 
     def _evaluate(self, states: States, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         planes = self._planes[: len(rows)]
@@ -156,8 +147,7 @@ class Search:
         logits, values = self._evaluate(states, rows)
         for row, mask, policy in zip(rows, legal, logits, strict=True):
             _tree.set_node(self._tree, row, 0, mask, policy)
-        _, _, _, _, value, ended, used = self._tree
-        value[rows, 0], ended[rows, 0], used[rows] = values, False, 1
+        self._tree.value[rows, 0], self._tree.ended[rows, 0], self._tree.used[rows] = values, False, 1
 
     def _random(self, row: int) -> np.random.Generator:
         """A stream of its own for each row and move."""
@@ -166,7 +156,7 @@ class Search:
     def _add_noise(self, rows: np.ndarray) -> None:
         options = self._options
         for row in rows:
-            root = self._tree[0][row, 0]
+            root = self._tree.prior[row, 0]
             legal = np.flatnonzero(root >= 0)
             noise = self._random(row).dirichlet(np.full(len(legal), options.dirichlet_total / len(legal)))
             root[legal] = (1 - options.noise_weight) * root[legal] + options.noise_weight * noise
@@ -176,13 +166,12 @@ class Search:
         return np.full(len(live), -1, np.int64)
 
     def _result(self, rows: np.ndarray, clean: np.ndarray, before: np.ndarray) -> SearchResult:  # noqa: ARG002 - for Gumbel
-        _, all_visits, all_wins, _, values, _, _ = self._tree
-        visits, wins = all_visits[rows, 0], all_wins[rows, 0]
+        visits, wins, values = self._tree.visits[rows, 0], self._tree.wins[rows, 0], self._tree.value[rows, 0]
         total = visits.sum(axis=1)
         q = np.divide(wins, visits, out=np.full(wins.shape, np.nan, np.float32), where=visits > 0)
         return SearchResult(
             visits=visits,
-            value=((wins.sum(axis=1) + values[rows, 0]) / (total + 1)).astype(np.float32),
+            value=((wins.sum(axis=1) + values) / (total + 1)).astype(np.float32),
             policy=(visits / np.maximum(total, 1)[:, None]).astype(np.float32),
             q=q,
             priors=np.maximum(clean, 0),

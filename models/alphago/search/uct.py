@@ -22,7 +22,7 @@ class UctSearch(Search):
     def __init__(self, game: Game, games: int, *, max_playouts: int, seed: int, exploration: float = 0.7, leaves: int = _LEAVES) -> None:
         options = SearchOptions(leaves=leaves)
         super().__init__(game, UniformEvaluator(game.actions), games, options, max_playouts=max_playouts, seed=seed)
-        self._constants = (-exploration, 0.0, 0.0, options.virtual_loss)
+        self._constants = self._constants._replace(ucb1=True, c_puct=exploration)
         self._streams = [np.random.default_rng([seed, row, 3]) for row in range(games)]
 
     def _evaluate(self, states: States, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
