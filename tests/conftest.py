@@ -27,9 +27,10 @@ ROOT = Path(__file__).parents[1]
 # Kernels are compiled once for all runs: their folders are named after the sources. Before any test module imports them.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
 
-# What the tests of these folders share takes minutes to make.
-TOGETHER = ("tests/converters/", "tests/pipeline/debug/")
-# And they call libraries directly, whose warnings about themselves are named here by their texts.
+# What the tests of this folder share is made by each worker that runs one of them.
+TOGETHER = ("tests/pipeline/debug/",)
+# The tests of these folders call libraries directly, whose warnings about themselves are named here by their texts.
+CALL_LIBRARIES = ("tests/converters/", "tests/pipeline/debug/")
 THIRD_PARTY = (
     "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning",
     "ignore:Warning. Enabling `experimental_preserve_all_tensors` with the BUILTIN or AUTO op resolver:UserWarning",
@@ -53,7 +54,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 
 class _ByFile(LoadScopeScheduling):
-    """A file's tests run in one worker, which makes what they share once; those of some folders too.
+    """A file's tests run in one worker, which makes what they share once; those of one folder too.
 
     xdist's own groups are none with pytest 9: it marks a test by `item._nodeid`, which pytest no longer reads.
     """
@@ -66,7 +67,7 @@ class _ByFile(LoadScopeScheduling):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Called by pytest."""
     for item in items:
-        if item.nodeid.startswith(TOGETHER):
+        if item.nodeid.startswith(CALL_LIBRARIES):
             for text in THIRD_PARTY:
                 item.add_marker(pytest.mark.filterwarnings(text))
 

@@ -88,7 +88,9 @@ def test_the_benchmark_is_read_and_drawn() -> None:
 
 
 def test_the_zip_is_checked(tmp_path: Path) -> None:
-    done = run("check", OLD / "perceptron.zip", "--rounds", 1, "--json", tmp_path / "check.json", folder=tmp_path)
+    done = run(
+        "check", OLD / "perceptron.zip", "--engine", "onnxruntime,litert", "--rounds", 1, "--json", tmp_path / "check.json", folder=tmp_path
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "onnx-int8" in json.dumps(json.loads((tmp_path / "check.json").read_text()))
 
