@@ -124,6 +124,8 @@ def test_workers_play_with_and_without_a_net(tmp_path: Path) -> None:
         wrong = export_net(build_net(Go(3), NetOptions(1, 8)), game=Go(3), options=NetOptions(1, 8), out=tmp_path / "other" / "pt2-fp32")
         with pytest.raises(SignatureError, match="no net for"):
             pool.use(wrong.path)
+        with pytest.raises(InputError, match="unknown engine 'none-such'"):
+            pool.use(net.path, engine="none-such")
 
 
 def test_a_worker_that_dies_is_named() -> None:

@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
-from toolkit.core import ProcessError, ToolkitError
+from toolkit.core import InputError, ProcessError, ToolkitError, UnknownNameError, errors
 from toolkit.models.alphago.games import Game
 from toolkit.models.alphago.record import GameRecord
 from toolkit.models.alphago.search import CachedEvaluator, Evaluator, UniformEvaluator
@@ -54,9 +55,73 @@ class Played:
 
 
 @dataclass(frozen=True)
-class _Net:
-    path: Path | None
-    engine: str | None
+class _Request:
+    """What a worker is told. It answers ``use`` once, ``play`` with a report for each move until ``stop``, which ends them."""
+
+    what: Literal["use", "play", "stop"]
+    net: str | None = None
+    """``use``: the artifact's folder, None for no net."""
+    engine: str | None = None
+    """``use``: the engine's name, None for the format's own."""
+
+
+@dataclass(frozen=True)
+class _Failed:
+    """A `ToolkitError` of the worker: its class and its parts."""
+
+    kind: str
+    problem: str
+    expected: str
+    got: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a worker says: a report, an error, or neither when it has done what it was told."""
+
+    played: Played | None = None
+    failed: _Failed | None = None
+
+
+@dataclass(frozen=True)
+class _Array:
+    """An array as a message holds it."""
+
+    dtype: str
+    shape: tuple[int, ...]
+    data: bytes
+
+
+def _encode(message: _Request | _Answer) -> bytes:
+    return msgspec.msgpack.encode(message, enc_hook=_from_array)
+
+
+def _decode_answer(data: bytes) -> _Answer:
+    return msgspec.msgpack.decode(data, type=_Answer, dec_hook=_to_array)
+
+
+def _from_array(value: object) -> _Array:
+    if not isinstance(value, np.ndarray):
+        raise NotImplementedError(f"a message cannot hold {type(value).__name__}")
+    return _Array(value.dtype.str, value.shape, value.tobytes())
+
+
+def _to_array(_: type, value: object) -> np.ndarray:
+    array = msgspec.convert(value, _Array)
+    return np.frombuffer(array.data, array.dtype).reshape(array.shape).copy()  # What a buffer lends cannot be written to.
+
+
+def _failed(error: ToolkitError) -> _Failed:
+    return _Failed(type(error).__name__, error.problem, error.expected, error.got, error.hint)
+
+
+def _error(failed: _Failed) -> ToolkitError:
+    cls = getattr(errors, failed.kind, ToolkitError)
+    # The names that were known are in the text already.
+    cls = InputError if cls is UnknownNameError else cls
+    error: ToolkitError = cls(failed.problem, expected=failed.expected, got=failed.got, hint=failed.hint)
+    return error
 
 
 class Workers:
@@ -77,13 +142,13 @@ class Workers:
 
     def use(self, net: Path | None, *, engine: str | None = None) -> None:
         """Play with the net at this path from now on; None: without a net, every move as likely and every position even."""
-        self._tell(_Net(net, engine))
+        self._tell(_Request("use", None if net is None else str(net), engine))
         for process, connection in self._workers:
             self._answer(process, connection)
 
     def play(self, games: int) -> Iterator[Played]:
         """Play until `games` games have finished, more or less by what several workers finish at once; reports as they come."""
-        self._tell("play")
+        self._tell(_Request("play"))
         finished = 0
         busy = {connection: process for process, connection in self._workers}
         while busy:
@@ -96,27 +161,26 @@ class Workers:
                 finished += len(played.records)
                 yield played
                 if finished >= games:
-                    self._tell("stop", busy)
+                    self._tell(_Request("stop"), busy)
                     games = 1 << 62
 
-    def _tell(self, message: object, only: dict[Connection, Any] | None = None) -> None:
+    def _tell(self, message: _Request, only: dict[Connection, Any] | None = None) -> None:
         for process, connection in self._workers:
             if only is None or connection in only:
                 try:
-                    connection.send(message)
+                    connection.send_bytes(_encode(message))
                 except OSError as error:
                     raise _ended(process) from error
 
     @staticmethod
     def _answer(process: Any, connection: Connection) -> Played | None:
         try:
-            answer = connection.recv()
+            answer = _decode_answer(connection.recv_bytes())
         except (EOFError, OSError) as error:
             raise _ended(process) from error
-        if isinstance(answer, ToolkitError):
-            raise answer
-        assert answer is None or isinstance(answer, Played)
-        return answer
+        if answer.failed is not None:
+            raise _error(answer.failed)
+        return answer.played
 
     def close(self) -> None:
         """End the processes; games in flight are lost."""
@@ -157,17 +221,15 @@ class _Player:
 
     def __init__(self, options: WorkerOptions, index: int) -> None:
         self._options = options
-        self.use(_Net(None, None))
+        self.use(None)
         self._play = SelfPlay(options.game, self._evaluate, options.selfplay, games=options.games, seed=1000 * options.seed + index)
 
     def _evaluate(self, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self._cache(planes)
 
-    def use(self, net: _Net) -> None:
+    def use(self, net: Path | None, engine: str | None = None) -> None:
         game, threads = self._options.game, self._options.threads
-        self._net = _Timed(
-            UniformEvaluator(game.actions) if net.path is None else open_net(net.path, game, engine=net.engine, threads=threads)
-        )
+        self._net = _Timed(UniformEvaluator(game.actions) if net is None else open_net(net, game, engine=engine, threads=threads))
         # A new cache: what the last net said is no longer true.
         self._cache = CachedEvaluator(self._net, self._options.cache)
 
@@ -186,17 +248,17 @@ def _work(connection: Connection, options: WorkerOptions, index: int) -> None:
     player = _Player(options, index)
     with suppress(EOFError, BrokenPipeError):
         while True:
-            message = connection.recv()
+            request = msgspec.msgpack.decode(connection.recv_bytes(), type=_Request)
             try:
-                if isinstance(message, _Net):
-                    player.use(message)
-                    connection.send(None)
+                if request.what == "use":
+                    player.use(None if request.net is None else Path(request.net), request.engine)
+                    connection.send_bytes(_encode(_Answer()))
                     continue
                 while not connection.poll() and os.getppid() == parent:
-                    connection.send(player.step())
+                    connection.send_bytes(_encode(_Answer(player.step())))
             except ToolkitError as error:
-                connection.send(error)
+                connection.send_bytes(_encode(_Answer(failed=_failed(error))))
                 continue
             if connection.poll():
-                connection.recv()  # The word to stop.
-            connection.send(None)
+                connection.recv_bytes()  # The word to stop.
+            connection.send_bytes(_encode(_Answer()))
