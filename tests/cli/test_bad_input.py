@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.commands import Commands
 from tests.conftest import Trained
 from tests.tiny import tiny_artifact, with_parity
 from toolkit.core import MANIFEST, Bundle
@@ -24,6 +26,14 @@ def run(*words: str | Path, folder: Path, cache: str | None = "cache") -> subpro
     command = [sys.executable, "-m", "toolkit", *map(str, words)]
     environment = dict(os.environ) if cache is None else {**os.environ, "TOOLKIT_CACHE": str(folder / cache)}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def commands(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Commands]:
+    """Commands whose process is not the point: one runs them all, with a cache of its own."""
+    worker = Commands({"TOOLKIT_CACHE": str(tmp_path_factory.mktemp("commands") / "cache")})
+    yield worker
+    worker.close()
 
 
 def assert_refused(result: subprocess.CompletedProcess[str], *parts: str) -> None:
@@ -89,13 +99,19 @@ def net(tmp_path: Path) -> Path:
         (["benchmark", "net"], ["no data are known", "--data"]),
     ],
 )
-def test_one_clear_line(net: Path, words: list[str], parts: list[str]) -> None:
+def test_one_clear_line(net: Path, commands: Commands, words: list[str], parts: list[str]) -> None:
     before = sorted(path.name for path in net.iterdir())
     # An `.onnx` bundle of a trained model is a source too: its manifest must not name a root.
     manifest = net / "net" / "onnx-fp32" / MANIFEST
     manifest.write_text(manifest.read_text().replace('"root": "trained"', '"root": ""'))
-    assert_refused(run(*words, folder=net), *parts)
-    assert [name for name in sorted(path.name for path in net.iterdir()) if name != "cache"] == before
+    assert_refused(commands.run(*words, folder=net), *parts)
+    assert sorted(path.name for path in net.iterdir()) == before
+
+
+@pytest.mark.parametrize("words", [("convert", "net", "--to", "onxx"), ("run", "net", "--input", "wide.npy"), ("inspect", "net/onnx-fp32")])
+def test_a_process_of_its_own_says_the_same(net: Path, commands: Commands, words: tuple[str, ...]) -> None:
+    alone, together = run(*words, folder=net), commands.run(*words, folder=net)
+    assert (alone.returncode, alone.stdout, alone.stderr) == (together.returncode, together.stdout, together.stderr)
 
 
 def test_click_tells_a_wrong_command_with_the_nearest(tmp_path: Path) -> None:
@@ -106,35 +122,35 @@ def test_click_tells_a_wrong_command_with_the_nearest(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".onnx", ".pt2"])
 @pytest.mark.parametrize("content", [b"", b"no model at all"])
-def test_a_file_that_is_no_model(tmp_path: Path, suffix: str, content: bytes) -> None:
+def test_a_file_that_is_no_model(tmp_path: Path, commands: Commands, suffix: str, content: bytes) -> None:
     (tmp_path / f"bad{suffix}").write_bytes(content)
-    assert_refused(run("convert", f"bad{suffix}", "--data", "digits", folder=tmp_path), f"bad{suffix}")
+    assert_refused(commands.run("convert", f"bad{suffix}", "--data", "digits", folder=tmp_path), f"bad{suffix}")
     assert not (tmp_path / "artifacts").exists()
 
 
-def test_a_truncated_model(net: Path) -> None:
+def test_a_truncated_model(net: Path, commands: Commands) -> None:
     content = (net / "net" / "onnx-fp32" / "model.onnx").read_bytes()
     (net / "cut.onnx").write_bytes(content[: len(content) // 2])
-    assert_refused(run("run", "cut.onnx", "--input", "x.npy", folder=net), "cut.onnx")
+    assert_refused(commands.run("run", "cut.onnx", "--input", "x.npy", folder=net), "cut.onnx")
 
 
-def test_a_changed_file(net: Path) -> None:
+def test_a_changed_file(net: Path, commands: Commands) -> None:
     model = net / "net" / "onnx-fp32" / "model.onnx"
     model.write_bytes(model.read_bytes()[:-1] + b"?")
-    assert_refused(run("inspect", "net/onnx-fp32", folder=net), "not the file its manifest describes", "expected SHA-256")
+    assert_refused(commands.run("inspect", "net/onnx-fp32", folder=net), "not the file its manifest describes", "expected SHA-256")
 
 
-def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
+def test_a_pickle_is_not_opened(tmp_path: Path, commands: Commands) -> None:
     class Trap:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return os.system, (f"touch {tmp_path / 'sprung'}",)
 
     (tmp_path / "w.pt").write_bytes(pickle.dumps(Trap()))
-    assert_refused(run("convert", "cnn", "--weights", "w.pt", "--data", "digits", folder=tmp_path), "w.pt")
+    assert_refused(commands.run("convert", "cnn", "--weights", "w.pt", "--data", "digits", folder=tmp_path), "w.pt")
     assert not (tmp_path / "sprung").exists()
 
 
-def test_weights_that_are_not_finite(tmp_path: Path) -> None:
+def test_weights_that_are_not_finite(tmp_path: Path, commands: Commands) -> None:
     from safetensors.torch import save_file
 
     from tests.models.contract import image_model
@@ -143,12 +159,12 @@ def test_weights_that_are_not_finite(tmp_path: Path) -> None:
     name = next(iter(state))
     state[name].view(-1)[0] = float("nan")
     save_file(state, tmp_path / "w.safetensors")
-    assert_refused(run("convert", "cnn", "--weights", "w.safetensors", "--data", "digits", folder=tmp_path), "NaN", name)
+    assert_refused(commands.run("convert", "cnn", "--weights", "w.safetensors", "--data", "digits", folder=tmp_path), "NaN", name)
 
 
-def test_a_folder_that_cannot_be_written(net: Path) -> None:
+def test_a_folder_that_cannot_be_written(net: Path, commands: Commands) -> None:
     (net / "file").write_text("")
-    assert_refused(run("train", "cnn", "--epochs", "1", "--out", "file/deeper", folder=net), "cannot write")
+    assert_refused(commands.run("train", "cnn", "--epochs", "1", "--out", "file/deeper", folder=net), "cannot write")
 
 
 def test_a_full_disk(tmp_path: Path) -> None:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import select
 import shutil
-import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.commands import ROOT, Commands
 from toolkit.core import printable
 
 from .cases import Case
 
-ROOT = Path(__file__).parents[2]
 LIMIT_S = 180.0
 MAX_LINES, MAX_TEXT = 4, 3000
 MAX_BYTES = 3 * 2**30
@@ -45,31 +41,23 @@ class Harness:
     """A worker with a home, a cache and a folder for temporary files of its own below `folder`."""
 
     folder: Path
-    _process: subprocess.Popen[str] | None = None
-    _answers: Any = None
+    _worker: Commands | None = None
     deaths: int = field(default=0)
 
     def run(self, case: Case, home: Path) -> Outcome:
         """Run one case whose files are in `home`; the worker is started again when it died or hung."""
-        process = self._started()
+        worker = self._started()
         output, errors = home / "stdout", home / "stderr"
         before = snapshot(home)
         start = time.monotonic()
-        request = {"folder": str(home / "work"), "words": case.words, "output": str(output), "errors": str(errors)}
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(request) + "\n")
-        process.stdin.flush()
-        ready, _, _ = select.select([self._answers], [], [], LIMIT_S)
-        line = self._answers.readline() if ready else ""
-        seconds = time.monotonic() - start
         problems: list[str] = []
-        answer: dict[str, Any] = json.loads(line) if line else {"code": None, "peak_bytes": 0}
-        if not ready:
-            problems.append(f"hang: no end after {LIMIT_S:g} s")
-        elif not line:
-            problems.append(f"crash: the main process ended with {process.wait()}")
-        if not line:
+        answer: dict[str, Any] = {"code": None, "peak_bytes": 0}
+        try:
+            answer = worker.ask(case.words, home / "work", output=output, errors=errors, limit_s=LIMIT_S)
+        except (TimeoutError, ChildProcessError) as error:
+            problems.append(f"{'hang' if isinstance(error, TimeoutError) else 'crash'}: {error}")
             self.close()
+        seconds = time.monotonic() - start
         text, told = _read(output), _read(errors)
         problems += judge(answer["code"], text, told)
         if answer["peak_bytes"] > MAX_BYTES:
@@ -83,13 +71,12 @@ class Harness:
         problems += [f"home: {entry.name}" for entry in (self.folder / "home").iterdir()]
         return Outcome(case, answer["code"], seconds, printable(told.strip()[-400:]), tuple(problems))
 
-    def _started(self) -> subprocess.Popen[str]:
-        if self._process is None:
+    def _started(self) -> Commands:
+        if self._worker is None:
             for name in ("tmp", "home"):
                 shutil.rmtree(self.folder / name, ignore_errors=True)
                 (self.folder / name).mkdir(parents=True)
             environment = {
-                **os.environ,
                 "TMPDIR": str(self.folder / "tmp"),
                 "HOME": str(self.folder / "home"),
                 "TOOLKIT_CACHE": str(self.folder / "cache"),
@@ -97,28 +84,14 @@ class Harness:
                 "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", "")))),
                 "COLUMNS": "120",
             }
-            reading, writing = os.pipe()
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.fuzz.worker", str(writing)],
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.PIPE,
-                pass_fds=(writing,),
-                text=True,
-            )
-            os.close(writing)
-            self._answers = os.fdopen(reading)
-        return self._process
+            self._worker = Commands(environment)
+        return self._worker
 
     def close(self) -> None:
         """End the worker."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-            self._answers.close()
-            self._process = None
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
 
 
 def judge(code: int | None, output: str, errors: str) -> list[str]:

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import traceback
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,8 @@ def _run(words: list[str], output: Path, errors: Path) -> dict[str, Any]:
     sys.argv = ["toolkit", *words]
     code: Any
     try:
-        cli.main()
+        with warnings.catch_warnings():  # Each command tells a warning as if it were the first.
+            cli.main()
         code = 0
     except SystemExit as error:
         code = error.code if error.code is not None else 0
