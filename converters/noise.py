@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -12,10 +12,11 @@ from toolkit.core.decibels import Powers
 # Below this a file is quantized again, the other way. Classifiers of the reference models lost no accuracy above it, and
 # recurrences and masked sums, which the second attempt helps, were at 15 to 20 dB.
 _ENOUGH_DB = 25.0
+Made = TypeVar("Made")
 
 
-def quieter(first: Path, *, ratio: Callable[[Path], float], again: Callable[[], Path]) -> Path:
-    """The quieter of two files: `first`, and, only if that is too noisy, the one that `again` writes.
+def quieter(first: Made, *, ratio: Callable[[Made], float], again: Callable[[], Made]) -> Made:
+    """The quieter of two files, or two ways to make one: `first`, and, only if that is too noisy, the one that `again` writes.
 
     Args:
         ratio: a file's signal-to-noise ratio in decibels.

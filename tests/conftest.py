@@ -19,6 +19,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests import own_process
+from tests.commands import PATH
 from toolkit.core import cache_home
 from toolkit.core.forks import fork_server
 
@@ -79,6 +80,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     own_process.configure(config)
     if config.option.numprocesses:
+        # The same for all, tests that start in other folders too: a task is forked only where the server's own is the caller's.
+        os.environ["PYTHONPATH"] = PATH
         stack = contextlib.ExitStack()
         os.environ |= stack.enter_context(fork_server(PRELOADED, environment={"TF_CPP_MIN_LOG_LEVEL": "2"}))
         config.add_cleanup(stack.close)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.commands import ROOT, Commands
+from tests.commands import PATH, Commands
 from toolkit.core import printable
 
 from .cases import Case
@@ -81,7 +81,7 @@ class Harness:
                 "HOME": str(self.folder / "home"),
                 "TOOLKIT_CACHE": str(self.folder / "cache"),
                 "MPLCONFIGDIR": str(self.folder / "mpl"),
-                "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", "")))),
+                "PYTHONPATH": PATH,
                 "COLUMNS": "120",
             }
             self._worker = Commands(environment)

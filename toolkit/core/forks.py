@@ -220,4 +220,5 @@ def _prepare(request: Mapping[str, Any], stdin: int, output: int) -> None:
     sys.stdin, sys.stdout, sys.stderr = os.fdopen(0, "r"), os.fdopen(1, "w"), os.fdopen(2, "w")
     sys.argv[:] = ["-c"]
     sys.meta_path.insert(0, _AloneFinder())
+    tempfile.tempdir = None  # What a module has asked for holds for the server.
     np.random.seed(None)  # noqa: NPY002 - its global state would be that of every other task; Python's own is seeded anew by a fork.

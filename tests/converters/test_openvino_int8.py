@@ -1,0 +1,46 @@
+"""How OpenVINO's int8 is chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.converters.nets import convert_all, export
+from toolkit.converters.base import Node, Recipe
+from toolkit.converters.edges.openvino_int8 import OpenvinoInt8
+from toolkit.converters.noise import worst_ratio
+from toolkit.core import Format, Precision, Samples, Signature, TensorSpec
+
+FLOAT = Node(Format.OPENVINO, Precision.FP32)
+
+
+def exact_outputs(file: Path, x: np.ndarray) -> dict[str, np.ndarray]:
+    """With integers emulated in float, as a processor without saturating sums has them."""
+    import openvino
+
+    properties: dict[str, Any] = {"INFERENCE_PRECISION_HINT": "f32", "LP_TRANSFORMS_MODE": "NO"}
+    return {"y": np.array(openvino.Core().compile_model(file, "CPU", properties)({"x": x})["y"])}
+
+
+def test_masked_attention_is_quantized_as_a_transformer(tmp_path: Path) -> None:
+    """A mask of -10,000 leaves one step of 256 for all scores that are not masked."""
+    import torch
+
+    class Masked(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.query, self.key, self.value = (torch.nn.Linear(16, 16) for _ in range(3))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            scores = 8 * self.query(x) @ self.key(x).transpose(1, 2)
+            return (scores + torch.where(x[:, :, 0] > 0, 0.0, -1e4)[:, None]).softmax(-1) @ self.value(x)
+
+    torch.manual_seed(0)
+    signature = Signature((TensorSpec("x", "float32", ("batch", 8, 16)),), (TensorSpec("y", "float32", ("batch", 8, 16)),))
+    source = export(tmp_path / "pt2-fp32", Masked().eval(), (torch.zeros(2, 8, 16),), signature, "masked")
+    made = convert_all(source, {FLOAT}, Recipe())[FLOAT]
+    x = np.random.default_rng(0).normal(size=(64, 8, 16)).astype(np.float32)
+    quantized = OpenvinoInt8().convert(made, tmp_path / "int8", Recipe(Samples({"x": x[:32]})))
+    assert worst_ratio([(exact_outputs(made.model_file, x[32:]), exact_outputs(quantized.model_file, x[32:]))]) > 20
