@@ -34,6 +34,7 @@ TOGETHER = ("tests/pipeline/debug/",)
 CALL_LIBRARIES = ("tests/converters/", "tests/pipeline/debug/")
 THIRD_PARTY = (
     "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning",
+    "ignore:read_text is deprecated:DeprecationWarning",  # ExecuTorch's, which Core ML's package imports.
     "ignore:Warning. Enabling `experimental_preserve_all_tensors` with the BUILTIN or AUTO op resolver:UserWarning",
 )
 
