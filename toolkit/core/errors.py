@@ -127,3 +127,14 @@ class ToolkitWarning(UserWarning):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
+
+
+def class_of(kind: str, default: type[ToolkitError]) -> type[ToolkitError]:
+    """The class called `kind`, to raise an error again that another process has told; `default` for a name that is none of ours.
+
+    `UnknownNameError` becomes its parent: the names that were known are in its text already.
+    """
+    found = globals().get(kind)
+    if found is UnknownNameError:
+        return InputError
+    return found if isinstance(found, type) and issubclass(found, ToolkitError) else default

@@ -21,8 +21,7 @@ from typing import IO, Any, Protocol
 
 import msgspec
 
-from . import errors
-from .errors import ProcessError, StorageError, ToolkitError, words_of
+from .errors import ProcessError, StorageError, ToolkitError, class_of, words_of
 from .forks import NeedsFreshProcessError, fork
 from .machine import available_memory
 from .memory import tree_bytes
@@ -192,8 +191,7 @@ def _send(stream: Any, request: bytes) -> None:
 
 
 def _rebuilt(kind: str, message: str) -> ToolkitError:
-    cls = getattr(errors, kind, ProcessError)
-    return errors.InputError(message) if cls is errors.UnknownNameError else cls(message)
+    return class_of(kind, ProcessError)(message)
 
 
 def _ending(code: int) -> str:

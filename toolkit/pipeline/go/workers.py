@@ -16,7 +16,8 @@ from typing import Any, Literal
 import msgspec
 import numpy as np
 
-from toolkit.core import InputError, ProcessError, ToolkitError, UnknownNameError, errors
+from toolkit.core import ProcessError, ToolkitError
+from toolkit.core.errors import class_of
 from toolkit.models.alphago.games import Game
 from toolkit.models.alphago.record import GameRecord
 from toolkit.models.alphago.search import CachedEvaluator, Evaluator, UniformEvaluator
@@ -117,11 +118,7 @@ def _failed(error: ToolkitError) -> _Failed:
 
 
 def _error(failed: _Failed) -> ToolkitError:
-    cls = getattr(errors, failed.kind, ToolkitError)
-    # The names that were known are in the text already.
-    cls = InputError if cls is UnknownNameError else cls
-    error: ToolkitError = cls(failed.problem, expected=failed.expected, got=failed.got, hint=failed.hint)
-    return error
+    return class_of(failed.kind, ToolkitError)(failed.problem, expected=failed.expected, got=failed.got, hint=failed.hint)
 
 
 class Workers:
