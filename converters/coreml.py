@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import Artifact, ConversionError, InputError, Signature, TensorSpec
-from toolkit.formats.coreml import LARGEST, coreml_name
+from toolkit.core import Artifact, ConversionError, InputError, Signature, TensorSpec, hidden
+from toolkit.formats.coreml import LARGEST, NOT_NEEDED, coreml_name
 
 from .pt2 import flat_module, load_program, plain_attention
 
@@ -36,7 +36,8 @@ def write_coreml(source: Artifact, target: Path, *, half: bool, deployment: str)
     package = target.parents[2]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Of versions of torch and scikit-learn that it was not tested with.
-        import coremltools
+        with hidden(*NOT_NEEDED):
+            import coremltools
 
         logging.getLogger("coremltools").setLevel(logging.ERROR)
         free = sorted({size for spec in signature.inputs for size in spec.shape if isinstance(size, str)})

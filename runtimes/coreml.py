@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import ArtifactError, EngineError, Format, Precision, Signature
-from toolkit.formats.coreml import LARGEST, coreml_name
+from toolkit.core import ArtifactError, EngineError, Format, Precision, Signature, hidden
+from toolkit.formats.coreml import LARGEST, NOT_NEEDED, coreml_name
 
 from .base import Actual, OpenRequest, Runtime, Session
 
@@ -44,7 +44,8 @@ class CoreMl(Runtime):
             raise ArtifactError(f"'{request.file}' has no manifest", expected="the artifact's folder, which says its signature")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Of versions of torch and scikit-learn that it was not tested with.
-            import coremltools
+            with hidden(*NOT_NEEDED):
+                import coremltools
         package = request.file.parents[_PACKAGE]
         model = coremltools.models.MLModel(str(package), compute_units=coremltools.ComputeUnit.CPU_ONLY)
         return CoreMlSession(model, request.signature, request, self.version())

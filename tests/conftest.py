@@ -34,7 +34,6 @@ TOGETHER = ("tests/pipeline/debug/",)
 CALL_LIBRARIES = ("tests/converters/", "tests/pipeline/debug/")
 THIRD_PARTY = (
     "ignore:`isinstance\\(treespec, LeafSpec\\)` is deprecated:FutureWarning",
-    "ignore:read_text is deprecated:DeprecationWarning",  # ExecuTorch's, which Core ML's package imports.
     "ignore:Warning. Enabling `experimental_preserve_all_tensors` with the BUILTIN or AUTO op resolver:UserWarning",
 )
 
@@ -84,7 +83,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # The same for all, tests that start in other folders too: a task is forked only where the server's own is the caller's.
         os.environ["PYTHONPATH"] = PATH
         stack = contextlib.ExitStack()
-        os.environ |= stack.enter_context(fork_server(PRELOADED, environment={"TF_CPP_MIN_LOG_LEVEL": "2"}))
+        environment = {"TF_CPP_MIN_LOG_LEVEL": "2"} | own_process.coverage(config)
+        os.environ |= stack.enter_context(fork_server(PRELOADED, environment=environment))
         config.add_cleanup(stack.close)
 
 

@@ -13,7 +13,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -24,7 +24,6 @@ COMMON = "TOOLKIT_TESTS_COMMON"
 """The variable that names the folder which all workers share."""
 _CHANNEL = "TOOLKIT_TESTS_CHANNEL"
 """The variable that tells the number of the socket; it is set in such a process only."""
-_IMPORT_IT = frozenset({"tensorflow", "coremltools"})
 _STOP_S = 120.0
 
 
@@ -34,8 +33,8 @@ def is_own_process() -> bool:
 
 
 def needs_tensorflow(distributions: Collection[str]) -> bool:
-    """Whether one of these distributions is TensorFlow or imports it, as coremltools does where it is there."""
-    return not _IMPORT_IT.isdisjoint(distributions)
+    """Whether TensorFlow is one of these distributions."""
+    return "tensorflow" in distributions
 
 
 class CrashError(Exception):
@@ -45,8 +44,8 @@ class CrashError(Exception):
 class Other:
     """The other process, started with the first test that it is asked for."""
 
-    def __init__(self, files: list[str], *, root: Path, folder: Path, common: Path) -> None:
-        self._files, self._root, self._folder, self._common = files, root, folder, common
+    def __init__(self, files: list[str], *, root: Path, folder: Path, environment: Mapping[str, str]) -> None:
+        self._files, self._root, self._folder, self._environment = files, root, folder, environment
         self._child: subprocess.Popen[bytes] | None = None
         self._stream: TextIO | None = None
 
@@ -79,7 +78,7 @@ class Other:
         ours, theirs = socket.socketpair()
         shutil.rmtree(self._folder, ignore_errors=True)
         command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-q", f"--basetemp={self._folder}"]
-        environment = {**os.environ, _CHANNEL: str(theirs.fileno()), COMMON: str(self._common)}
+        environment = {**os.environ, **self._environment, _CHANNEL: str(theirs.fileno())}
         with self._folder.with_suffix(".log").open("wb") as log, theirs:
             self._child = subprocess.Popen(
                 [*command, *self._files],
@@ -118,7 +117,10 @@ class Asking:
             item.add_marker(pytest.mark.timeout(0))  # The other process has a clock of its own.
         folder: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
         common = (folder.parent if hasattr(config, "workerinput") else folder) / "common"
-        self._other = Other(sorted({str(item.path) for item in marked}), root=config.rootpath, folder=folder / MARK, common=common)
+        environment = {COMMON: str(common)} | coverage(config)
+        self._other = Other(
+            sorted({str(item.path) for item in marked}), root=config.rootpath, folder=folder / MARK, environment=environment
+        )
 
     def pytest_collection_finish(self) -> None:
         """Called by pytest."""
@@ -203,6 +205,11 @@ def _beside(item: pytest.Item, items: list[pytest.Item]) -> pytest.Item | None:
     """Another test of the same file, or of any: what it shares with `item` stays."""
     others = [other for other in items if other is not item]
     return next((other for other in others if other.path == item.path), others[0] if others else None)
+
+
+def coverage(config: pytest.Config) -> dict[str, str]:
+    """The variables with which another process measures coverage as this run does: those that last only, since a start of it costs .2 s."""
+    return {"COVERAGE_PROCESS_START": str(config.rootpath / "pyproject.toml")} if getattr(config.option, "cov_source", None) else {}
 
 
 def configure(config: pytest.Config) -> None:

@@ -102,5 +102,5 @@ def test_this_one_runs_there() -> None:
 def test_this_one_runs_here() -> None:
     assert not is_own_process()
     assert own_process.COMMON not in os.environ
-    assert needs_tensorflow(("torch", "coremltools"))
+    assert needs_tensorflow(("onnx", "tensorflow"))
     assert not needs_tensorflow(("torch", "onnx"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +16,21 @@ from toolkit.converters.base import Node, Recipe
 from toolkit.converters.coreml import check_written
 from toolkit.converters.edges.coreml_fp16 import CoreMlFp16
 from toolkit.converters.edges.coreml_from_pt2 import CoreMlFromPt2
-from toolkit.core import Artifact, ConversionError, Format, InputError, Precision, Signature, TensorSpec, has_module
+from toolkit.core import Artifact, ConversionError, Format, InputError, Precision, Signature, TensorSpec, has_module, hidden
+from toolkit.formats.coreml import NOT_NEEDED
 
 if TYPE_CHECKING:
     from torch import nn
 
 torch = pytest.importorskip("torch", reason="the extra [train] is not installed")
-pytestmark = [pytest.mark.tensorflow, pytest.mark.skipif(not has_module("coremltools"), reason="the extra [coreml] is not installed")]
+pytestmark = pytest.mark.skipif(not has_module("coremltools"), reason="the extra [coreml] is not installed")
+
+
+def import_coremltools() -> Any:
+    """As the converter does."""
+    with warnings.catch_warnings(), hidden(*NOT_NEEDED):
+        warnings.simplefilter("ignore")  # Of versions of torch that it was not tested with.
+        return importlib.import_module("coremltools")
 
 
 def test_a_package_has_the_signature_and_the_weights(made: dict[Node, Artifact], trained: nn.Module) -> None:
@@ -41,7 +51,7 @@ def test_a_package_has_the_signature_and_the_weights(made: dict[Node, Artifact],
 
 @pytest.mark.slow
 def test_integers_two_inputs_and_awkward_names(tmp_path: Path, two_inputs: dict[Node, Artifact]) -> None:
-    import coremltools
+    coremltools = import_coremltools()
 
     source = two_inputs[Node(Format.PT2, Precision.FP32)]
     names = Signature(
@@ -76,8 +86,7 @@ def test_a_recurrent_net(tmp_path: Path) -> None:
 
 
 def test_what_was_written_is_compared_with_the_signature(made: dict[Node, Artifact], tmp_path: Path) -> None:
-    import coremltools
-
+    coremltools = import_coremltools()
     artifact = made[Node(Format.COREML, Precision.FP32)]
     shutil.copytree(artifact.path / "model.mlpackage", package := tmp_path / "model.mlpackage")
     spec = coremltools.utils.load_spec(str(package))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from toolkit.converters.planner import all_converters
-from toolkit.core import outdated, version_of
+from toolkit.core import has_module, hidden, outdated, version_of
 from toolkit.runtimes import all_runtimes
 
 ROOT = Path(__file__).parents[2]
@@ -60,3 +61,16 @@ def test_every_extra_that_a_message_names_can_be_installed() -> None:
     assert {(extra, name) for extra, name in named if extra not in known} == set()
     extras = {each.extra for each in all_converters()} | {each.extra for each in all_runtimes()}
     assert extras - {""} <= set(known)
+
+
+def test_what_is_hidden_is_there_again_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("hidden_one", "hidden_two"):
+        (tmp_path / f"{name}.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    two = importlib.import_module("hidden_two")
+    with hidden("hidden_one", "hidden_two"):
+        with pytest.raises(ImportError, match="hidden_one"):
+            importlib.import_module("hidden_one")
+        assert importlib.import_module("hidden_two") is two
+    assert has_module("hidden_one")
+    assert importlib.import_module("hidden_one").__name__ == "hidden_one"

@@ -54,7 +54,7 @@ def command(install: str | None, json_to: str | None) -> None:
         if converter.missing:
             out.print(f"  {converter.name}: missing {', '.join(converter.missing)}")
     for plugin in found.plugins:
-        out.print(f"[red]{plain(plugin)}[/]", soft_wrap=True)
+        out.print(f"[red]{plain(plugin)}[/]")
     repairs = {e.install for e in found.engines if e.problem} | {c.install for c in found.converters if c.missing}
     for line in sorted(repairs - {""}):
         out.print(f"to add what is missing: {plain(line)}", soft_wrap=True)

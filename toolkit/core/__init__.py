@@ -41,7 +41,7 @@ from .files import (
 from .formats import Format, Precision
 from .isolated import memory_limit, run_isolated, stop_isolated
 from .machine import Machine, available_memory, available_threads, instruction_sets, load_average, this_machine, this_system
-from .needs import has_module, install_command, needs, outdated, version_of, without_telemetry
+from .needs import has_module, hidden, install_command, needs, outdated, version_of, without_telemetry
 from .reading import decode_json, decode_toml, read_file, write_arrays
 from .rules import MAX_DROP, RULES, TOLERANCE, Rule, points, rule_for
 from .samples import NOISE, Samples, noise, read_arrays
@@ -108,6 +108,7 @@ __all__ = [
     "first_line",
     "fits",
     "has_module",
+    "hidden",
     "install_command",
     "instruction_sets",
     "left_out",

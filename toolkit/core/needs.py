@@ -57,6 +57,19 @@ def without_telemetry() -> None:
         modules.setdefault(name, None)  # None is how the import system marks a module that is not there.
 
 
+@contextlib.contextmanager
+def hidden(*names: str) -> Iterator[None]:
+    """Let what is imported inside the block take these modules for not installed; those that are imported already stay."""
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
+    absent = [name for name in names if name not in modules]
+    modules.update(dict.fromkeys(absent))  # None is how the import system marks a module that is not there.
+    try:
+        yield
+    finally:
+        for name in absent:
+            modules.pop(name, None)
+
+
 def has_module(name: str) -> bool:
     """Whether a module can be found, without importing it."""
     try:

@@ -14,6 +14,9 @@ from .parts.protobuf import fields, first
 
 LARGEST = 1024
 """The largest size of a free dimension: a Core ML program has an upper bound for each."""
+NOT_NEEDED = ("tensorflow", "sklearn", "xgboost", "libsvm", "executorch", "torchao", "torchvision", "torchaudio", "transformers")
+"""What coremltools imports where it is there, to convert from it too: 14 of the 16 seconds of processor time that its import takes, and
+TensorFlow beside PyTorch, which crashes."""
 # Numbers of fields in Core ML's Model.proto and MIL.proto.
 _PROGRAM, _FUNCTIONS, _BLOCKS, _OPERATIONS, _TYPE, _INNER_BLOCKS, _VALUE = 502, 2, 3, 3, 1, 4, 2
 _WEIGHTS = "weights/weight.bin"
