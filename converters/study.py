@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -68,7 +67,7 @@ def sensitivities(
     for start in range(0, len(groups), _CHUNK):
         chunk = groups[start : start + _CHUNK]
         names = [[layer.name for layer in group] for group in chunk]
-        ratios = _ask(quantizer, source, samples, names, log=log, timeout_s=timeout_s)["alone_db"]
+        ratios = _ask(quantizer, source, samples, names, log=log, timeout_s=timeout_s).alone_db
         found += [Sensitivity(group, ratio) for group, ratio in zip(chunk, ratios, strict=True)]
         if on_progress:
             on_progress(len(found), len(groups))
@@ -84,6 +83,34 @@ def _groups(layers: Sequence[Layer]) -> list[tuple[Layer, ...]]:
     return [tuple(group) for group in alike.values()]
 
 
+@dataclass(frozen=True)
+class Task:
+    """The request to a quantizer: the folder of the artifact ``source``, a folder ``scratch`` that holds ``calibration.npz``, and the
+    ``names`` of the layers that are to be measured together.
+    """
+
+    quantizer: str
+    source: str
+    scratch: str
+    names: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Study:
+    """The answer: the layers, and the ratio in decibels of each group that was named."""
+
+    layers: tuple[Layer, ...]
+    alone_db: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """The request for an `Execution`."""
+
+    file: str
+    format: Format
+
+
 def layers_of(
     quantizer: StaticQuantizer, source: Artifact, samples: Samples, *, log: Path | None = None, timeout_s: float = 600.0
 ) -> list[Layer]:
@@ -91,43 +118,41 @@ def layers_of(
 
     They do not depend on `samples`, of which the first is enough.
     """
-    answer = _ask(quantizer, source, samples.rows(slice(1)), [], log=log, timeout_s=timeout_s)
-    return msgspec.convert(answer["layers"], list[Layer])
+    return list(_ask(quantizer, source, samples.rows(slice(1)), [], log=log, timeout_s=timeout_s).layers)
 
 
 def _ask(
     quantizer: StaticQuantizer, source: Artifact, samples: Samples, names: Sequence[Sequence[str]], *, log: Path | None, timeout_s: float
-) -> Any:
+) -> Study:
     with tempfile.TemporaryDirectory(prefix="toolkit-") as scratch:
         samples.save(Path(scratch) / "calibration.npz")
-        payload = {"quantizer": quantizer.name, "source": str(source.path.absolute()), "scratch": scratch, "names": list(names)}
-        return run_isolated(f"{__name__}:study_task", payload, timeout_s=timeout_s, log=log, environment=QUIET)
+        task = Task(quantizer.name, str(source.path.absolute()), scratch, tuple(map(tuple, names)))
+        return msgspec.convert(run_isolated(f"{__name__}:study_task", task, timeout_s=timeout_s, log=log, environment=QUIET), Study)
 
 
-def study_task(payload: dict[str, Any]) -> dict[str, Any]:
+def study_task(task: Task) -> Study:
     """What the child runs: the layers, and the ratios of those that are named."""
-    quantizer = next(each for each in all_converters() if each.name == payload["quantizer"])
+    quantizer = next(each for each in all_converters() if each.name == task.quantizer)
     assert isinstance(quantizer, StaticQuantizer)
-    source, scratch = Artifact.load(Path(payload["source"])), Path(payload["scratch"])
+    source, scratch = Artifact.load(Path(task.source)), Path(task.scratch)
     with needs(quantizer.extra):
         calibrated = quantizer.calibrate(source, Recipe(Samples.load(scratch / "calibration.npz")), scratch)
-        ratios = sensitivity(calibrated, payload["names"], scratch) if payload["names"] else []
+        ratios = sensitivity(calibrated, task.names, scratch) if task.names else []
     # JSON has no infinity.
-    return {"layers": msgspec.to_builtins(calibrated.layers), "alone_db": [max(ratio, REFUSED_DB) for ratio in ratios]}
+    return Study(tuple(calibrated.layers), tuple(max(ratio, REFUSED_DB) for ratio in ratios))
 
 
 def execution_of(artifact: Artifact, *, log: Path | None = None) -> Execution:
     """How the engine of an artifact's format runs it on this machine; raises `ToolkitError` where the engine fails."""
-    payload = {"file": str(artifact.model_file.absolute()), "format": artifact.manifest.format.value}
-    return msgspec.convert(run_isolated(f"{__name__}:execution_task", payload, log=log, environment=QUIET), Execution)
+    model = Model(str(artifact.model_file.absolute()), artifact.manifest.format)
+    return msgspec.convert(run_isolated(f"{__name__}:execution_task", model, log=log, environment=QUIET), Execution)
 
 
-def execution_task(payload: dict[str, str]) -> Any:
+def execution_task(model: Model) -> Execution:
     """What the child runs."""
-    quantizer = static_quantizer(Format.parse(payload["format"]))
+    quantizer = static_quantizer(model.format)
     with needs(quantizer.extra):
-        found = quantizer.execution(Path(payload["file"]))
-    return {"integers": sorted(found.integers), "conversions": found.conversions}
+        return quantizer.execution(Path(model.file))
 
 
 def why_float(layer: Layer, format: Format) -> str:

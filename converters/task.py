@@ -7,9 +7,6 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from toolkit.core import Artifact, ArtifactError, Samples, StorageError, UnknownNameError, memory_limit, new_folder, run_isolated
 
@@ -99,20 +96,20 @@ def convert_isolated(
         samples = recipe.calibration if converter.target.precision.is_calibrated else None
         if samples is not None:
             samples.save(Path(scratch) / "calibration.npz")
-        payload = {
-            "converter": converter.name,
-            "source": str(source.path.absolute()),
+        task = Task(
+            converter=converter.name,
+            source=str(source.path.absolute()),
             # Below the folder that this process removes on failure: a killed child cannot clean up after itself.
-            "out": str((work / "made").absolute()),
-            "calibration": str(Path(scratch) / "calibration.npz") if samples is not None else None,
-            "origin": samples.origin if samples is not None else "",
-            "batch_sizes": list(recipe.batch_sizes),
-            "keep_float": list(recipe.keep_float),
-            "choices": recipe.choices.given(),
-            "variant": recipe.variant,
-        }
+            out=str((work / "made").absolute()),
+            calibration=str(Path(scratch) / "calibration.npz") if samples is not None else None,
+            origin=samples.origin if samples is not None else "",
+            batch_sizes=recipe.batch_sizes,
+            keep_float=recipe.keep_float,
+            choices=recipe.choices,
+            variant=recipe.variant,
+        )
         most = memory_bytes or memory_limit()
-        run_isolated("toolkit.converters.task:convert_task", payload, timeout_s=timeout_s, memory_bytes=most, log=log, environment=QUIET)
+        run_isolated("toolkit.converters.task:convert_task", task, timeout_s=timeout_s, memory_bytes=most, log=log, environment=QUIET)
         made = work / "made"
         for file in made.iterdir():
             file.rename(work / file.name)
@@ -120,18 +117,34 @@ def convert_isolated(
     return Artifact.load(out)
 
 
-def convert_task(payload: dict[str, Any]) -> dict[str, Any]:
-    """What the child runs: one conversion, described by the converter's name and paths; the folder of the new artifact."""
+@dataclass(frozen=True)
+class Task:
+    """The request: the ``converter``'s name, the folders of the ``source`` and of what is made of it, and the `Recipe`, its samples as an
+    archive.
+    """
+
+    converter: str
+    source: str
+    out: str
+    calibration: str | None
+    origin: str
+    batch_sizes: tuple[int, ...]
+    keep_float: tuple[str, ...]
+    choices: Choices
+    variant: str
+
+
+def convert_task(task: Task) -> None:
+    """What the child runs: one conversion."""
     converters = {converter.name: converter for converter in all_converters()}
-    if payload["converter"] not in converters:
-        raise UnknownNameError("converter", payload["converter"], converters)
-    calibration = Samples.load(Path(payload["calibration"])) if payload["calibration"] else None
+    if task.converter not in converters:
+        raise UnknownNameError("converter", task.converter, converters)
+    calibration = Samples.load(Path(task.calibration)) if task.calibration else None
     recipe = Recipe(
-        calibration=replace(calibration, origin=payload["origin"]) if calibration else None,
-        batch_sizes=tuple(payload["batch_sizes"]),
-        keep_float=tuple(payload["keep_float"]),
-        choices=msgspec.convert(payload["choices"], Choices),
-        variant=payload["variant"],
+        calibration=replace(calibration, origin=task.origin) if calibration else None,
+        batch_sizes=task.batch_sizes,
+        keep_float=task.keep_float,
+        choices=task.choices,
+        variant=task.variant,
     )
-    artifact = converters[payload["converter"]].convert(Artifact.load(Path(payload["source"])), Path(payload["out"]), recipe)
-    return {"artifact": str(artifact.path)}
+    converters[task.converter].convert(Artifact.load(Path(task.source)), Path(task.out), recipe)

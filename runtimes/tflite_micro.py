@@ -103,7 +103,7 @@ class MicroModel:
         with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
             found = Path(folder) / "found"
             with contextlib.suppress(ProcessError):
-                run_isolated(f"{__name__}:arena_task", {"file": str(self.file), "start": start, "found": str(found)})
+                run_isolated(f"{__name__}:arena_task", Search(str(self.file), start, str(found)))
             return int(found.read_text().split()[-1])
 
     def fits(self, arena: int) -> bool:
@@ -155,10 +155,19 @@ def _refusal(text: str, operators: tuple[str, ...]) -> str:
     return lines[-1] if lines else "no reason"
 
 
-def arena_task(payload: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Search:
+    """The request: the model's ``file``, the size in bytes to ``start`` with, and the file for what is ``found``."""
+
+    file: str
+    start: int
+    found: str
+
+
+def arena_task(search: Search) -> None:
     """The child's half of `MicroModel.arena_bytes`: writes each size that works, the largest first."""
-    model, arena = MicroModel.read(Path(payload["file"])), int(payload["start"])
-    with Path(payload["found"]).open("w") as found:
+    model, arena = MicroModel.read(Path(search.file)), search.start
+    with Path(search.found).open("w") as found:
         while arena > 0 and model.fits(arena):
             print(arena, file=found, flush=True)
             arena -= _STEP

@@ -11,8 +11,9 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -116,22 +117,32 @@ def _compiled(request: OpenRequest) -> Path:
         return package
     make_folder(folder)
     with new_folder(place) as work:
-        payload = {"file": str(request.file), "device": request.device, "threads": request.threads, "out": str(work / package.name)}
+        task = Task(str(request.file), request.device, request.threads, str(work / package.name))
         # It keeps the headers that it has compiled, which is a third of its time.
         environment = {"TORCHINDUCTOR_CACHE_DIR": str(folder / "headers"), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
         try:
-            run_isolated(f"{__name__}:compile_task", payload, timeout_s=_LONGEST_S, environment=environment, fresh=True)
+            run_isolated(f"{__name__}:compile_task", task, timeout_s=_LONGEST_S, environment=environment, fresh=True)
         except ProcessError as error:
             raise EngineError(f"torch's compiler cannot compile '{request.file}': {error}", hint="choose the engine torch") from error
     return package
 
 
-def compile_task(payload: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Task:
+    """The request: the program ``file``, and the package ``out`` that is made of it."""
+
+    file: str
+    device: str
+    threads: int
+    out: str
+
+
+def compile_task(task: Task) -> None:
     """Compile a program ahead of time, for one device and number of threads."""
     import torch
 
-    torch.set_num_threads(payload["threads"])
-    program = read_program(Path(payload["file"]), payload["device"])
+    torch.set_num_threads(task.threads)
+    program = read_program(Path(task.file), task.device)
     with torch.no_grad():
-        torch._inductor.aoti_compile_and_package(program, package_path=payload["out"])
-    Path(payload["out"]).with_name(_PLACES).write_bytes(msgspec.json.encode(places_of(program)))
+        torch._inductor.aoti_compile_and_package(program, package_path=task.out)
+    Path(task.out).with_name(_PLACES).write_bytes(msgspec.json.encode(places_of(program)))

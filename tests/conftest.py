@@ -41,7 +41,8 @@ THIRD_PARTY = (
 # imports it: it crashes beside the others.
 PRELOADED = (
     "torch", "torch.onnx", "onnx", "onnxscript", "onnxruntime", "onnxruntime.quantization", "openvino", "nncf", "litert_torch",
-    "ai_edge_quantizer.quantizer", "ai_edge_litert.interpreter", "sklearn.datasets", "scipy.stats", "rich.progress",
+    "ai_edge_quantizer.quantizer", "ai_edge_litert.interpreter", "executorch.backends.xnnpack.partition.xnnpack_partitioner",
+    "sklearn.datasets", "scipy.stats", "rich.progress",
     "toolkit.converters.planner", "toolkit.converters.task", "toolkit.runtimes.parity", "toolkit.pipeline.source.resolve",
 )  # fmt: skip
 

@@ -6,6 +6,7 @@ import pickle
 import tempfile
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,22 +92,30 @@ def start_from(module: nn.Module, artifact: Artifact, *, freeze: bool = False) -
     return tuple(taken)
 
 
+@dataclass(frozen=True)
+class Copy:
+    """The request: a ``file`` that torch reads, and the ``.safetensors`` file that gets its tensors."""
+
+    file: str
+    copy: str
+
+
 def _isolated(file: Path) -> dict[str, Tensor]:
     """The tensors of a file that torch reads, in a process of its own: its reader is native, and the file may be anyone's."""
     with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
         copy = Path(folder) / "weights.safetensors"
-        run_isolated(f"{__name__}:weights_task", {"file": str(file), "copy": str(copy)}, memory_bytes=memory_limit())
+        run_isolated(f"{__name__}:weights_task", Copy(str(file), str(copy)), memory_bytes=memory_limit())
         return _from_safetensors(copy)
 
 
-def weights_task(payload: dict[str, Any]) -> None:
+def weights_task(task: Copy) -> None:
     """The child's half of `_isolated`: write the tensors of ``file`` to ``copy``."""
     from safetensors.torch import save_file
 
-    file = Path(payload["file"])
+    file = Path(task.file)
     weights = _from_pt2(file) if file.suffix in find_format(Format.PT2).suffixes else _from_pickle(file)
     # A copy of each: safetensors refuses tensors that share memory or are not contiguous.
-    save_file({name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}, payload["copy"])
+    save_file({name: tensor.detach().clone().contiguous() for name, tensor in weights.items()}, task.copy)
 
 
 def _from_pt2(file: Path) -> dict[str, Tensor]:

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -52,6 +51,25 @@ class Observation:
         return cls(artifact, actual, probes, samples, problem)
 
 
+@dataclass(frozen=True)
+class Task:
+    """The request: the ``artifact``'s folder; ``folder`` holds ``samples.npz``."""
+
+    artifact: str
+    engine: str
+    device: str
+    folder: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The answer beside ``outputs.npz``, which is there unless there was a ``problem``."""
+
+    actual: Actual
+    problem: str
+    instruction_sets: tuple[str, ...]
+
+
 def observe(
     artifact: Artifact, engine: str, samples: Samples, *, device: str = "cpu", timeout_s: float = 900.0, log: Path | None = None
 ) -> Observation:
@@ -63,27 +81,22 @@ def observe(
     with tempfile.TemporaryDirectory(prefix="toolkit-parity-") as name:
         folder = Path(name)
         samples.save(folder / "samples.npz")
-        answer = run_isolated(
-            f"{__name__}:observe_task",
-            {"artifact": str(artifact.path.resolve()), "engine": engine, "device": device, "folder": name},
-            timeout_s=timeout_s,
-            memory_bytes=memory_limit(),
-            log=log,
-        )
-        actual = msgspec.convert(answer["actual"], Actual)
-        arrays = dict(np.load(folder / "outputs.npz", allow_pickle=False)) if not answer["problem"] else {}
-    seen = Observation.of_arrays(artifact.manifest.content_sha256, arrays, actual=actual, problem=answer["problem"])
-    return replace(seen, instruction_sets=tuple(answer["instruction_sets"]))
+        task = Task(str(artifact.path.resolve()), engine, device, name)
+        found = run_isolated(f"{__name__}:observe_task", task, timeout_s=timeout_s, memory_bytes=memory_limit(), log=log)
+        done = msgspec.convert(found, Done)
+        arrays = dict(np.load(folder / "outputs.npz", allow_pickle=False)) if not done.problem else {}
+    seen = Observation.of_arrays(artifact.manifest.content_sha256, arrays, actual=done.actual, problem=done.problem)
+    return replace(seen, instruction_sets=done.instruction_sets)
 
 
-def observe_task(payload: dict[str, Any]) -> dict[str, Any]:
+def observe_task(task: Task) -> Done:
     """The child's half of `observe`: leaves ``outputs.npz`` in the folder of the request."""
-    artifact = Artifact.load(Path(payload["artifact"]))
-    folder = Path(payload["folder"])
+    artifact = Artifact.load(Path(task.artifact))
+    folder = Path(task.folder)
     samples = Samples.load(folder / "samples.npz").fit(artifact.manifest.signature)
     seen = Observation(artifact.manifest.content_sha256, None, {}, {})
     problem = ""
-    with find_runtime(payload["engine"]).open(artifact, SessionOptions(device=payload["device"])) as session:
+    with find_runtime(task.engine).open(artifact, SessionOptions(device=task.device)) as session:
         try:
             for batch in batch_sizes(session.signature):
                 inputs = probe(session.signature, batch=batch, samples=samples)
@@ -94,7 +107,7 @@ def observe_task(payload: dict[str, Any]) -> dict[str, Any]:
         actual = session.actual
     if not problem:
         write_arrays(folder / "outputs.npz", seen.arrays())
-    return {"actual": msgspec.to_builtins(actual), "problem": problem, "instruction_sets": instruction_sets()}
+    return Done(actual, problem, tuple(instruction_sets()))
 
 
 def _over_samples(session: Session, samples: Samples) -> dict[str, np.ndarray]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.commands import PATH
 from tests.converters import nets
 from toolkit.converters.base import Node, Recipe
-from toolkit.core import Artifact, Samples
+from toolkit.core import Artifact, Samples, run_isolated
 
 if TYPE_CHECKING:
     from torch import nn
@@ -79,13 +78,12 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 def _made_once(name: str, common: Path) -> dict[Node, Artifact]:
-    """By the first of all processes that asks, in one of its own, where the exporters' warnings are nobody's."""
+    """By the first of all processes that asks, in an isolated task, where the exporters' warnings are nobody's."""
     folder = common / name
     with _locked(folder):
         if not (folder / "done").exists():
-            command = [sys.executable, "-W", "ignore", "-m", "tests.converters.nets", name, str(folder)]
-            child = subprocess.run(command, cwd=nets.ROOT, capture_output=True, text=True, check=False)
-            assert child.returncode == 0, child.stdout + child.stderr
+            payload = {"name": name, "folder": str(folder)}
+            run_isolated("tests.converters.nets:make", payload, environment={"PYTHONWARNINGS": "ignore", "PYTHONPATH": PATH})
             (folder / "done").touch()
     artifacts = [Artifact.load(path.parent) for path in sorted(folder.glob("*/manifest.json"))]
     return {Node(artifact.manifest.format, artifact.manifest.precision): artifact for artifact in artifacts}

@@ -164,12 +164,13 @@ tf.saved_model.save(model, str(folder / "savedmodel-fp32"), signatures={"serving
 """
 
 
-if __name__ == "__main__":
-    target = Path(sys.argv[2])
-    if sys.argv[1] == "digits":
-        digits_source = Artifact.load(target / str(START))
-        convert_all(digits_source, reachable(START), digits_recipe())
-        from_keras(target, digits_source.manifest.signature)
+def make(payload: dict[str, str]) -> None:
+    """One of the two nets, ``digits`` or ``embedding``, in the formats that the tests ask for, in `folder`: an isolated task."""
+    folder = Path(payload["folder"])
+    if payload["name"] == "digits":
+        source = Artifact.load(folder / str(START))
+        convert_all(source, reachable(START), digits_recipe())
+        from_keras(folder, source.manifest.signature)
     else:
-        FORMATS = (Format.ONNX, Format.OPENVINO, Format.TFLITE, Format.EXECUTORCH, Format.NCNN)
-        convert_all(export_embedding(target / str(START)), {Node(format, Precision.FP32) for format in FORMATS}, Recipe())
+        formats = (Format.ONNX, Format.OPENVINO, Format.TFLITE, Format.EXECUTORCH, Format.NCNN)
+        convert_all(export_embedding(folder / str(START)), {Node(format, Precision.FP32) for format in formats}, Recipe())

@@ -16,7 +16,8 @@ from tests.tiny import tiny_artifact, tiny_samples
 from toolkit.converters.base import Converter, Recipe
 from toolkit.converters.edges.tflite_from_pt2 import TfliteFromPt2
 from toolkit.converters.planner import all_converters
-from toolkit.converters.task import convert_isolated, convert_task, obtain
+from toolkit.converters.recipes import Choices
+from toolkit.converters.task import Task, convert_isolated, convert_task, obtain
 from toolkit.core import Artifact, ArtifactError, DataError, ProcessError, UnknownNameError
 from toolkit.core.forks import ADDRESS
 
@@ -139,4 +140,4 @@ def test_a_cache_that_cannot_be_written_does_not_matter(artifact: Artifact, tmp_
 
 def test_unknown_converter(artifact: Artifact) -> None:
     with pytest.raises(UnknownNameError, match="onnx_int9"):
-        convert_task({"converter": "onnx_int9"})
+        convert_task(Task("onnx_int9", "", "", None, "", (), (), Choices(), ""))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -321,6 +320,7 @@ def write_savedmodel(net: Net, module: nn.Module, target: Path) -> None:
     tf.saved_model.save(model, str(target.parent), signatures={"serving_default": serving})
 
 
-if __name__ == "__main__":
-    for name in sys.argv[2:]:
-        make_artifacts(NETS[name], Path(sys.argv[1]) / name)
+def make(payload: dict[str, Any]) -> None:
+    """Those nets in those formats, each net in a folder of its name: an isolated task."""
+    for name in payload["names"]:
+        make_artifacts(NETS[name], Path(payload["folder"]) / name, tuple(map(Format.parse, payload["formats"])))

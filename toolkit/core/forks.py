@@ -141,22 +141,22 @@ def fork_server(modules: Sequence[str], *, environment: Mapping[str, str] | None
 def serve(main: Callable[[], None]) -> None:
     """The server's side: import what the command line names, then fork until standard input ends. `main` reads a request and answers it."""
     address, *modules = sys.argv[1:]
-    without_telemetry()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for name in modules:
-            with contextlib.suppress(ImportError):  # A task that needs it will say so.
-                importlib.import_module(name)
-    # The collector would walk through all of it in every fork, and the walk copies each page.
-    gc.collect()
-    gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Nobody waits for the supervisors.
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever waits for a task.
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(address)
         listener.listen(_BACKLOG)
-        sys.stdout.write("ready\n")
+        sys.stdout.write("ready\n")  # Who connects meanwhile waits for what is imported.
         sys.stdout.flush()
+        without_telemetry()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for name in modules:
+                with contextlib.suppress(ImportError):  # A task that needs it will say so.
+                    importlib.import_module(name)
+        # The collector would walk through all of it in every fork, and the walk copies each page.
+        gc.collect()
+        gc.freeze()
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Nobody waits for the supervisors.
         while True:
             ready, _, _ = select.select([listener, sys.stdin], [], [])
             if sys.stdin in ready:

@@ -1,6 +1,7 @@
 """Run a function in a process of its own, so that a crash in a native library ends that process and nothing else.
 
-A task is ``"module:function"``: the function takes one JSON-like value and returns another. Nothing is pickled.
+A task is ``"module:function"``: the function takes one value and returns another, dataclasses or what JSON knows, of which the first is
+checked against the type that its parameter is annotated with. Nothing is pickled.
 The child reads its request from standard input and watches it: when the parent dies, the child ends too.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import inspect
 import os
 import signal
 import subprocess
@@ -15,7 +17,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -233,6 +235,11 @@ def _killed_with_parent() -> None:
     fcntl.fcntl(stdin, fcntl.F_SETFL, fcntl.fcntl(stdin, fcntl.F_GETFL) | os.O_ASYNC)
 
 
+def _call(function: Callable[[Any], Any], payload: Any) -> Any:
+    (parameter,) = inspect.signature(function, eval_str=True).parameters.values()
+    return function(payload if parameter.annotation is parameter.empty else msgspec.convert(payload, parameter.annotation))
+
+
 def main() -> None:
     """The child's side: read a request from standard input, call the task, write its answer."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it kills this process.
@@ -244,7 +251,7 @@ def main() -> None:
     module, _, function = request["task"].partition(":")
     answer: dict[str, Any]
     try:
-        answer = {"value": getattr(importlib.import_module(module), function)(request["payload"])}
+        answer = {"value": _call(getattr(importlib.import_module(module), function), request["payload"])}
     except NeedsFreshProcessError as error:
         answer = {"alone": str(error)}
     except ToolkitError as error:

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,6 +22,26 @@ class Answer:
     """The outputs by name, and what the engine really gave."""
 
     outputs: dict[str, np.ndarray]
+    actual: Actual
+
+
+@dataclass(frozen=True)
+class Task:
+    """The request: ``model`` is opened and called with the arrays of ``inputs.npz`` in ``folder``, by their ``names`` in its order."""
+
+    model: str
+    names: tuple[str, ...]
+    engine: str | None
+    device: str
+    threads: int | None
+    folder: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The answer: the ``names`` of the arrays of ``outputs.npz`` in its order, and what the engine really gave."""
+
+    names: tuple[str, ...]
     actual: Actual
 
 
@@ -48,27 +67,21 @@ def run_once(
         folder = Path(name)
         # By number: a name may be one that no archive takes.
         write_arrays(folder / "inputs.npz", {str(index): array for index, array in enumerate(inputs.values())})
-        payload = {
-            "model": str(model),
-            "names": list(inputs),
-            "engine": engine,
-            "device": device,
-            "threads": threads,
-            "folder": name,
-        }
-        answer = run_isolated(f"{__name__}:run_task", payload, timeout_s=timeout_s, memory_bytes=memory_limit())
+        task = Task(str(model), tuple(inputs), engine, device, threads, name)
+        found = run_isolated(f"{__name__}:run_task", task, timeout_s=timeout_s, memory_bytes=memory_limit())
+        done = msgspec.convert(found, Done)
         with np.load(folder / "outputs.npz", allow_pickle=False) as arrays:
-            outputs = {name: arrays[str(index)] for index, name in enumerate(answer["names"])}
-    return Answer(outputs, msgspec.convert(answer["actual"], Actual))
+            outputs = {name: arrays[str(index)] for index, name in enumerate(done.names)}
+    return Answer(outputs, done.actual)
 
 
-def run_task(payload: dict[str, Any]) -> dict[str, Any]:
+def run_task(task: Task) -> Done:
     """The child's half of `run_once`: leaves ``outputs.npz`` in the folder of the request."""
-    folder = Path(payload["folder"])
+    folder = Path(task.folder)
     with np.load(folder / "inputs.npz", allow_pickle=False) as arrays:
-        inputs = {name: arrays[str(index)] for index, name in enumerate(payload["names"])}
-    with load(Path(payload["model"]), engine=payload["engine"], device=payload["device"], threads=payload["threads"]) as session:
+        inputs = {name: arrays[str(index)] for index, name in enumerate(task.names)}
+    with load(Path(task.model), engine=task.engine, device=task.device, threads=task.threads) as session:
         outputs = session.run(inputs[""] if list(inputs) == [""] else inputs).as_dict()
         actual = session.actual
     write_arrays(folder / "outputs.npz", {str(index): array for index, array in enumerate(outputs.values())})
-    return {"names": list(outputs), "actual": msgspec.to_builtins(actual)}
+    return Done(tuple(outputs), actual)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -29,9 +27,10 @@ from toolkit.runtimes.parity.probes import probe
 
 from ..source.resolve import resolve_source
 from ..source.samples import split_samples
-from .finding import Divergence, Finding, Layer
+from .finding import Finding
 from .page import PAGE, render
 from .rule import layer_rule
+from .task import Compared, Model, Task
 
 RANDOM = "random"
 
@@ -103,24 +102,23 @@ def debug(what: Chosen, *, inputs: Inputs, out: Path | None = None) -> Finding:
         samples.save(Path(name) / "inputs.npz")
         answer = run_isolated(
             "toolkit.pipeline.debug.task:debug_task",
-            {
-                "reference": [str(what.file.resolve()), reference.manifest.format],
-                "candidate": [str(candidate.model_file.resolve()), candidate.manifest.format],
-                "precision": candidate.manifest.precision,
-                "signatures": [reference.manifest.signature, candidate.manifest.signature],
-                "batch": inputs.batch,
-                "folder": name,
-            },
+            Task(
+                reference=Model(str(what.file.resolve()), reference.manifest.format, reference.manifest.signature),
+                candidate=Model(str(candidate.model_file.resolve()), candidate.manifest.format, candidate.manifest.signature),
+                precision=candidate.manifest.precision,
+                batch=inputs.batch,
+                folder=name,
+            ),
             timeout_s=3600.0,
             environment={"TF_CPP_MIN_LOG_LEVEL": "2", "ORT_DISABLE_TELEMETRY": "1"},
         )
-        finding = _finding(answer, what, samples)
+        finding = _finding(msgspec.convert(answer, Compared), what, samples)
         if out is not None:
             _write(finding, Path(name) / "reproduction", out)
     return finding
 
 
-def _finding(answer: Mapping[str, Any], what: Chosen, samples: Samples) -> Finding:
+def _finding(found: Compared, what: Chosen, samples: Samples) -> Finding:
     reference, candidate = what.reference, what.candidate
     return Finding(
         model=reference.manifest.model,
@@ -129,11 +127,11 @@ def _finding(answer: Mapping[str, Any], what: Chosen, samples: Samples) -> Findi
         precision=candidate.manifest.precision,
         rule=layer_rule(candidate.manifest.precision).text,
         inputs=f"{len(samples)} rows, {samples.origin}",
-        layers=msgspec.convert(answer["layers"], tuple[Layer, ...]),
-        divergences=msgspec.convert(answer["divergences"], tuple[Divergence, ...]),
-        unmatched=tuple(answer["unmatched"]),
-        unseen=tuple(answer["unseen"]),
-        notes=(*what.notes, *answer["notes"]),
+        layers=found.layers,
+        divergences=found.divergences,
+        unmatched=found.unmatched,
+        unseen=found.unseen,
+        notes=(*what.notes, *found.notes),
     )
 
 

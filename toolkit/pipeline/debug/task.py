@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import numpy as np
 
 from toolkit.core import EngineError, Format, Precision, Signature, ToolkitError, first_line
@@ -20,24 +19,53 @@ from .reproduction import write_reproduction
 from .rule import error_of, layer_rule
 
 
-def debug_task(payload: dict[str, Any]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Model:
+    """One of the two that are compared."""
+
+    file: str
+    format: Format
+    signature: Signature
+
+
+@dataclass(frozen=True)
+class Task:
+    """The request: ``folder`` holds ``inputs.npz``, of which ``batch`` rows are computed at once; ``precision`` is the candidate's."""
+
+    reference: Model
+    candidate: Model
+    precision: Precision
+    batch: int
+    folder: str
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The answer, in the fields of `Finding`."""
+
+    layers: tuple[Layer, ...]
+    divergences: tuple[Divergence, ...]
+    unmatched: tuple[str, ...]
+    unseen: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def debug_task(task: Task) -> Compared:
     """Compare two model files; leaves the reproduction in the folder of the request where a layer diverges."""
-    folder = Path(payload["folder"])
-    signatures = msgspec.convert(payload["signatures"], list[Signature])
+    folder, batch = Path(task.folder), task.batch
     with np.load(folder / "inputs.npz", allow_pickle=False) as content:
-        arrays = [content[spec.name] for spec in signatures[0].inputs]
-    batch = payload["batch"]
+        arrays = [content[spec.name] for spec in task.reference.signature.inputs]
     rounds = [[array[start : start + batch] for array in arrays] for start in range(0, len(arrays[0]), batch)]
     traces = []
-    for (file, format), signature in zip((payload["reference"], payload["candidate"]), signatures, strict=True):
+    for model in (task.reference, task.candidate):
         try:
-            traces.append(open_trace(Path(file), Format.parse(format), signature, batch=batch))
+            traces.append(open_trace(Path(model.file), model.format, model.signature, batch=batch))
         except (ToolkitError, OSError, MemoryError):
             raise
         except Exception as error:
             text = first_line(error)
-            raise EngineError(f"'{file}' cannot be opened: {text}", hint="convert the model again") from error
-    alignment = Alignment(traces[0], traces[1], rounds, layer_rule(Precision.parse(payload["precision"])))
+            raise EngineError(f"'{model.file}' cannot be opened: {text}", hint="convert the model again") from error
+    alignment = Alignment(traces[0], traces[1], rounds, layer_rule(task.precision))
     values = alignment.align()
     layers, pairs = _layers(alignment, values)
     divergences = [_divergence(alignment, pair, layers, index) for index, pair in enumerate(pairs) if layers[index].diverges]
@@ -48,13 +76,13 @@ def debug_task(payload: dict[str, Any]) -> dict[str, Any]:
         notes.append("no single layer explains the outputs: several diverge, and those after the first are told by their names")
     labels = _labels(alignment.reference.steps)
     found = {pair.reference for pair in alignment.pairs.values()}
-    return {
-        "layers": layers,
-        "divergences": divergences,
-        "unmatched": [step.name for step in alignment.candidate.steps if step.name not in alignment.pairs],
-        "unseen": [labels[name] for name in alignment.seen if name not in found],
-        "notes": notes,
-    }
+    return Compared(
+        layers=tuple(layers),
+        divergences=tuple(divergences),
+        unmatched=tuple(step.name for step in alignment.candidate.steps if step.name not in alignment.pairs),
+        unseen=tuple(labels[name] for name in alignment.seen if name not in found),
+        notes=tuple(notes),
+    )
 
 
 def _layers(alignment: Alignment, values: Values) -> tuple[list[Layer], list[Pair]]:

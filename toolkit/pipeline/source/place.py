@@ -8,7 +8,6 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -65,8 +64,7 @@ def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path, 
     ``NAME:DTYPE[dims]``, where the file does not say them.
     """
     format = format_of(path)
-    payload = {"file": str(path.resolve()), "inputs": list(inputs)}
-    found = run_isolated(f"{__name__}:signature_task", payload, memory_bytes=memory_limit())
+    found = run_isolated(f"{__name__}:signature_task", ModelFile(str(path.resolve()), tuple(inputs)), memory_bytes=memory_limit())
     signature = msgspec.convert(found, Signature)
     manifest = Manifest(
         model=model,
@@ -93,19 +91,27 @@ def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path, 
     return Source(planned, place)
 
 
+@dataclass(frozen=True)
+class ModelFile:
+    """The request: a bare model file, and its ``inputs`` where it does not say them."""
+
+    file: str
+    inputs: tuple[str, ...]
+
+
 @part_of("convert")
-def signature_task(payload: Mapping[str, Any]) -> Any:
+def signature_task(model: ModelFile) -> Signature:
     """Check a bare model file and read its signature with the engine of its format, in a process of its own."""
     from toolkit.runtimes import find_runtime, open_session
 
-    path = Path(payload["file"])
+    path = Path(model.file)
     about = find_format(format_of(path))
     about.check(path)
-    if payload["inputs"]:
-        inputs = Signature(tuple(TensorSpec.parse(text) for text in payload["inputs"]), ())
-        return msgspec.to_builtins(find_runtime(about.default_engine).complete(path, inputs))
+    if model.inputs:
+        inputs = Signature(tuple(TensorSpec.parse(text) for text in model.inputs), ())
+        return find_runtime(about.default_engine).complete(path, inputs)
     with open_session(path) as session:
-        return msgspec.to_builtins(session.signature)
+        return session.signature
 
 
 @part_of("convert")

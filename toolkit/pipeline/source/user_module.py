@@ -89,44 +89,48 @@ def export_user_module(
     _check_inputs(inputs)
     if source.module.endswith(".py") and not Path(source.module).is_file():
         raise InputError(f"no file '{source.module}'", expected="a Python file with a network")
-    payload = {
-        "module": source.module,
-        "name": source.name,
-        "folder": str(Path.cwd()),
-        "inputs": list(inputs),
-        "weights": str(weights.absolute()) if weights else None,
-        "out": str(out.absolute()),
-    }
-    run_isolated(f"{__name__}:export_task", payload, timeout_s=timeout_s)
+    task = Task(source, str(Path.cwd()), tuple(inputs), str(weights.absolute()) if weights else None, str(out.absolute()))
+    run_isolated(f"{__name__}:export_task", task, timeout_s=timeout_s)
     return Artifact.load(out)
 
 
-def export_task(payload: Mapping[str, Any]) -> None:
+@dataclass(frozen=True)
+class Task:
+    """The request: a network of the user's ``folder``, its ``inputs`` as texts, a file of ``weights``, the artifact's folder ``out``."""
+
+    source: UserModule
+    folder: str
+    inputs: tuple[str, ...]
+    weights: str | None
+    out: str
+
+
+def export_task(task: Task) -> None:
     """The child's half of `export_user_module`."""
     from toolkit.models.training import export_pt2, load_weights
     from toolkit.models.training.export import check_finite
 
-    source = UserModule(payload["module"], payload["name"])
+    source = task.source
     with needs("convert"):
         import torch
     torch.manual_seed(0)  # A factory without weights gives the same ones each time.
-    module = _load(source, Path(payload["folder"]))
-    if payload["weights"]:
-        load_weights(module, Path(payload["weights"]))
+    module = _load(source, Path(task.folder))
+    if task.weights:
+        load_weights(module, Path(task.weights))
     check_finite(module)
-    inputs = Signature(tuple(TensorSpec.parse(text) for text in payload["inputs"]), ())
+    inputs = Signature(tuple(TensorSpec.parse(text) for text in task.inputs), ())
     names, sizes = _try(module.eval().requires_grad_(requires_grad=False), inputs)
     recipe = {MODULE: source.origin}
     if source.module.endswith(".py"):
-        recipe["module_sha256"] = sha256_of(Path(payload["folder"]) / source.module)
-    if payload["weights"]:
-        recipe["weights"] = Path(payload["weights"]).name
+        recipe["module_sha256"] = sha256_of(Path(task.folder) / source.module)
+    if task.weights:
+        recipe["weights"] = Path(task.weights).name
     export_pt2(
         _flat(module, inputs),
         signature=inputs,
         output_names=names,
         sizes=sizes,
-        out=Path(payload["out"]),
+        out=Path(task.out),
         model=source.model,
         recipe=recipe,
         edge=EDGE,

@@ -62,16 +62,26 @@ def export(model: Path, out: Path, inputs: Mapping[str, np.ndarray] | None = Non
         # By number: a name may be one that no archive takes.
         given = dict(inputs or {})
         write_arrays(Path(name) / "inputs.npz", {str(index): array for index, array in enumerate(given.values())})
-        payload = {"model": str(model), "out": str(out), "inputs": str(Path(name) / "inputs.npz"), "names": list(given)}
-        return msgspec.convert(run_isolated(f"{__name__}:export_task", payload, memory_bytes=memory_limit()), Firmware)
+        task = Task(str(model), str(out), str(Path(name) / "inputs.npz"), tuple(given))
+        return msgspec.convert(run_isolated(f"{__name__}:export_task", task, memory_bytes=memory_limit()), Firmware)
 
 
-def export_task(payload: dict[str, Any]) -> Any:
+@dataclass(frozen=True)
+class Task:
+    """The request: ``inputs`` is an archive of arrays by number, ``names`` are theirs in its order."""
+
+    model: str
+    out: str
+    inputs: str
+    names: tuple[str, ...]
+
+
+def export_task(task: Task) -> Firmware:
     """The child's half of `export`."""
-    path, out = Path(payload["model"]), Path(payload["out"])
+    path, out = Path(task.model), Path(task.out)
     model: Artifact | Path = Artifact.load(path) if (path / MANIFEST).is_file() else path
-    with np.load(payload["inputs"], allow_pickle=False) as arrays:
-        inputs = {name: arrays[str(index)] for index, name in enumerate(payload["names"])}
+    with np.load(task.inputs, allow_pickle=False) as arrays:
+        inputs = {name: arrays[str(index)] for index, name in enumerate(task.names)}
     with find_runtime(_ENGINE).open(model) as session:
         assert isinstance(session, MicroSession)
         example = _example(session, inputs)
@@ -93,8 +103,7 @@ def export_task(payload: dict[str, Any]) -> Any:
             (work / name).write_text(text)
         (work / _FILE).write_bytes(content)
     files = tuple(sorted([*texts, _FILE]))
-    made = Firmware(len(content), sha256(content).hexdigest(), micro.arena_bytes, dict(sorted(operators.items())), files)
-    return msgspec.to_builtins(made)
+    return Firmware(len(content), sha256(content).hexdigest(), micro.arena_bytes, dict(sorted(operators.items())), files)
 
 
 def _example(session: MicroSession, inputs: dict[str, np.ndarray]) -> Example:
