@@ -8,7 +8,7 @@ import signal
 import sys
 from types import FrameType
 
-from toolkit._interrupted import INTERRUPTED
+from toolkit._interrupted import LOADING
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        print(f"\n{INTERRUPTED}", file=sys.stderr)
+        print(f"\n{LOADING}", file=sys.stderr)
         sys.exit(130)
 
 
@@ -34,7 +34,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
     while frame is not None:
         name = frame.f_code.co_filename
         if importing and name.startswith(commands):
-            os.write(2, f"\n{INTERRUPTED}\n".encode())
+            os.write(2, f"\n{LOADING}\n".encode())
             os._exit(130)
         importing = name.startswith("<frozen importlib") or (importing and name == importlib.__file__)
         frame = frame.f_back

@@ -88,10 +88,12 @@ class Checkpoint:
                 standing = msgspec.json.decode((content.metadata() or {})["standing"], type=Standing)
         except (SafetensorError, msgspec.DecodeError, KeyError, json.JSONDecodeError) as error:
             raise ArtifactError(
-                f"'{file}' is no checkpoint of this trainer: {first_line(error)}", hint="train again without --resume"
+                f"'{file}' is no checkpoint of this trainer: {first_line(error)}", hint="train again with --overwrite"
             ) from error
         if standing.schema != SCHEMA:
-            raise ArtifactError(f"'{file}' has another schema", expected=str(SCHEMA), got=str(standing.schema), hint="train again")
+            raise ArtifactError(
+                f"'{file}' has another schema", expected=str(SCHEMA), got=str(standing.schema), hint="train again with --overwrite"
+            )
         return cls(standing, tensors)
 
 

@@ -216,7 +216,7 @@ class TrainingRun:
                     f"'{file}' was trained with another {key.replace('_', ' ')}",
                     expected=mine,
                     got=standing.identity.get(key, "nothing"),
-                    hint="give the same options, or train again without --resume",
+                    hint="give the same options, another --out, or train again with --overwrite",
                 )
         self.learner.restore(weights=checkpoint.group("model"), moments=checkpoint.group("optimizer"), settings=standing.settings)
         self.best_weights = checkpoint.group("best")

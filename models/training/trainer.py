@@ -7,19 +7,21 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from toolkit.core import QAT_EPOCHS, Artifact, Format, Precision, Scalar, needs
+from toolkit.core import MANIFEST, QAT_EPOCHS, Artifact, Format, InputError, Precision, Scalar, artifact_name, needs
 from toolkit.models.base import Classifier, Generator, Model, TrainingRecipe
 from toolkit.models.baselines import Baseline
 from toolkit.models.data import DataSet
 
-from .checkpoint import EpochMetrics
+from .checkpoint import CHECKPOINT, EpochMetrics
 from .choice import HELD_OUT, anomaly_auc, chosen_samples, without_label
 from .evaluate import Score
 from .export import export_pt2
 from .fake_quantization import LEARNING_RATE
 from .features import feature_extractor
 from .learner import let_threads_sleep, reproducible
-from .run import EpochProgress, TrainingRun, check_recipe
+from .run import METRICS, EpochProgress, TrainingRun, check_recipe
+
+_NETWORK = artifact_name(Format.PT2, Precision.FP32)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ def train(
     data_folder: Path | None = None,
     start: Artifact | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     on_progress: Callable[[EpochProgress], None] | None = None,
 ) -> TrainingResult:
     """Train a network and write it into the bundle `out`.
@@ -62,19 +65,21 @@ def train(
     the model ships besides to bundles beside `out` whose names end in the part's. An
     interrupted call leaves the last epoch's checkpoint; with `resume` the next one goes on from there, or starts if there is
     none, and ends with the same weights bit for bit as one that was never interrupted, on the same machine with as many threads.
+    A checkpoint or a network that is there already is never lost by itself: it wants `resume` or `overwrite`, which starts anew.
     With `start` the network begins with the weights of that artifact, but for its last layer. The recipe's quantization-aware epochs
     begin with the best weights of the others and have files of their own in ``out/training/qat``: with `resume` they can be added to a
     training that is done.
 
     Raises:
         MissingDependencyError: torch or safetensors is not installed.
-        InputError: the recipe cannot be used, or the checkpoint is of another model, data set or recipe, or the network cannot be
-            trained quantization-aware.
+        InputError: `out` holds a training or a network, and neither `resume` nor `overwrite` says what becomes of it; the recipe cannot
+            be used, or the checkpoint is of another model, data set or recipe, or the network cannot be trained quantization-aware.
         DataError: the data are missing or too few.
         EngineError: the loss became infinite or NaN.
         StorageError: `out` cannot be written.
     """
     started = time.perf_counter()
+    _check_free(out, resume=resume, overwrite=overwrite)
     check_recipe(recipe)
     let_threads_sleep()
     with needs("train"):
@@ -84,6 +89,8 @@ def train(
         samples, test = chosen_samples(data, data.load("train", data_folder), recipe), data.load("test", data_folder)
         extractor = feature_extractor(data, data_folder) if isinstance(model, Generator) else None
         run = TrainingRun(model, data, samples, data_folder, recipe=recipe, folder=out / "training", start=start, extractor=extractor)
+        if overwrite:
+            _forget(out / "training")
         resumed = run.finish(on_progress, started=started, resume=resume)
         metrics, compiled = tuple(run.metrics), run.learner.compiled
         qat_metrics: tuple[EpochMetrics, ...] = ()
@@ -122,7 +129,7 @@ def train(
             export_pt2(
                 export.module,
                 signature=export.signature,
-                out=_bundle(out, export.part) / f"{Format.PT2}-{Precision.FP32}",
+                out=_bundle(out, export.part) / _NETWORK,
                 model=_bundle(Path(model.name), export.part).name,
                 data=data.name,
                 labels=data.labels if isinstance(model, Classifier) else (),
@@ -152,6 +159,27 @@ def train(
 def qat_recipe(recipe: TrainingRecipe) -> TrainingRecipe:
     """The recipe of the quantization-aware epochs: a schedule of their own, with a tenth of the learning rate, and no torch.compile."""
     return replace(recipe, epochs=recipe.qat_epochs, learning_rate=LEARNING_RATE * recipe.learning_rate, compile=False)
+
+
+def _check_free(out: Path, *, resume: bool, overwrite: bool) -> None:
+    """Raise `InputError` where a training or a network would be lost that nobody said may be."""
+    if resume and overwrite:
+        raise InputError("--resume goes on with what is there, --overwrite replaces it", expected="one of the two")
+    known = (out / "training" / CHECKPOINT).exists()
+    if overwrite or (known and resume):
+        return
+    if known:
+        raise InputError(f"'{out}' holds a training", hint="go on with it: --resume; replace it: --overwrite; keep it: another --out")
+    if (out / _NETWORK / MANIFEST).exists():
+        what = "a trained network" if not resume else "a trained network and no checkpoint that --resume could go on from"
+        raise InputError(f"'{out}' holds {what}", hint="replace it: --overwrite; keep it: another --out")
+
+
+def _forget(folder: Path) -> None:
+    """Remove the checkpoints of an earlier training, which must not be resumed as this one; its network stays until this one's is there."""
+    for place in (folder, folder / "qat"):
+        for name in (CHECKPOINT, METRICS):
+            (place / name).unlink(missing_ok=True)
 
 
 def _bundle(out: Path, part: str) -> Path:

@@ -132,6 +132,19 @@ def test_quantization_aware_training_into_every_format(tmp_path: Path) -> None:
         assert "learned with int8 rounding: 2 epochs" in call("inspect", tmp_path / "cnn" / target).output
 
 
+def test_what_is_trained_is_not_replaced_unless_asked(tiny: Path) -> None:
+    shutil.copytree(Path(__file__).parents[1] / "data" / "0.1.0" / "perceptron", tiny / "cnn")
+    error = assert_refused("train", "cnn", "--epochs", "1", "--out", tiny)
+    assert "go on with it: --resume; replace it: --overwrite" in str(error)
+    error = assert_refused("demo", "--data", "fashion-mnist", "--out", tiny)
+    assert "holds a network of other data: expected fashion-mnist, got digits; replace it: --overwrite" in str(error)
+    other = tiny_artifact(tiny / "out" / "tiny", seed=1)
+    words = ("convert", tiny / "net", "--data", tiny / "s.npz", "--to", "onnx", "--precision", "fp32", "--out", tiny / "out")
+    assert "replace it: --overwrite" in str(assert_refused(*words))
+    assert Artifact.load(other.path) == other
+    call(*words, "--overwrite")
+
+
 def test_quantization_aware_training_is_refused(tmp_path: Path) -> None:
     error = assert_refused("train", "lstm", "--qat", "1", "--out", tmp_path / "out")
     assert "got 'layer.weight_ih_l0'; train it without --qat" in str(error)
@@ -203,12 +216,47 @@ def test_a_failed_check_is_exit_code_1(tiny: Path) -> None:
     assert "expected at least 40 dB" in " ".join(result.output.split())
 
 
+def test_what_another_training_left_is_a_row_that_failed(tiny: Path) -> None:
+    bundle, samples = tiny / "net", ("--data", tiny / "s.npz")
+    left = tiny_artifact(bundle, Precision.INT8, seed=9)
+    quick = ("--rounds", "1", "--seconds", "0.01", "--threads", "1")
+    told = "made from another network than the bundle's trained model; run: toolkit convert"
+    rows = " ".join(call("verify", bundle, *samples, code=1).output.split())
+    assert "onnx-int8 - failed made from another network" in rows
+    assert "onnx-fp16 onnxruntime passed" in rows
+    assert json.loads(call("verify", bundle, *samples, "--json", code=1).output)["onnx-int8"] == told
+    assert json.loads(call("verify", left.path, *samples, "--json", code=1).output) == {"onnx-int8": told}
+    report = json.loads(call("benchmark", bundle, *samples, *quick, "--json", code=1).output)
+    assert {m["setting"]["artifact"]: m["reason"] for m in report["measurements"]}["onnx-int8"] == told
+    assert told in str(assert_refused("bundle", bundle, *samples, "--artifact", "onnx-int8", "--out", tiny / "net.zip"))
+    shutil.rmtree(bundle / "onnx-fp16")
+    assert "onnx-int8 - failed" in " ".join(call("verify", bundle, *samples, code=1).output.split())
+    call("benchmark", bundle, *samples, *quick, code=1)
+
+
+def test_nothing_to_do_is_no_success(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle, samples = tiny / "net", ("--data", tiny / "s.npz")
+    quick = ("--rounds", "1", "--seconds", "0.01", "--threads", "1")
+    monkeypatch.chdir(tiny)
+    call("bundle", "net", *samples)
+    call("check", "net.zip", *quick, "--engine", "litert", code=1)
+    assert "nothing could be measured" in str(assert_refused("benchmark", bundle, *samples, *quick, "--engine", "litert"))
+    shutil.rmtree(bundle / "onnx-fp16")
+    assert "holds nothing to verify: expected artifacts beside the trained model" in str(assert_refused("verify", bundle, *samples))
+    shutil.rmtree(bundle / "onnx-fp32")
+    for command in ("verify", "benchmark", "quantize", "convert", "optimize", "bundle"):
+        assert "holds no artifact" in str(assert_refused(command, bundle, *samples))
+
+
 def test_benchmark(tiny: Path) -> None:
     words = ("--data", tiny / "s.npz", "--rounds", "1", "--seconds", "0.01", "--threads", "1")
     report = json.loads(call("benchmark", tiny / "net", *words, "--json").output)
     assert [m["setting"]["artifact"] for m in report["measurements"]] == ["onnx-fp16", "onnx-fp32"]
     assert (tiny / "net" / "benchmark.json").is_file()
     broken = tiny_artifact(tiny / "net", Precision.INT8)
+    manifest = broken.path / MANIFEST
+    root = Artifact.load(tiny / "net" / "onnx-fp32").manifest.content_sha256
+    manifest.write_text(manifest.read_text().replace('"root": "trained"', f'"root": "{root}"'))
     broken.model_file.write_bytes(b"cut")
     text = call("benchmark", tiny / "net", *words).output
     assert "is not the file its manifest describes" in " ".join(text.split())

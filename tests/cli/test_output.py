@@ -100,7 +100,7 @@ def test_ctrl_c_while_a_command_is_imported_is_one_line(start: list[str], module
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     result = subprocess.run([*start, *words], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (result.returncode, result.stdout) == (130, "")
-    assert result.stderr == "\ninterrupted; what was complete is kept, run the same command again to go on\n"
+    assert result.stderr == "\ninterrupted while the command was loading, before any work: rerun it\n"
 
 
 def test_ctrl_c_in_a_benchmark_prints_what_was_measured_and_writes_nothing(tmp_path: Path) -> None:
@@ -117,7 +117,8 @@ def test_ctrl_c_in_a_benchmark_prints_what_was_measured_and_writes_nothing(tmp_p
     os.killpg(child.pid, signal.SIGINT)
     output, errors = child.communicate(timeout=60)
     # Click begins a new line, for the ^C that a terminal shows.
-    assert (child.returncode, errors) == (130, "\ninterrupted; what was complete is kept, run the same command again to go on\n")
+    assert child.returncode == 130
+    assert errors == "\ninterrupted; what was measured is above and not kept: the same command measures anew\n"
     assert "onnx-fp32" in output
     assert [path.name for path in bundle.iterdir()] == ["onnx-fp32"]
     again = subprocess.run(

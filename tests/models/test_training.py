@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from toolkit.core import ArtifactError, DataError, EngineError, InputError, StorageError
+from toolkit.core import Artifact, ArtifactError, DataError, EngineError, InputError, StorageError
 from toolkit.formats.parts.pt2_archive import check_pt2
 from toolkit.models import TrainingRecipe, find_model
 from toolkit.models.data import DataSet
@@ -120,11 +120,30 @@ class TestResume:
         assert again.metrics == first.metrics
         assert again.artifact == first.artifact
 
-    def test_without_resume_it_starts_anew(self, few: DataSet, tmp_path: Path) -> None:
-        run(few, tmp_path)
-        with pytest.raises(KeyboardInterrupt):
-            run(few, tmp_path, on=interrupt_at(2, 1))
-        assert len(Checkpoint.load(tmp_path / "training" / "checkpoint.safetensors").standing.metrics) == 1
+    def test_with_overwrite_it_starts_anew(self, few: DataSet, tmp_path: Path) -> None:
+        first = train(find_model("cnn"), few, recipe=replace(RECIPE, epochs=1, qat_epochs=1), out=tmp_path)
+        assert (tmp_path / "training" / "qat" / "checkpoint.safetensors").exists()
+        for epoch in (1, 2):
+            with pytest.raises(KeyboardInterrupt):
+                train(find_model("cnn"), few, recipe=RECIPE, out=tmp_path, overwrite=True, on_progress=interrupt_at(epoch, 1))
+            checkpoints = [*tmp_path.rglob("checkpoint.safetensors")]
+            assert [len(Checkpoint.load(file).standing.metrics) for file in checkpoints] == [1] * (epoch - 1)
+        assert Artifact.load(tmp_path / "pt2-fp32") == first.artifact, "the network stays until the new one is there"
+        assert run(few, tmp_path, resume=True).resumed_epochs == 1
+
+    def test_nothing_is_lost_unless_asked(self, few: DataSet, tmp_path: Path) -> None:
+        def refused(message: str, *, resume: bool = False, overwrite: bool = False) -> None:
+            before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+            with pytest.raises(InputError, match=message):
+                train(find_model("mlp"), few, recipe=replace(RECIPE, epochs=1), out=tmp_path, resume=resume, overwrite=overwrite)
+            assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+        run(few, tmp_path, model="mlp")
+        refused("holds a training; go on with it: --resume; replace it: --overwrite; keep it: another --out")
+        refused("expected one of the two", resume=True, overwrite=True)
+        shutil.rmtree(tmp_path / "training")
+        refused("holds a trained network; replace it: --overwrite; keep it: another --out")
+        refused("holds a trained network and no checkpoint that --resume could go on from; replace it: --overwrite", resume=True)
 
     def test_another_recipe_model_or_data(self, few: DataSet, tmp_path: Path) -> None:
         run(few, tmp_path)
@@ -138,7 +157,7 @@ class TestResume:
         run(few, tmp_path)
         file = tmp_path / "training" / "checkpoint.safetensors"
         file.write_bytes(damage(file.read_bytes()))
-        with pytest.raises(ArtifactError, match=r"is no checkpoint of this trainer: .*train again without --resume") as caught:
+        with pytest.raises(ArtifactError, match=r"is no checkpoint of this trainer: .*train again with --overwrite") as caught:
             run(few, tmp_path, resume=True)
         assert "\n" not in str(caught.value)
 

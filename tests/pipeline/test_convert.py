@@ -10,17 +10,19 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import toolkit
 from tests.conftest import Trained
+from tests.tiny import tiny_artifact, tiny_samples
 from toolkit.converters.recipes import NamedRecipe, Ranges
 from toolkit.core import MANIFEST, Artifact, Bundle, InputError, MissingDependencyError, Precision, UnknownNameError, Verdict, has_module
 from toolkit.pipeline.benchmark import plan_settings
-from toolkit.pipeline.convert import Request, Row, convert, nodes, succeeded
-from toolkit.pipeline.source.samples import split_samples
+from toolkit.pipeline.convert import Request, Row, check_kept, convert, nodes, succeeded
+from toolkit.pipeline.source.samples import Split, split_samples
 from toolkit.pipeline.verify import engines_for
 from toolkit.runtimes import Runtime, find_runtime, open_session
 
@@ -65,6 +67,46 @@ def test_a_recipe_makes_an_artifact_of_its_own_name(trained_cnn: Trained, tmp_pa
     assert not succeeded(refused)
     with toolkit.load(tmp_path / "cnn", unverified=True) as session:
         assert session.run(np.zeros((1, 1, 8, 8), np.float32))["logits"].shape == (1, 10)
+
+
+def tiny_request(source: Artifact, out: Path) -> Request:
+    return Request(source, (), out, Split(tiny_samples(8), tiny_samples(8)))
+
+
+def changed(artifact: Artifact, **changes: Any) -> Artifact:
+    """The artifact with these fields in its manifest."""
+    manifest = replace(artifact.manifest, **changes)
+    (artifact.path / MANIFEST).write_bytes(manifest.to_json())
+    return Artifact(artifact.path, manifest)
+
+
+def test_a_copy_does_not_take_the_place_of_another_training(tmp_path: Path) -> None:
+    mine, other = (changed(tiny_artifact(tmp_path / name, seed=seed), root="") for seed, name in enumerate(("mine", "other")))
+    asked = tiny_request(mine, other.path.parent)
+    with pytest.raises(
+        InputError, match=r"'.*other/onnx-fp32' holds another trained model, which would be lost; .* replace it: --overwrite"
+    ):
+        convert(asked)
+    assert [*other.path.parent.iterdir()] == [other.path]
+    assert Artifact.load(other.path) == other
+    assert convert(replace(asked, overwrite=True)) == []
+    assert Artifact.load(other.path).manifest == mine.manifest
+    assert convert(asked) == [], "the same one is no other"
+
+
+def test_chosen_layers_are_not_replaced_by_plain_int8(tmp_path: Path) -> None:
+    root = changed(tiny_artifact(tmp_path), root="")
+    made = tiny_artifact(tmp_path, Precision.INT8)
+    asked = replace(tiny_request(root, tmp_path), targets=nodes(["onnx"], ["int8", "fp32"]))
+    changed(made, root=root.manifest.content_sha256)
+    check_kept(asked)
+    changed(made, root=root.manifest.content_sha256, recipe={"keep_float": "first"})
+    with pytest.raises(InputError, match=r"onnx-int8' has layers in float that toolkit quantize chose, .* replace it: --overwrite"):
+        check_kept(asked)
+    check_kept(replace(asked, overwrite=True))
+    check_kept(replace(asked, targets=nodes(["onnx"], ["fp32"])))
+    changed(made, root="an earlier training", recipe={"keep_float": "first"})
+    check_kept(asked)
 
 
 def test_the_rows_say_how_each_was_made(trained_cnn: Trained) -> None:

@@ -11,7 +11,7 @@ from functools import partial
 import click
 
 from toolkit import __version__
-from toolkit._interrupted import INTERRUPTED
+from toolkit._interrupted import answer
 
 from ._commands import Commands
 
@@ -42,8 +42,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.exceptions.Abort):
-        _end(INTERRUPTED, 130)
+    except (KeyboardInterrupt, click.exceptions.Abort) as stop:
+        _end(answer(stop), 130)
     except OSError as error:
         # Such as a full disk behind standard output: what stays in Python's buffer would be tried again at exit. A pipe that its
         # reader closed does not arrive here: click and rich then end the process without a word.

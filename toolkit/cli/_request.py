@@ -44,6 +44,9 @@ recipe_option = click.option(
     metavar="NAME|FILE,...",
     help="Recipes (toolkit recipes) or .toml or .json files, in place of the default precisions.",
 )
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Replace another trained model, or int8 with chosen layers, in OUT/<model>."
+)
 timeout_option = click.option(
     "--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds for each conversion step."
 )
@@ -104,13 +107,14 @@ def request_for(
     timeout: float,
     memory: float | None = None,
     recipes: tuple[NamedRecipe, ...] = (),
+    overwrite: bool = False,
 ) -> Request:
     """The request that the options say, with the source in its place."""
     from toolkit.pipeline.convert import Request
     from toolkit.runtimes.parity import Limits
 
-    artifact = found.place()
+    artifact = found.place(overwrite=overwrite)
     in_bundle = out is None and artifact.path.name == artifact.name
     folder = artifact.path.parent if in_bundle else (out or _HOME) / artifact.manifest.model
     memory_bytes = None if memory is None else int(memory * 2**30)
-    return Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout, memory_bytes, recipes)
+    return Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout, memory_bytes, recipes, overwrite)

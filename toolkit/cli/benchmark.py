@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ._commands import Command
 from ._common import (
     WIDE,
     Numbers,
@@ -33,7 +34,11 @@ if TYPE_CHECKING:
 _SHORT = {"not verified": "unproven", "reference": "–"}
 
 
-@click.command(short_help="Measure a bundle and say which artifact to ship.")
+@click.command(
+    cls=Command,
+    interrupted="interrupted; what was measured is above and not kept: the same command measures anew",
+    short_help="Measure a bundle and say which artifact to ship.",
+)
 @click.argument("bundle", type=click.Path(path_type=Path))
 @data_options
 @click.option("--engine", "engines", type=Words(engine_names), help="Engines to measure; 'all' for all. Default: those it was verified in.")
@@ -64,7 +69,8 @@ def command(
     """Measure every artifact of BUNDLE in every installed engine, and say which one to ship.
 
     Each row's rounds run in fresh processes, one at a time, in a random order; times are medians with 95 % intervals,
-    speed-ups are paired ratios to ONNX Runtime fp32. Ctrl-C prints what was measured so far.
+    speed-ups are paired ratios to ONNX Runtime fp32. Ctrl-C prints what was measured so far. Exit code 1 where a measurement
+    failed, where nothing but the trained model could be measured, or where an artifact was made from another network.
 
     \b
     toolkit benchmark artifacts/cnn --threads 1,2 --batch 1,32 --html report.html
@@ -78,7 +84,8 @@ def command(
     from toolkit.pipeline.source.samples import split_samples
 
     loaded = Bundle.load(bundle)
-    samples = split_samples(trained(loaded), data, folder=data_dir, evaluation=2048).evaluation
+    root = trained(loaded)
+    samples = split_samples(root, data, folder=data_dir, evaluation=2048).evaluation
     protocol = Protocol(rounds=rounds, min_seconds=seconds, seed=seed)
     interrupted = False
     with progress() as display:
@@ -98,8 +105,10 @@ def command(
         except BundleInterrupted as stop:
             report, interrupted = stop.report, True
     failed = [m for m in report.measurements if m.setting.engine and not m.ok]
-    if not interrupted and failed and not any(m.ok for m in report.measurements):
-        raise EngineError(f"nothing could be measured: {failed[0].reason}")
+    measured = {m.setting.artifact for m in report.measurements if m.ok}
+    if not interrupted and not measured:
+        raise EngineError(f"nothing could be measured: {(failed or report.measurements)[0].reason}")
+    alone = measured == {root.name} and len({m.setting.artifact for m in report.measurements}) > 1
     writes: list[Callable[[], None]] = [] if interrupted else [lambda: keep_report(loaded, report)]
     if json_to and json_to != "-":
         writes.append(lambda: write_file(Path(json_to), report.to_json()))
@@ -114,7 +123,7 @@ def command(
         raise KeyboardInterrupt
     if problems:
         raise problems[0]
-    if failed:
+    if failed or alone or loaded.strangers():
         raise click.exceptions.Exit(1)
 
 

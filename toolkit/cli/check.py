@@ -75,5 +75,5 @@ def command(
         write_file(Path(json_to), report.to_json())
     ran = [m for m in report.measurements if m.setting.engine]
     reports = [report.parity_of(m) for m in ran]
-    if not all(m.ok for m in ran) or any(evidence is None or evidence.verdict is not Verdict.PASSED for evidence in reports):
+    if not ran or not all(m.ok for m in ran) or any(evidence is None or evidence.verdict is not Verdict.PASSED for evidence in reports):
         raise click.exceptions.Exit(1)

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import click
 
+from ._commands import Command
 from ._common import console, json_option, plain, print_json, print_table, size
 
 
-@click.command(short_help="Remove leftovers, logs and what can be made again.")
+@click.command(
+    cls=Command,
+    interrupted="interrupted; what was removed is gone. Rerun the same command to resume",
+    short_help="Remove leftovers, logs and what can be made again.",
+)
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("artifacts"))
 @click.option("--artifacts", is_flag=True, help="Also converted artifacts whose trained model is beside them, on data that are known.")
 @click.option("--yes", is_flag=True, help="Do it; without this it is only shown.")

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit._interrupted import RESUMES
+
+from ._commands import Command
 from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, size, styled
 from ._request import (
     batch_sizes_option,
     calibration_option,
     max_drop_option,
     out_option,
+    overwrite_option,
     precision_option,
     read_source,
     recipe_option,
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from toolkit.pipeline.convert import Row
 
 
-@click.command(short_help="Convert a model and verify the result.")
+@click.command(cls=Command, interrupted=RESUMES, short_help="Convert a model and verify the result.")
 @source_argument
 @to_option
 @precision_option("fp32,fp16,int8")
@@ -40,6 +44,7 @@ if TYPE_CHECKING:
     "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="An input of Python code; a name in place of a size is free."
 )
 @out_option
+@overwrite_option
 @max_drop_option
 @calibration_option
 @click.option("--evaluation", type=click.IntRange(min=1), help="Evaluation samples at most. Default: all.")
@@ -62,6 +67,7 @@ def command(
     weights: Path | None,
     inputs: tuple[str, ...],
     out: Path | None,
+    overwrite: bool,
     max_drop: float,
     calibration: int,
     evaluation: int | None,
@@ -85,15 +91,25 @@ def command(
     toolkit convert net.py:make --weights net.safetensors
             --input 'image:float32[batch,3,224,224]' --data samples.npz
     """
-    from toolkit.pipeline.convert import convert, succeeded
+    from toolkit.pipeline.convert import check_kept, convert, succeeded
 
     targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(
         source, data=data, data_dir=data_dir, out=out, calibration=calibration, evaluation=evaluation, weights=weights, inputs=inputs
     )
     request = request_for(
-        found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, memory=memory, recipes=named
+        found,
+        split,
+        targets,
+        out=out,
+        max_drop=max_drop,
+        batch_sizes=batch_sizes,
+        timeout=timeout,
+        memory=memory,
+        recipes=named,
+        overwrite=overwrite,
     )
+    check_kept(request)
     with progress() as display:
         bar = display.add_task("converting", total=2 * len(targets))
 

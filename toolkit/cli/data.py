@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
+from toolkit._interrupted import RESUMES
+
+from ._commands import Command
 from ._common import complete, console, data_names, json_option, plain, print_json, print_table
 
 
-@click.command(short_help="List or fetch the data sets.")
+@click.command(cls=Command, interrupted=RESUMES, short_help="List or fetch the data sets.")
 @click.argument("fetch", required=False, metavar="[NAME]", shell_complete=complete(data_names))
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
 @json_option

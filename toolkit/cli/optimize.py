@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit._interrupted import RESUMES
+
+from ._commands import Command
 from ._common import console, data_options, json_option, plain, print_json, print_table, progress, size
 from ._request import (
     batch_sizes_option,
     calibration_option,
     max_drop_option,
     out_option,
+    overwrite_option,
     precision_option,
     read_source,
     recipe_option,
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
     from toolkit.pipeline.optimize import Optimized
 
 
-@click.command(short_help="Find the best artifact to ship on this machine.")
+@click.command(cls=Command, interrupted=RESUMES, short_help="Find the best artifact to ship on this machine.")
 @source_argument
 @click.option("--budget", type=click.Choice(["latency", "throughput", "size"]), default="latency", show_default=True, help="What is small.")
 @max_drop_option
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
 @recipe_option
 @data_options
 @out_option
+@overwrite_option
 @calibration_option
 @click.option("--choice", type=click.IntRange(min=1), default=2000, show_default=True, help="Samples that choose layers for float.")
 @batch_sizes_option
@@ -51,6 +56,7 @@ def command(
     data: str | None,
     data_dir: Path | None,
     out: Path | None,
+    overwrite: bool,
     calibration: int,
     choice: int,
     batch_sizes: tuple[int, ...],
@@ -70,7 +76,9 @@ def command(
 
     targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(source, data=data, data_dir=data_dir, out=out, calibration=calibration)
-    request = request_for(found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, recipes=named)
+    request = request_for(
+        found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, recipes=named, overwrite=overwrite
+    )
     with progress() as display:
         bar = display.add_task("converting", total=None)
 

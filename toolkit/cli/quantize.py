@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit._interrupted import RESUMES
+
+from ._commands import Command
 from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, size, styled
 from ._request import (
     batch_sizes_option,
     calibration_option,
     max_drop_option,
     out_option,
+    overwrite_option,
     read_source,
     request_for,
     source_argument,
@@ -26,12 +30,13 @@ if TYPE_CHECKING:
     from toolkit.pipeline.quantize import Quantized
 
 
-@click.command(short_help="int8 that holds its accuracy, layer by layer.")
+@click.command(cls=Command, interrupted=RESUMES, short_help="int8 that holds its accuracy, layer by layer.")
 @source_argument
 @to_option
 @max_drop_option
 @data_options
 @out_option
+@overwrite_option
 @calibration_option
 @click.option("--choice", type=click.IntRange(min=1), default=2000, show_default=True, help="Samples that choose the layers.")
 @click.option("--evaluation", type=click.IntRange(min=1), help="Samples that judge the result, at most. Default: all.")
@@ -46,6 +51,7 @@ def command(
     data: str | None,
     data_dir: Path | None,
     out: Path | None,
+    overwrite: bool,
     calibration: int,
     choice: int,
     evaluation: int | None,
@@ -71,7 +77,7 @@ def command(
     targets = nodes(formats, ["int8"])
     found, split = read_source(source, data=data, data_dir=data_dir, out=out, calibration=calibration, evaluation=evaluation)
     split, choosing = divide(split, choice)
-    request = request_for(found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout)
+    request = request_for(found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, overwrite=overwrite)
     with progress() as display:
         bars = {target.format.value: display.add_task(f"{target.format}", total=None) for target in targets}
 

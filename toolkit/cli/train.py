@@ -6,10 +6,19 @@ from pathlib import Path
 
 import click
 
+from ._commands import Command, with_resume
 from ._common import complete, console, data_names, json_option, model_names, plain, print_json, progress
 
 
-@click.command(short_help="Train a reference model.")
+def _interrupted(ctx: click.Context) -> str:
+    from toolkit.models.training.checkpoint import CHECKPOINT
+
+    if not (ctx.params["out"] / ctx.params["model"] / "training" / CHECKPOINT).exists():
+        return "interrupted before the first epoch was complete: nothing is kept, the same command starts anew"
+    return f"interrupted; the last complete epoch is kept. To resume: {with_resume(ctx)}"
+
+
+@click.command(cls=Command, interrupted=_interrupted, short_help="Train a reference model.")
 @click.argument("model", shell_complete=complete(model_names))
 @click.option("--data", shell_complete=complete(data_names), help="A data set: toolkit data. Default: digits, movie-reviews for texts.")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
@@ -28,6 +37,7 @@ from ._common import complete, console, data_names, json_option, model_names, pl
 @click.option("--qat", "qat_epochs", type=click.IntRange(min=1), metavar="EPOCHS", help="Then learn with int8 rounding: docs/qat.md.")
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile for the steps: docs/compiled-steps.md.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
+@click.option("--overwrite", is_flag=True, help="Start anew, in place of the training and the network that are there.")
 @json_option
 def command(
     model: str,
@@ -46,11 +56,13 @@ def command(
     qat_epochs: int | None,
     compiled: bool,
     resume: bool,
+    overwrite: bool,
     json_to: str | None,
 ) -> None:
     """Train a reference MODEL by its recipe and leave a self-contained .pt2 artifact in OUT/<model>/.
 
-    Ctrl-C keeps the last checkpoint; the same command with --resume goes on from it. With --qat, the weights are then fine-tuned
+    Ctrl-C keeps the last checkpoint; the same command with --resume goes on from it. A training or a network that is there is
+    replaced only with --overwrite. With --qat, the weights are then fine-tuned
     for int8: convolutional and linear networks only. Together with --resume it goes on from a training that is done.
 
     \b
@@ -88,7 +100,15 @@ def command(
             display.update(bar, total=step.epochs * step.steps, completed=(step.epoch - 1) * step.steps + step.step, description=text)
 
         result = train(
-            net, dataset, recipe=chosen, out=out / net.name, data_folder=data_dir, start=start, resume=resume, on_progress=on_progress
+            net,
+            dataset,
+            recipe=chosen,
+            out=out / net.name,
+            data_folder=data_dir,
+            start=start,
+            resume=resume,
+            overwrite=overwrite,
+            on_progress=on_progress,
         )
     if json_to:
         print_json(asdict(result), json_to)

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit._interrupted import RESUMES
+
+from ._commands import Command
 from ._common import complete, console, data_names, json_option, model_names, plain, print_json, print_table, progress
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
-@click.command(short_help="Search for a better recipe.")
+@click.command(cls=Command, interrupted=RESUMES, short_help="Search for a better recipe.")
 @click.argument("model", shell_complete=complete(model_names))
 @click.option("--data", shell_complete=complete(data_names), help="A data set: toolkit data. Default: the model's own.")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")

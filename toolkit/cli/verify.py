@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from toolkit._interrupted import RESUMES
+
+from ._commands import Command
 from ._common import (
     Words,
     data_options,
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from toolkit.core import Artifact
 
 
-@click.command(short_help="Verify the artifacts of a bundle again.")
+@click.command(cls=Command, interrupted=RESUMES, short_help="Verify the artifacts of a bundle again.")
 @click.argument("path", type=click.Path(path_type=Path))
 @data_options
 @click.option(
@@ -50,14 +53,15 @@ def command(
 
     Compares outputs on seeded probes at batch 1, 2, 3, 7 and 32 and on real evaluation samples, writes the evidence to
     each manifest, and names the conversion step at which numbers diverged. An engine that cannot run an artifact is a row
-    with its reason. The trained model itself is verified in the engines of --engine other than its own. Exit code 1 unless every
-    check passed: failed and undecided, for which the samples are too few, are both 1.
+    with its reason; an artifact that was made from another network is one that failed. The trained model itself is verified in
+    the engines of --engine other than its own. Exit code 1 unless every check passed: failed and undecided, for which the
+    samples are too few, are both 1.
 
     \b
     toolkit verify artifacts/cnn
     toolkit verify artifacts/cnn/tflite-int8 --engine all --max-drop 0.5
     """
-    from toolkit.core import MANIFEST, Artifact, Bundle
+    from toolkit.core import ANOTHER_NETWORK, MANIFEST, Artifact, Bundle, InputError
     from toolkit.pipeline.source.resolve import current, trained
     from toolkit.pipeline.source.samples import split_samples
     from toolkit.pipeline.verify import Verifier, others_for, verify_all
@@ -66,9 +70,14 @@ def command(
     single = (path / MANIFEST).is_file()
     bundle = Bundle.load(path.parent if single else path)
     root = trained(bundle)
-    chosen = [Artifact.load(path)] if single else current(bundle)
+    own = current(bundle)
+    chosen = [Artifact.load(path)] if single else own
+    strangers = [a for a in (chosen if single else bundle) if a.path.name not in {root.path.name, *(each.path.name for each in own)}]
+    chosen = [artifact for artifact in chosen if artifact.path not in {each.path for each in strangers}]
     # Its own engine is what all is compared with.
     others = others_for(root, engines) if engines and not single else ()
+    if not chosen and not others and not strangers:
+        raise InputError(f"'{path}' holds nothing to verify", expected="artifacts beside the trained model", hint="run: toolkit convert")
     samples = split_samples(root, data, folder=data_dir, evaluation=evaluation).evaluation
     verifier = Verifier(root, samples, Limits(max_drop), device, made=bundle)
     before = {artifact.name: _elsewhere(artifact) for artifact in (root, *chosen)}
@@ -79,7 +88,7 @@ def command(
         results = verify_all(verifier, chosen, engines=names, on_done=lambda name: display.update(bar, advance=1, description=name))
     if json_to:
         found = {name: [*r.reports, *({"engine": e, "error": str(error)} for e, error in r.errors.items())] for name, r in results.items()}
-        print_json(found | skipped, json_to)
+        print_json(found | skipped | {artifact.name: ANOTHER_NETWORK for artifact in strangers}, json_to)
     if json_to != "-":
         rows = []
         for name, result in results.items():
@@ -88,8 +97,9 @@ def command(
                 rows.append([name, used, styled(result.artifact.verdict), plain(evidence_line(result.artifact) + before[name])])
             rows += [[name, engine, styled("failed"), plain(f"{error}{before[name]}")] for engine, error in result.errors.items()]
         rows += [[name, "-", "-", plain(reason + before[name])] for name, reason in skipped.items()]
+        rows += [[plain(artifact.name), "-", styled("failed"), ANOTHER_NETWORK] for artifact in strangers]
         print_table(f"{bundle.path}: {len(samples)} samples of {samples.origin}", ["artifact", "engine", "parity", "evidence"], rows)
-    if not all(result.passed for result in results.values()):
+    if strangers or not all(result.passed for result in results.values()):
         raise click.exceptions.Exit(1)
 
 

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from .affine import Affine
-from .artifact import MANIFEST, QAT_EPOCHS, Artifact, Bundle, CalibrationRecord, Manifest, Operators, Preprocessing, Scalar, artifact_name
+from .artifact import (
+    ANOTHER_NETWORK,
+    MANIFEST,
+    QAT_EPOCHS,
+    Artifact,
+    Bundle,
+    CalibrationRecord,
+    Manifest,
+    Operators,
+    Preprocessing,
+    Scalar,
+    artifact_name,
+)
 from .discovery import LeftOut, discover, left_out
 from .errors import (
     ArtifactError,
@@ -51,6 +63,7 @@ from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interv
 from .vocabulary import Vocabulary
 
 __all__ = [
+    "ANOTHER_NETWORK",
     "MANIFEST",
     "MAX_DROP",
     "NOISE",

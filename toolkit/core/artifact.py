@@ -23,6 +23,8 @@ SCHEMA = 1
 MANIFEST = "manifest.json"
 QAT_EPOCHS = "qat_epochs"
 """In a manifest's details: how many epochs the network learned with rounded weights and activations."""
+ANOTHER_NETWORK = "made from another network than the bundle's trained model; run: toolkit convert"
+"""What is said of an artifact that an earlier training left."""
 VARIANT = r"^([a-z0-9]{1,20}(-[a-z0-9]{1,20}){0,3})?\Z"
 """What may follow the precision in an artifact's name, which is the name of a folder: a few short words."""
 
@@ -233,6 +235,12 @@ class Bundle:
         if name not in names:
             raise UnknownNameError("artifact", name, names)
         return Artifact.load(self.path / name)
+
+    def strangers(self) -> list[Artifact]:
+        """The artifacts that were made from another network than any trained model of the bundle; none where it has no trained model."""
+        artifacts = list(self)
+        roots = {artifact.manifest.content_sha256 for artifact in artifacts if not artifact.manifest.root}
+        return [artifact for artifact in artifacts if roots and artifact.manifest.root and artifact.manifest.root not in roots]
 
     @classmethod
     def load(cls, path: Path) -> Bundle:

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from toolkit.core import (
+    ANOTHER_NETWORK,
     Artifact,
+    ArtifactError,
     Bundle,
     DataError,
     InputError,
@@ -148,7 +150,8 @@ def benchmark_bundle(
 ) -> BenchmarkReport:
     """Measure all artifacts of a bundle on `samples`; nothing is written, `keep_report` does that.
 
-    An artifact whose files are not those of its manifest is a row with its reason. The arguments are those of `plan_settings`.
+    An artifact whose files are not those of its manifest, or that another training left, is a row with its reason. The arguments
+    are those of `plan_settings`.
 
     Raises:
         BundleInterrupted: Ctrl-C; holds the partial report.
@@ -200,9 +203,12 @@ def keep_report(bundle: Bundle, report: BenchmarkReport) -> None:
 def _intact(bundle: Bundle) -> tuple[list[Artifact], list[Measurement]]:
     artifacts: list[Artifact] = []
     broken: list[Measurement] = []
+    strangers = {artifact.path for artifact in bundle.strangers()}
     for artifact in bundle:
         try:
             artifact.verify_files()
+            if artifact.path in strangers:
+                raise ArtifactError(ANOTHER_NETWORK)
             artifacts.append(artifact)
         except ToolkitError as error:
             broken.append(Measurement(_setting(artifact, ""), size_bytes=_size(artifact), reason=str(error)))

@@ -15,10 +15,23 @@ from toolkit.converters.cache import copy
 from toolkit.converters.planner import plan
 from toolkit.converters.recipes import NamedRecipe
 from toolkit.converters.task import Obtained, obtain
-from toolkit.core import Artifact, Format, Precision, StorageError, ToolkitError, Verdict, available_threads, make_folder, stop_isolated
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    Format,
+    InputError,
+    Precision,
+    StorageError,
+    ToolkitError,
+    Verdict,
+    available_threads,
+    make_folder,
+    stop_isolated,
+)
 from toolkit.runtimes import elsewhere
 from toolkit.runtimes.parity import Limits
 
+from .source.place import trained_there
 from .source.samples import Split
 from .verify import Verified, Verifier, verify_all
 
@@ -52,7 +65,7 @@ class Row:
 @dataclass(frozen=True)
 class Request:
     """What to make: ``targets`` in order, into the bundle folder ``out``; each step within the time and the memory that it is given.
-    ``recipes`` are those of the targets' variants.
+    ``recipes`` are those of the targets' variants; ``overwrite`` says that another trained model in ``out`` may be lost.
     """
 
     source: Artifact
@@ -64,6 +77,7 @@ class Request:
     timeout_s: float = 600.0
     memory_bytes: int | None = None
     recipes: tuple[NamedRecipe, ...] = ()
+    overwrite: bool = False
 
 
 def nodes(formats: Iterable[str], precisions: Iterable[str], recipes: Iterable[NamedRecipe] = ()) -> tuple[Node, ...]:
@@ -78,6 +92,9 @@ def convert(request: Request, *, verify: bool = True, on_progress: Progress | No
     Edges that several targets share run once; independent edges run side by side on the threads this process may use.
     """
     report = on_progress or (lambda _target, _event: None)
+    home = request.out / request.source.name
+    if home.resolve() != request.source.path.resolve() and not request.source.manifest.parent:
+        trained_there(replace(request.source, path=home), overwrite=request.overwrite)
     log = request.out / "logs"
     if log.is_symlink():
         raise StorageError(f"'{log}' is a link", expected="a folder of the bundle's own", hint="remove it")
@@ -93,6 +110,21 @@ def convert(request: Request, *, verify: bool = True, on_progress: Progress | No
         verifier = Verifier(root, request.split.evaluation, request.limits, made=scheduler.made())
         results = verify_all(verifier, made, on_done=lambda name: report(name, "verified"))
     return [_with_result(row, results.get(row.target)) for row in rows]
+
+
+def check_kept(request: Request) -> None:
+    """Raise `InputError` where plain int8 would replace one whose layers were chosen to hold a limit, and nobody said that it may."""
+    root = request.source.manifest.root or request.source.manifest.content_sha256
+    for target in request.targets:
+        folder = request.out / str(target)
+        if target.variant or request.overwrite or not (folder / MANIFEST).is_file():
+            continue
+        manifest = Artifact.load(folder, verify=False).manifest
+        if manifest.recipe.get("keep_float") and manifest.root == root:
+            raise InputError(
+                f"'{folder}' has layers in float that toolkit quantize chose, and would lose them",
+                hint="replace it: --overwrite; keep it: leave it out with --precision, or another --out",
+            )
 
 
 def succeeded(rows: Sequence[Row]) -> bool:

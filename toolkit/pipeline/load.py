@@ -125,10 +125,10 @@ def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto
     Artifacts made from another training than the one in the bundle do not count. Raises `ArtifactError` when none is left.
     """
     artifacts = list(bundle)
-    roots = {a.manifest.content_sha256 for a in artifacts if not a.manifest.root}
+    strangers = {artifact.path for artifact in bundle.strangers()}
     found: list[Candidate] = []
     for artifact in artifacts:
-        if roots and artifact.manifest.root and artifact.manifest.root not in roots:
+        if artifact.path in strangers:
             continue
         found += [
             Candidate(artifact, runtime.name)

@@ -119,7 +119,7 @@ def test_a_short_training_leaves_a_net_that_plays(tmp_path: Path) -> None:
     words = ["train", "--game", "go-3x3", "--blocks", "1", "--channels", "8", "--games", "60", "--playouts", "8", "--fast-playouts", "4"]
     words += ["--generations", "1", "--play", "onnx-fp32", "--ship", "onnx", "--processes", "1", "--out", str(tmp_path / "run")]
     assert "onnx-int8" in call(*words).output
-    assert "holds a run already" in refusal(*words)
+    assert "holds a run; go on with it: --resume; replace it: --overwrite" in refusal(*words)
     game = json.loads(call("demo", "--net", str(tmp_path / "run" / "alphago"), "--playouts", "4", "--delay", "0", "--json").output)
     assert game["game"] == "go-3x3"
 

@@ -149,7 +149,7 @@ def test_a_run_learns_converts_proves_and_resumes(tmp_path: Path) -> None:
     playing = Artifact.load(out / "alphago" / "onnx-fp32")
     assert playing.verdict is Verdict.PASSED
     assert playing.manifest.labels == ()
-    with pytest.raises(InputError, match="holds a run already"):
+    with pytest.raises(InputError, match="holds a run; go on with it: --resume; replace it: --overwrite"):
         Run(TicTacToe(), OPTIONS, out=out)
     with pytest.raises(InputError, match="another run"):
         Run(ConnectFour(4, 4), OPTIONS, out=out, resume=True)

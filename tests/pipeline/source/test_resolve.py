@@ -82,7 +82,9 @@ def test_a_trained_model_is_not_replaced_by_another(trained_cnn: Trained, tmp_pa
     else:
         shutil.copyfile(other.model_file, tmp_path / "cnn.pt2")
         source = resolve_source(str(tmp_path / "cnn.pt2"), out=tmp_path / "out")
-    with pytest.raises(InputError, match=r"pt2-fp32' holds another trained model, which would be lost; choose another folder with --out"):
+    with pytest.raises(
+        InputError, match=r"pt2-fp32' holds another trained model, which would be lost; keep it: another --out; replace it: --overwrite"
+    ):
         source.place()
     assert Artifact.load(home) == before
     assert [folder.name for folder in home.parent.iterdir()] == ["pt2-fp32"]

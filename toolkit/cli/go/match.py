@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .._commands import Command
 from .._common import console, json_option, plain, print_json, progress
 from ._common import go_of_net
 
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from toolkit.models.alphago.games import Game
 
 
-@click.command(short_help="A match between two players, in Elo.")
+@click.command(
+    cls=Command,
+    interrupted="interrupted; nothing is kept but the records of finished games that --sgf asks for: the same command starts anew",
+    short_help="A match between two players, in Elo.",
+)
 @click.argument("a")
 @click.argument("b")
 @click.option("--game", "game_name", help="Such as go-7x7 or gomoku-9x9. Default: that of a net, else go-9x9.")

@@ -7,11 +7,16 @@ from typing import Any
 
 import click
 
+from .._commands import Command
 from .._common import console, json_option, plain, print_json, progress
 from ._common import go_of_net
 
 
-@click.command(short_help="Games of a net against itself.")
+@click.command(
+    cls=Command,
+    interrupted="interrupted; nothing is kept but the records of finished games that --sgf asks for: the same command starts anew",
+    short_help="Games of a net against itself.",
+)
 @click.option("--net", type=click.Path(path_type=Path), required=True, help="An artifact, or a bundle, whose fastest one plays.")
 @click.option("--engine", help="The engine that runs it. Default: the first installed one, or the fastest of a bundle.")
 @click.option("--games", type=click.IntRange(min=1), default=64, show_default=True, help="Games to finish, at least.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from .._commands import Command, with_resume
 from .._common import Words, console, evidence_line, json_option, plain, print_json, progress, styled
 
 if TYPE_CHECKING:
@@ -19,7 +20,20 @@ def _formats() -> list[str]:
     return [f.value for f in Format]
 
 
-@click.command(short_help="Learn by self-play.")
+def _home(out: Path | None, game: str) -> Path:
+    return out or Path("artifacts") / game
+
+
+def _interrupted(ctx: click.Context) -> str:
+    from toolkit.models.alphago.checkpoint import CHECKPOINT
+    from toolkit.models.alphago.games import make_game
+
+    if not (_home(ctx.params["out"], make_game(ctx.params["game_name"]).name) / CHECKPOINT).exists():
+        return "interrupted before the first generation was complete: nothing is kept, the same command starts anew"
+    return f"interrupted; all complete generations are kept. To resume: {with_resume(ctx)}"
+
+
+@click.command(cls=Command, interrupted=_interrupted, short_help="Learn by self-play.")
 @click.option("--game", "game_name", default="go-9x9", show_default=True, help="Such as go-5x5, gomoku-9x9, connect-four.")
 @click.option("--komi", type=float, help="Points for White in Go. Default: 7.")
 @click.option(
@@ -59,6 +73,7 @@ def _formats() -> list[str]:
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
+@click.option("--overwrite", is_flag=True, help="Start anew, in place of the run that is there.")
 @json_option
 def command(
     game_name: str,
@@ -86,12 +101,13 @@ def command(
     start_from: Path | None,
     seed: int,
     resume: bool,
+    overwrite: bool,
     json_to: str | None,
 ) -> None:
     """Learn a game from nothing by self-play: play, train, convert, verify, and again.
 
     The games are played by the deployed artifact, int8 in OpenVINO unless told. Ctrl-C or a kill loses at most the games in flight:
-    the same command with --resume goes on.
+    the same command with --resume goes on. A run that is there is replaced only with --overwrite.
 
     \b
     toolkit go train --game go-5x5 --blocks 4 --channels 32 --minutes 20
@@ -132,7 +148,7 @@ def command(
         start=start_from,
         seed=seed,
     )
-    home = out or Path("artifacts") / game.name
+    home = _home(out, game.name)
     with progress() as display:
         bar = display.add_task("start", total=None)
 
@@ -142,7 +158,7 @@ def command(
             if step.last is not None:
                 display.console.print(_lines(step.last))
 
-        run = Run(game, options, out=home, resume=resume, on_progress=on_progress)
+        run = Run(game, options, out=home, resume=resume, overwrite=overwrite, on_progress=on_progress)
         done = run()
         display.update(bar, total=None, description="convert what ships")
         rows = run.ship(ship)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from toolkit.core import MANIFEST, Artifact, Bundle, EngineError, InputError, Samples, sha256_of, write_arrays, write_file
+from toolkit.core import ANOTHER_NETWORK, MANIFEST, Artifact, Bundle, EngineError, InputError, Samples, sha256_of, write_arrays, write_file
 from toolkit.runtimes.parity import Limits, observe
 
 from ..source.resolve import current, trained
@@ -31,7 +31,7 @@ def pack(
 
     Raises:
         UnknownNameError: no artifact has such a name.
-        InputError: nothing was made from the trained model.
+        InputError: nothing, or not all of `names`, was made from the trained model.
         EngineError: the trained model does not run.
         StorageError: `target` cannot be written.
     """
@@ -41,6 +41,10 @@ def pack(
         raise InputError(
             f"'{bundle.path}' holds nothing to pack", expected="artifacts beside the trained model", hint="run: toolkit convert"
         )
+    strangers = {each.path for each in bundle.strangers()}
+    for each in chosen:
+        if each.path in strangers:
+            raise InputError(f"'{each.path}' cannot be packed", got=ANOTHER_NETWORK)
     observed = observe(root, default_engine(root), samples)
     if observed.problem:
         raise EngineError(f"the trained model does not run: {observed.problem}")

@@ -7,6 +7,7 @@ exported, converted and verified; what passed plays next. A checkpoint at the en
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,7 @@ import msgspec
 import numpy as np
 
 from toolkit.converters.base import Node
-from toolkit.core import InputError, Samples, ToolkitError, make_folder, write_file
+from toolkit.core import MANIFEST, Format, InputError, Precision, Samples, ToolkitError, artifact_name, make_folder, write_file
 from toolkit.models.alphago.checkpoint import CHECKPOINT, Generation, Standing, load, load_weights, save
 from toolkit.models.alphago.games import Game
 from toolkit.models.alphago.learner import Learner, LearnerOptions, Losses
@@ -84,13 +85,21 @@ class Run:
     ``out/metrics.jsonl`` its log, ``out/options.json`` how it was called.
 
     Raises:
-        InputError: a checkpoint is there and `resume` is not asked for, or it is of another run.
+        InputError: a checkpoint or a net is there and neither `resume` nor `overwrite` is asked for, or the checkpoint is of another run.
         ArtifactError: the checkpoint is damaged.
     """
 
     def __init__(
-        self, game: Game, options: TrainOptions, *, out: Path, resume: bool = False, on_progress: OnProgress | None = None
+        self,
+        game: Game,
+        options: TrainOptions,
+        *,
+        out: Path,
+        resume: bool = False,
+        overwrite: bool = False,
+        on_progress: OnProgress | None = None,
     ) -> None:
+        _check_free(out, resume=resume, overwrite=overwrite)
         self._game, self._options, self._out = game, options, out
         self._report = on_progress or (lambda _: None)
         # Two spinning threads that wait for one another train many times slower on a busy machine; read when torch is first imported.
@@ -103,8 +112,6 @@ class Run:
         self._before = 0.0
         self._identity = {"game": game.name, "net": str(msgspec.json.encode(options.net).decode())}
         file = out / CHECKPOINT
-        if file.exists() and not resume:
-            raise InputError(f"'{out}' holds a run already", hint="give --resume to go on with it, or another folder")
         if resume and file.exists():
             standing = load(file, identity=self._identity, learner=self._learner, replay=self._replay)
             self.generations, self._before = standing.generations, standing.seconds
@@ -112,6 +119,8 @@ class Run:
         elif options.start is not None:
             load_weights(options.start / CHECKPOINT, self._learner)
         make_folder(out)
+        if overwrite:
+            _forget(out)
         told: dict[str, object] = {"game": game.name, **{name: vars(game)[name] for name in ("komi", "score_weight") if name in vars(game)}}
         write_file(out / OPTIONS, msgspec.json.format(msgspec.json.encode(told | asdict(options), enc_hook=str)))
         self._started = time.monotonic()
@@ -266,6 +275,29 @@ class Run:
         )
         save(self._out / CHECKPOINT, standing=standing, learner=self._learner, replay=self._replay)
         write_file(self._out / METRICS, b"".join(msgspec.json.encode(generation) + b"\n" for generation in self.generations))
+
+
+def _check_free(out: Path, *, resume: bool, overwrite: bool) -> None:
+    """Raise `InputError` where a run or a net would be lost that nobody said may be."""
+    if resume and overwrite:
+        raise InputError("--resume goes on with what is there, --overwrite replaces it", expected="one of the two")
+    known = (out / CHECKPOINT).exists()
+    if overwrite or (known and resume):
+        return
+    if known:
+        raise InputError(f"'{out}' holds a run", hint="go on with it: --resume; replace it: --overwrite; keep it: another --out")
+    # What was interrupted in its first generation has left options and maybe a net, but no metrics: that is no loss.
+    begun = (out / OPTIONS).exists() and not (out / METRICS).exists()
+    if (out / "alphago" / artifact_name(Format.PT2, Precision.FP32) / MANIFEST).exists() and not begun:
+        what = "a net" if not resume else "a net and no checkpoint that --resume could go on from"
+        raise InputError(f"'{out}' holds {what}", hint="replace it: --overwrite; keep it: another --out")
+
+
+def _forget(out: Path) -> None:
+    """Remove what an earlier run would be resumed from, and the nets that it rated; its last net stays until this run has one."""
+    for name in (CHECKPOINT, METRICS):
+        (out / name).unlink(missing_ok=True)
+    shutil.rmtree(out / "rated", ignore_errors=True)
 
 
 def _samples(batch: Batch, rows: slice) -> Samples:

@@ -47,16 +47,16 @@ class Source:
     """
 
     artifact: Artifact
-    _place: Callable[[], Artifact] | None = None
+    _place: Callable[[bool], Artifact] | None = None
 
-    def place(self) -> Artifact:
-        """The artifact in its folder, complete.
+    def place(self, *, overwrite: bool = False) -> Artifact:
+        """The artifact in its folder, complete; with `overwrite` in place of another trained model.
 
         Raises:
             InputError: another model was trained there, or the weights cannot be used.
             StorageError: the folder cannot be written.
         """
-        return self.artifact if self._place is None else self._place()
+        return self.artifact if self._place is None else self._place(overwrite)
 
 
 def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path, inputs: Sequence[str] = ()) -> Source:
@@ -76,8 +76,8 @@ def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path, 
     )
     planned = Artifact(out / model / f"{format}-{Precision.FP32}", manifest)
 
-    def place() -> Artifact:
-        there = _trained_there(planned)
+    def place(overwrite: bool) -> Artifact:
+        there = trained_there(planned, overwrite=overwrite)
         if there is not None:
             return there
         with new_folder(planned.path) as work:
@@ -125,7 +125,7 @@ def from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> So
     target = out / name / _PT2
 
     @part_of("convert")
-    def place() -> Artifact:
+    def place(overwrite: bool) -> Artifact:
         from toolkit.models.training import export_pt2, load_weights
 
         module = model.module(about)
@@ -141,7 +141,7 @@ def from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> So
                 preprocessing=about.preparation(),
                 data=about.name,
             )
-            there = _trained_there(replace(made, path=target))
+            there = trained_there(replace(made, path=target), overwrite=overwrite)
             return copy(made, target) if there is None else there
 
     return Source(Artifact(target, planned), place)
@@ -157,8 +157,8 @@ def from_module(module: UserModule, inputs: Sequence[str], *, weights: Path | No
         raise
     target = out / module.model / _PT2
 
-    def place() -> Artifact:
-        there = _trained_there(replace(made, path=target))
+    def place(overwrite: bool) -> Artifact:
+        there = trained_there(replace(made, path=target), overwrite=overwrite)
         return copy(made, target) if there is None else there
 
     source = Source(replace(made, path=target), place)
@@ -166,8 +166,8 @@ def from_module(module: UserModule, inputs: Sequence[str], *, weights: Path | No
     return source
 
 
-def _trained_there(artifact: Artifact) -> Artifact | None:
-    """The trained model that is where `artifact` shall go, if it is the same one; None where nothing would be lost.
+def trained_there(artifact: Artifact, *, overwrite: bool = False) -> Artifact | None:
+    """The trained model that is where `artifact` shall go, if it is the same one; None where nothing would be lost, or may be.
 
     Raises:
         InputError: another model was trained there, whose weights may be nowhere else, or another network's artifacts lie beside it.
@@ -176,19 +176,21 @@ def _trained_there(artifact: Artifact) -> Artifact | None:
         there = Artifact.load(artifact.path)
     except ArtifactError:
         return None
+    if overwrite:
+        return None
     known, wanted = there.manifest.recipe.get(MODULE), artifact.manifest.recipe.get(MODULE)
     if known and wanted and known != wanted:
         raise InputError(
             f"'{artifact.path.parent}' is the bundle of another network",
             expected=f"one made from {wanted}",
             got=str(known),
-            hint="choose another folder with --out, or move that one away",
+            hint="keep it: another --out; replace it: --overwrite",
         )
     if there.manifest.edge == EDGE or _WEIGHTS in there.manifest.recipe:
         return None  # A copy of a file that the user has.
     if there.manifest.content_sha256 != artifact.manifest.content_sha256:
         raise InputError(
             f"'{artifact.path}' holds another trained model, which would be lost",
-            hint="choose another folder with --out, or move that one away",
+            hint="keep it: another --out; replace it: --overwrite",
         )
     return there

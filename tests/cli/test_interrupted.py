@@ -1,0 +1,91 @@
+"""What Ctrl-C is answered with: each command says how it resumes."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from toolkit._interrupted import NOTHING, RESUMES, answer
+from toolkit.cli import toolkit
+from toolkit.cli._commands import Command, Commands
+
+BY_OPTION = {"train", "go train"}
+ITSELF = {"clean", "convert", "data", "demo", "optimize", "quantize", "tune", "verify"}
+ANEW = {"benchmark", "go match", "go selfplay"}
+NOTHING_TO_RESUME = {
+    "bundle", "cache", "cache clear", "check", "debug", "doctor", "evaluate", "export c", "export web", "formats", "go demo", "go gtp",
+    "go play", "go strength", "inspect", "models", "recipes", "report", "run",
+}  # fmt: skip
+
+
+def commands(group: click.Group = toolkit, before: str = "") -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if not isinstance(command, Commands):
+            yield f"{before}{name}", command
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{before}{name} ")
+
+
+def kind(command: click.Command) -> str:
+    told = command.interrupted if isinstance(command, Command) else NOTHING
+    if not isinstance(told, str):
+        return "by option"
+    return "itself" if told.endswith(RESUMES.partition(". ")[2]) else "anew" if told.endswith("anew") and told != NOTHING else "nothing"
+
+
+def test_every_command_has_decided() -> None:
+    found = {name: kind(command) for name, command in commands()}
+    decided = dict.fromkeys(BY_OPTION, "by option") | dict.fromkeys(ITSELF, "itself") | dict.fromkeys(ANEW, "anew")
+    assert found == decided | dict.fromkeys(NOTHING_TO_RESUME, "nothing")
+
+
+def interrupted(*words: str | Path, when: Callable[[], bool]) -> str:
+    """What the command says that Ctrl-C reaches as soon as `when` holds."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.005):
+            if when():
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        with pytest.raises(click.exceptions.Abort) as caught:
+            toolkit.main([str(word) for word in words], standalone_mode=False)
+    finally:
+        ended.set()
+        watcher.join()
+    return answer(caught.value)
+
+
+def test_a_training_tells_the_command_that_resumes_it(tmp_path: Path) -> None:
+    out = tmp_path / "my nets"
+    checkpoint = out / "perceptron" / "training" / "checkpoint.safetensors"
+    words = ["train", "perceptron", "--epochs", "100000", "--out", str(out)]
+    told = interrupted(*words, when=checkpoint.exists)
+    line = told.partition("interrupted; the last complete epoch is kept. To resume: ")[2]
+    assert shlex.split(line) == ["toolkit", *words, "--resume"]
+    first = (checkpoint.with_name("metrics.jsonl")).read_bytes().splitlines()
+    before = checkpoint.stat().st_mtime_ns
+    told = interrupted(*shlex.split(line)[1:], when=lambda: checkpoint.stat().st_mtime_ns > before)
+    assert told.endswith(line), "the same once more"
+    second = (checkpoint.with_name("metrics.jsonl")).read_bytes().splitlines()
+    assert (len(second) > len(first), second[: len(first)]) == (True, first)
+
+
+def test_a_training_that_has_kept_nothing_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "lenet" / "training"
+    told = interrupted("train", "lenet", "--batch-size", "2", "--out", tmp_path, when=folder.exists)
+    assert told == "interrupted before the first epoch was complete: nothing is kept, the same command starts anew"
