@@ -103,7 +103,8 @@ def _key(request: OpenRequest) -> str:
     machine = this_machine()
     gpu = torch.cuda.get_device_name() if request.device == "gpu" else ""
     compiler = os.path.realpath(shutil.which(_compiler()) or _compiler())  # Mostly a link to a name with the version in it.
-    code = sources_sha256(__name__, f"{__package__}._torch", "toolkit.formats.parts.pt2_archive", "toolkit.formats.parts.pt2_plain")
+    parts = [f"toolkit.formats.parts.{name}" for name in ("pt2_archive", "pt2_plain", "torch_zip")]
+    code = sources_sha256(__name__, f"{__package__}._torch", *parts)
     facts = [sha256_of(request.file), torch.__version__, machine.cpu, *machine.instruction_sets, gpu, str(request.threads), compiler, code]
     return hashlib.sha256("\0".join(facts).encode()).hexdigest()
 

@@ -34,14 +34,13 @@ from typing import IO, Any
 
 from toolkit.core import ArtifactError, first_line
 
+from .torch_zip import TENSOR_PICKLE, strict_members
+
 _MEMBER = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/\w+|models/\w+\.json|extra/[\w./-]+|data/sample_inputs/\w+\.pt"
     r"|data/weights/(weight_\d+|\w+_config\.json)|data/constants/(tensor_\d+|\w+_config\.json)"
 )
 _PAYLOAD = re.compile(r"(weight|tensor)_\d+")
-_TENSOR_PICKLE = re.compile(
-    r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch (\w+Storage|Size|device)|torch\.nn\.parameter Parameter"
-)
 _TARGET = re.compile(
     r"torch\.ops\.(aten|prims|quantized_decomposed)\.(?!from_file\b)(_?[A-Za-z]\w*|__(and|or|xor|lshift|rshift)__)\.[A-Za-z]\w*"
     r"|torch\.ops\.higher_order\.(cond|while_loop|scan|associative_scan|map_impl|wrap_with_set_grad_enabled|wrap_with_autocast)"
@@ -114,24 +113,10 @@ def _check_archive(stream: IO[bytes], path: Path) -> None:
 
 def _members(stream: IO[bytes], path: Path) -> dict[str, zipfile.ZipInfo]:
     """Members by their name below the root folder; a zip that two readers could understand differently is refused."""
-    with zipfile.ZipFile(stream) as archive:
-        infos, comment = archive.infolist(), archive.comment
-        for info in infos:
-            archive.open(info).close()  # Its own header says the same of it as the directory.
-    stream.seek(-22, io.SEEK_END)
-    roots = {info.filename.partition("/")[0] for info in infos}
-    names = {info.filename.partition("/")[2].lower() for info in infos}
-    strict = (
-        stream.read(4) == b"PK\5\6"
-        and not comment
-        and len(roots) == 1
-        and len(names) == len(infos)
-        and min(info.header_offset for info in infos) == 0
-        and all(info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1 for info in infos)
-    )
-    if not strict:
+    members = strict_members(stream)
+    if members is None or any(info.compress_type != zipfile.ZIP_STORED for info in members.values()):
         raise _unsafe(path, "a zip that torch did not write")
-    return {info.filename.partition("/")[2]: info for info in infos}
+    return members
 
 
 def _read(stream: IO[bytes], info: zipfile.ZipInfo) -> bytes:
@@ -148,7 +133,7 @@ def _check_pickle(content: bytes, path: Path, name: str) -> None:
     for opcode, argument, _ in pickletools.genops(_read(stream, members["data.pkl"])):
         if opcode.name in {"STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}:
             raise _unsafe(path, f"a pickled object in '{name}'")
-        if opcode.name == "GLOBAL" and not _TENSOR_PICKLE.fullmatch(str(argument)):
+        if opcode.name == "GLOBAL" and not TENSOR_PICKLE.fullmatch(str(argument)):
             raise _unsafe(path, f"a pickled '{str(argument).replace(' ', '.')}' in '{name}'")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, Format, InputError, Precision, UnknownNameError, artifact_name
 from toolkit.formats import find_format, format_of, source_formats, trained_names
+from toolkit.formats.parts.torch_zip import pickled_class
 from toolkit.models import all_models
 
 from .place import Source, from_files, from_module, from_weights
@@ -31,7 +32,8 @@ def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: s
     module = UserModule.parse(text)
     if module is not None:
         return from_module(module, inputs, weights=weights, out=out)
-    if inputs and not any(about.needs_inputs and about.owns(path) for about in source_formats()):
+    may_need = path.suffix.lower() in _WEIGHTS or any(about.needs_inputs and about.owns(path) for about in source_formats())
+    if inputs and not may_need:
         raise InputError(f"'{text}' has its own inputs", expected="--input only with Python code, such as model.py:make_model")
     if weights is not None:
         return from_weights(text, weights, data=data, out=out)
@@ -76,6 +78,12 @@ def current(bundle: Bundle) -> list[Artifact]:
 def _from_file(path: Path, inputs: Sequence[str], *, out: Path) -> Source:
     suffixes = " or ".join(suffix for about in source_formats() if not about.is_folder for suffix in about.suffixes)
     if path.suffix.lower() in _WEIGHTS and not any(about.owns(path) for about in source_formats()):
+        if found := pickled_class(path):
+            raise InputError(
+                f"'{path.name}' holds a pickled network or other Python objects ({found}), which only their own code can load",
+                expected=f"a {suffixes} file",
+                hint="save the network with torch.jit.save or torch.export.save, or name its code, such as model.py:make_model",
+            )
         raise InputError(
             f"'{path.name}' holds weights, not a model",
             expected=f"a {suffixes} file, or a reference model",
