@@ -144,6 +144,20 @@ def from_keras(folder: Path, signature: Signature) -> dict[Node, Artifact]:
     return made
 
 
+def from_torchscript(folder: Path, signature: Signature) -> Artifact:
+    """The trained net as a TorchScript artifact."""
+    import torch
+
+    path = folder / f"{Format.TORCHSCRIPT}-{Precision.FP32}"
+    with new_folder(path) as work:
+        file = work / Format.TORCHSCRIPT.file_name
+        torch.jit.save(torch.jit.script(trained()), file)
+        files = {file.name: sha256_of(file)}
+        manifest = Manifest("digits", Format.TORCHSCRIPT, Precision.FP32, signature, files, "import", labels=tuple("0123456789"))
+        (work / MANIFEST).write_bytes(manifest.to_json())
+    return Artifact.load(path)
+
+
 _KERAS = """
 import pathlib, sys
 import keras
@@ -171,6 +185,7 @@ def make(payload: dict[str, str]) -> None:
         source = Artifact.load(folder / str(START))
         convert_all(source, reachable(START), digits_recipe())
         from_keras(folder, source.manifest.signature)
+        from_torchscript(folder, source.manifest.signature)
     else:
         formats = (Format.ONNX, Format.OPENVINO, Format.TFLITE, Format.EXECUTORCH, Format.NCNN)
         convert_all(export_embedding(folder / str(START)), {Node(format, Precision.FP32) for format in formats}, Recipe())

@@ -56,6 +56,13 @@ def test_other_frameworks_become_the_same(format: Format) -> None:
     assert [converter.name for converter in path] == [f"onnx_from_{format}", "openvino_from_onnx", "openvino_int8"]
 
 
+def test_torchscript_becomes_the_same_by_way_of_onnx() -> None:
+    source = Node(Format.TORCHSCRIPT, Precision.FP32)
+    assert reachable(source) == reachable(PT2) - FROM_PT2_ALONE
+    path = plan(source, Node(Format.TFLITE, Precision.INT8))
+    assert [converter.name for converter in path] == ["onnx_from_torchscript", "tflite_from_onnx", "tflite_int8"]
+
+
 def test_a_leaf_leads_nowhere() -> None:
     assert reachable(Node(Format.OPENVINO, Precision.INT8)) == set()
 

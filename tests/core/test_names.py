@@ -26,7 +26,8 @@ def test_a_format_is_found_by_name(format: Format) -> None:
 def test_wrong_names_say_what_is_known_and_what_is_near() -> None:
     with pytest.raises(
         UnknownNameError,
-        match="unknown format 'onx': expected one of coreml, executorch, keras, ncnn, onnx, openvino, pt2, savedmodel, tflite; "
+        match="unknown format 'onx': expected one of "
+        "coreml, executorch, keras, ncnn, onnx, openvino, pt2, savedmodel, tflite, torchscript; "
         "did you mean 'onnx'",
     ):
         Format.parse("onx")

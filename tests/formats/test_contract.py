@@ -13,7 +13,11 @@ from toolkit.core import ArtifactError, Format, InputError, UnknownNameError
 from toolkit.formats import all_formats, find_format, format_of, source_formats, trained_names
 
 DATA = Path(__file__).parents[1] / "data"
-OWN = {Format.KERAS: DATA / "formats" / "model.keras", Format.SAVEDMODEL: DATA / "formats" / "savedmodel" / "saved_model.pb"}
+OWN = {
+    Format.KERAS: DATA / "formats" / "model.keras",
+    Format.SAVEDMODEL: DATA / "formats" / "savedmodel" / "saved_model.pb",
+    Format.TORCHSCRIPT: DATA / "formats" / "torchscript" / "model.ts",
+}
 FILES = {format: OWN.get(format, DATA / "0.1.0" / "perceptron" / f"{format}-fp32" / format.file_name) for format in Format}
 NOISE = np.random.default_rng(0).bytes(4096)
 NO_MODELS = (b"", b"hello", b"<html><body>404</body></html>\n", b"%PDF-1.7\n", b"PK\5\6" + bytes(18), b"PK\3\4" + NOISE, NOISE, bytes(4096))
@@ -40,7 +44,7 @@ def test_a_file_of_no_format_says_what_there_is() -> None:
 
 
 def test_bundles_start_with_what_was_trained_before_what_was_converted() -> None:
-    assert trained_names() == ("pt2-fp32", "keras-fp32", "savedmodel-fp32", "onnx-fp32")
+    assert trained_names() == ("pt2-fp32", "keras-fp32", "savedmodel-fp32", "onnx-fp32", "torchscript-fp32")
     assert [about.format for about in source_formats() if about.start and not about.start.always] == [Format.ONNX]
 
 

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from toolkit.core import (
     ToolkitError,
     UnknownNameError,
 )
+from toolkit.formats import find_format
 from toolkit.runtimes import Runtime, Session, SessionOptions
 
 Reference = Callable[[dict[str, np.ndarray]], tuple[np.ndarray, ...]]
@@ -181,7 +183,12 @@ def check_closed(session: Session) -> None:
 
 
 def check_bare_file(runtime: Runtime, artifact: Artifact, reference: Reference) -> None:
-    """Without a manifest the file tells the signature: the same shapes, a free batch, the file's own names and integer widths."""
+    """Without a manifest the file tells the signature: the same shapes, a free batch, the file's own names and integer widths. One that
+    does not say its inputs is not opened; with its inputs it tells its outputs.
+    """
+    if find_format(artifact.manifest.format).needs_inputs:
+        check_bare_file_without_inputs(runtime, artifact)
+        return
     with runtime.open(artifact.model_file, SessionOptions(threads=1)) as session:
         wanted = artifact.manifest.signature
         assert [spec.shape for spec in session.signature.inputs] == [spec.shape for spec in wanted.inputs]
@@ -190,6 +197,17 @@ def check_bare_file(runtime: Runtime, artifact: Artifact, reference: Reference) 
         given = [array.astype(spec.dtype) for array, spec in zip(inputs.values(), session.signature.inputs, strict=True)]
         for got, want in zip(session.run(given), reference(inputs), strict=True):
             np.testing.assert_allclose(got, want, atol=ATOL, rtol=RTOL)
+
+
+def check_bare_file_without_inputs(runtime: Runtime, artifact: Artifact) -> None:
+    with pytest.raises(ArtifactError, match=r"does not say what its inputs are: .*--input"):
+        runtime.open(artifact.model_file)
+    wanted = artifact.manifest.signature
+    found = runtime.complete(artifact.model_file, Signature(wanted.inputs, ()))
+    assert found.inputs == wanted.inputs
+    assert [(spec.dtype, spec.shape) for spec in found.outputs] == [(spec.dtype, spec.shape) for spec in wanted.outputs]
+    with pytest.raises(InputError):
+        runtime.complete(artifact.model_file, Signature((*wanted.inputs, replace(wanted.inputs[0], name="one_more")), ()))
 
 
 def check_options(runtime: Runtime, artifact: Artifact) -> None:

@@ -132,6 +132,7 @@ def make_artifacts(net: Net, folder: Path, formats: tuple[Format, ...] | None = 
         Format.NCNN: _write_ncnn,
         Format.COREML: _write_coreml,
         Format.EXECUTORCH: _write_executorch,
+        Format.TORCHSCRIPT: _write_torchscript,
     }
     return {format: make_artifact(net, folder / f"{format}-fp32", format, partial(writers[format], net, module)) for format in formats}
 
@@ -164,6 +165,12 @@ def _write_pt2(net: Net, module: nn.Module, target: Path) -> None:
     batch = torch.export.Dim("batch", min=1, max=1024)
     program = torch.export.export(module, _tensors(net, 2), dynamic_shapes=tuple({0: batch} for _ in net.signature.inputs))
     torch.export.save(program, target)
+
+
+def _write_torchscript(net: Net, module: nn.Module, target: Path) -> None:
+    import torch
+
+    torch.jit.save(torch.jit.trace(module, _tensors(net, 2)), target)
 
 
 def _write_executorch(net: Net, module: nn.Module, target: Path) -> None:

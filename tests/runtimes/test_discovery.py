@@ -35,6 +35,7 @@ def test_an_engine_made_for_a_format_comes_first(format: Format) -> None:
         Format.NCNN: ["ncnn"],
         Format.COREML: ["coreml"],
         Format.EXECUTORCH: ["executorch"],
+        Format.TORCHSCRIPT: ["torchscript"],
     }
     assert names == [name for name in expected[format] if find_runtime(name).is_installed()]
 

@@ -41,7 +41,11 @@ if TYPE_CHECKING:
     "--weights", type=click.Path(path_type=Path), help="Weights (.safetensors) for a reference model or Python code named as SOURCE."
 )
 @click.option(
-    "--input", "inputs", multiple=True, metavar="NAME:DTYPE[DIMS]", help="An input of Python code; a name in place of a size is free."
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME:DTYPE[DIMS]",
+    help="An input of Python code or TorchScript; a name in place of a size is free.",
 )
 @out_option
 @overwrite_option
@@ -78,8 +82,9 @@ def command(
 ) -> None:
     """Convert SOURCE and verify the result.
 
-    SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2, .onnx or .keras file, a SavedModel folder, or a
-    PyTorch network in Python code (file.py:name or package.module:name, with --input; this code runs). Every target is
+    SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2, .onnx or .keras file, a SavedModel folder, a
+    TorchScript archive (with --input), or a PyTorch network in Python code (file.py:name or package.module:name, with --input; this code
+    runs). Every target is
     calibrated on training samples, compared with the source on evaluation samples, and written to OUT/<model>/. One target
     that fails does not stop the others; the exit code is then 1, and also where one is undecided: too few samples to confirm the limit.
 

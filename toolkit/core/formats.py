@@ -30,6 +30,7 @@ class Format(StrEnum):
     EXECUTORCH = "executorch", "model.pte"
     NCNN = "ncnn", "model.param"
     COREML = "coreml", "model.mlpackage/Data/com.apple.CoreML/model.mlmodel"
+    TORCHSCRIPT = "torchscript", "model.ts"
 
     @classmethod
     def parse(cls, name: str) -> Format:

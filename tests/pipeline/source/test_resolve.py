@@ -50,7 +50,7 @@ def test_a_bare_model_file_becomes_an_artifact_with_the_files_own_signature(tmp_
         ("cnnn", r"unknown model 'cnnn': expected one of .*cnn, .*resnet.*; did you mean 'cnn'"),
         ("some/where", "there is no such file or folder"),
         ("resnet", "model 'resnet' is not trained yet in .*; run: toolkit train resnet --out"),
-        ("{here}/net.tflite", "cannot be converted further: expected a .pt2 or .keras or .onnx file, got tflite"),
+        ("{here}/net.tflite", "cannot be converted further: expected a .pt2 or .keras or .onnx or .ts or .torchscript file, got tflite"),
         ("{here}/net.safetensors", "holds weights, not a model.*toolkit convert MODEL --weights"),
         ("{here}/net.pkl", "holds weights, not a model"),
         ("{here}/net.h5", "holds weights, not a model"),
@@ -120,7 +120,8 @@ def test_weights_need_their_data_set() -> None:
 def test_a_bundle_without_its_trained_model_says_so(tmp_path: Path) -> None:
     tiny_artifact(tmp_path, Precision.INT8)
     with pytest.raises(
-        ArtifactError, match="has no trained model: expected a folder pt2-fp32 or keras-fp32 or savedmodel-fp32 or onnx-fp32"
+        ArtifactError,
+        match="has no trained model: expected a folder pt2-fp32 or keras-fp32 or savedmodel-fp32 or onnx-fp32 or torchscript-fp32",
     ):
         trained(Bundle.load(tmp_path))
 
