@@ -126,7 +126,8 @@ class Session(ABC):
             inputs: one array, arrays in signature order, or arrays by name; shapes and dtypes as in `signature`.
 
         Returns:
-            The outputs in signature order, also by name. The arrays are the caller's: no later call changes them.
+            The outputs by place and by name (`Outputs`): ``logits, value = ...``, ``...["logits"]``, ``dict(...)``. The arrays are the
+            caller's: no later call changes them.
 
         Raises:
             SignatureError: a name, dtype or shape does not fit.

@@ -151,6 +151,11 @@ def test_quantization_aware_training_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("words", [("inspect",), ("evaluate", "--data", "s.npz"), ("export", "c", "--out", "c")])
+def test_where_an_artifact_is_expected_a_bundle_lists_its_own(tiny: Path, words: tuple[str, ...]) -> None:
+    assert "got a bundle: name one of its artifacts, onnx-fp16, onnx-fp32" in str(assert_refused(*words, tiny / "net"))
+
+
 def test_inspect(tiny: Path, trained_cnn: Trained) -> None:
     artifact = trained_cnn.bundle / "tflite-int8"
     text = call("inspect", artifact).output

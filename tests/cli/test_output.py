@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
@@ -63,6 +64,31 @@ def test_a_broken_plug_in_is_one_line_and_the_command_goes_on(tmp_path: Path, mo
     assert (result.returncode, result.stdout) == (0, whole.stdout)
     said = "plug-in 'acme_data' of acme 1.0 (toolkit.models.data) is left out: OSError: libacme.so: invalid ELF header"
     assert result.stderr == f"warning: {said}\n"
+
+
+def test_a_terminal_without_utf_8_gets_other_characters_and_no_traceback(tmp_path: Path) -> None:
+    """All in one process, as `main` is called, with a standard output that knows nothing but ASCII."""
+    bundle = Path(__file__).parents[1] / "data" / "0.1.0" / "perceptron"
+    lines = [["models"], ["data"], ["formats"], ["recipes"], ["cache"], ["inspect", "onnx-int8"], ["report", "."], ["models", "--json"]]
+    lines += [[], ["go", "--help"], *([name, "--help"] for name in toolkit.list_commands(click.Context(toolkit))), ["inspect", "nüchts"]]
+    code = f"""
+import sys
+from toolkit.cli import main
+for words in {lines!r}:
+    sys.argv = ["toolkit", *words]
+    try:
+        main()
+    except SystemExit as ended:
+        print("code", words, ended.code)
+"""
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "COLUMNS": "200"}
+    result = subprocess.run([sys.executable, "-c", code], cwd=bundle, env=environment, capture_output=True, check=False)
+    output, errors = result.stdout.decode(), result.stderr.decode()
+    assert "Traceback" not in errors
+    assert output.count("code [") == len(lines)
+    assert {line.rpartition(" ")[2] for line in output.splitlines() if line.startswith("code [")} == {"0", "2"}
+    assert " us" in output, "microseconds"
+    assert "no artifact" in errors
 
 
 def test_memory_that_is_full_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

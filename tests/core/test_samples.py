@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import zipfile
 from pathlib import Path
 
@@ -47,6 +48,22 @@ def test_a_broken_file_is_one_line(tmp_path: Path, content: bytes) -> None:
     with pytest.raises(DataError) as caught:
         Samples.load(tmp_path / "x.npz")
     assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", "it is a JPEG image"),
+        (b"\x89PNG\r\n\x1a\n", "it is a PNG image"),
+        (b"\x89HDF\r\n\x1a\n", "it is an HDF5 file"),
+        (b"junk that somebody called .npz", "it does not begin as one"),
+        (pickle.dumps([1, 2]), "it is a pickle"),
+    ],
+)
+def test_what_is_no_file_of_arrays_is_called_what_it_is(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(DataError, match=f"cannot be read as NumPy arrays: {told}: expected a .npz or .npy file"):
+        Samples.load(tmp_path / "x.npz")
 
 
 def test_a_pickle_is_refused(tmp_path: Path) -> None:

@@ -67,6 +67,30 @@ def test_outputs_by_index_and_name() -> None:
         outputs["policy"]
 
 
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), min_size=1, max_size=8, unique=True))
+def test_outputs_are_a_mapping_by_name_and_a_sequence_by_place(names: list[str]) -> None:
+    arrays = [np.full(2, place) for place in range(len(names))]
+    outputs = Outputs.named(names)(arrays)
+    by_name = dict(zip(names, arrays, strict=True))
+
+    def keywords(**given: np.ndarray) -> dict[str, np.ndarray]:
+        return given
+
+    for found in (dict(outputs), keywords(**outputs), dict(outputs.items()), outputs.as_dict()):
+        assert list(found) == list(outputs.keys()) == names
+        assert all(found[name] is by_name[name] for name in names)
+    for place, name in enumerate(names):
+        assert outputs[place] is outputs[name] is outputs.get(name) is by_name[name]
+        assert (name in outputs, arrays[place] in outputs, f"{name}, no" in outputs) == (True, True, f"{name}, no" in names)
+    assert len(outputs) == len(names)
+    assert all(a is b for a, b in zip(outputs, arrays, strict=True)), "iteration is by place"
+    assert all(a is b for a, b in zip(outputs.values(), arrays, strict=True))
+    first, *_ = outputs
+    assert first is arrays[0]
+    absent = "".join(names) + "?"
+    assert (absent in outputs, outputs.get(absent), np.full(2, 0) in outputs) == (False, None, False)
+
+
 @pytest.mark.parametrize(
     "text", ["image:float32[batch,3,224,224]", "ids:int64[batch,seq]", "mask:bool[1,8]", "rate:float16[]", "serving/x.0:uint8[2]"]
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import sys
 import warnings
@@ -35,6 +37,7 @@ def toolkit() -> None:
 
 def main() -> None:
     """Run the command line: 0 well, 1 a target or a check failed, 2 bad input, 130 interrupted."""
+    _speak_ascii()
     warnings.showwarning = partial(_warn, warnings.showwarning)
     try:
         # Without its standalone mode click returns the code of an Exit and leaves every error to be told here.
@@ -60,6 +63,20 @@ def main() -> None:
         _end(str(error), 2)
     else:
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _speak_ascii() -> None:
+    """Let a terminal that lacks a character, such as that of µs, show another one in its place, and not a traceback."""
+    codecs.register_error("toolkit", _in_ascii)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in {"strict", "backslashreplace"}:
+            stream.reconfigure(errors="toolkit")
+
+
+def _in_ascii(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError), "nothing is decoded with it"
+    spelled = {"µ": "u", "μ": "u", "×": "x", "–": "-", "—": "-", "…": "...", "→": "->", "≥": ">=", "≤": "<=", "±": "+-"}
+    return "".join(spelled.get(character, "?") for character in error.object[error.start : error.end]), error.end
 
 
 def _warn(others: Callable[..., None], message: Warning | str, category: type[Warning], *where: object, **also: object) -> None:

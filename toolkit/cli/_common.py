@@ -188,7 +188,7 @@ def print_json(value: object, json_to: str | None = "-") -> None:
 
     text = msgspec.json.format(msgspec.json.encode(value, enc_hook=str), indent=2)
     if json_to in {None, "-"}:
-        click.echo(text.decode())
+        click.echo(text)  # Bytes: JSON is UTF-8, whatever the terminal's encoding is.
     else:
         from toolkit.core.files import write_file
 

@@ -116,7 +116,7 @@ def command(
         writes.append(lambda: write_html(report, html))
     problems = [problem for write in writes if (problem := _problem(write))]
     if json_to == "-":
-        click.echo(report.to_json().decode())
+        click.echo(report.to_json())
     else:
         show(report)
     if interrupted:

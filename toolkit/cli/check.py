@@ -67,7 +67,7 @@ def command(
     target = out or Path(f"{report.model}-{re.sub(r'[^a-z0-9]+', '-', report.machine.cpu.lower()).strip('-')}.json")
     write_file(target, report.to_json())
     if json_to == "-":
-        click.echo(report.to_json().decode())
+        click.echo(report.to_json())
     else:
         show(report)
         console().print(f"{plain(target)}: merge it with those of other devices: toolkit report {plain(target.name)} ...")

@@ -126,6 +126,14 @@ def artifact_name(format: Format, precision: Precision, variant: str = "") -> st
     return "-".join(part for part in (format, precision, variant) if part)
 
 
+def _instead(path: Path) -> str:
+    """What lies where an artifact's folder should be."""
+    if not path.is_dir():
+        return "no such folder"
+    names = sorted(folder.name for folder in path.iterdir() if (folder / MANIFEST).is_file())
+    return f"a bundle: name one of its artifacts, {', '.join(names)}" if names else "a folder without"
+
+
 @dataclass(frozen=True)
 class Artifact:
     """A folder ``<model>/<format>-<precision>[-<variant>]/`` with the model file and its manifest. Frozen: a change is a new value."""
@@ -145,7 +153,7 @@ class Artifact:
             raise ArtifactError(
                 f"'{path}' is no artifact",
                 expected=f"a folder with a {MANIFEST}",
-                got="a folder without" if path.is_dir() else "no such folder",
+                got=_instead(path),
             )
         try:
             manifest = decode_json(read_file(source), Manifest)

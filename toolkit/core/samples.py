@@ -98,6 +98,8 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a ``.npz`` by name, or that of a ``.npy`` under no name; no pickles. Raises `DataError`."""
     if not path.is_file():
         raise DataError(f"no samples at '{path}'", expected="a .npz or .npy file")
+    if problem := _no_arrays(path):
+        raise DataError(f"'{path}' cannot be read as NumPy arrays: {problem}", expected="a .npz or .npy file without pickles")
     try:
         with path.open("rb") as stream:
             content = np.load(stream, allow_pickle=False)
@@ -106,6 +108,18 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         text = first_line(error)
         raise DataError(f"'{path}' cannot be read as NumPy arrays: {text}", expected="a .npz or .npy file without pickles") from error
     return arrays
+
+
+def _no_arrays(path: Path) -> str:
+    """What a file is that does not begin as NumPy's do, which takes whatever it does not know for a pickle; else nothing."""
+    with path.open("rb") as stream:
+        head = stream.read(8)
+    if not head or head.startswith((b"\x93NUMPY", b"PK")):
+        return ""
+    kinds = {b"\xff\xd8\xff": "a JPEG image", b"\x89PNG": "a PNG image", b"GIF8": "a GIF image", b"\x89HDF": "an HDF5 file"}
+    known = next((kind for start, kind in kinds.items() if head.startswith(start)), "")
+    is_pickle = head[0] == 0x80 and head[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05")
+    return f"it is {known}" if known else "it is a pickle" if is_pickle else "it does not begin as one"
 
 
 def _members(content: Any) -> dict[str, np.ndarray]:

@@ -165,7 +165,12 @@ class Signature:
 
 
 class Outputs(tuple[np.ndarray, ...]):
-    """A model's outputs: a tuple in signature order that also answers to names, ``outputs["logits"]``.
+    """A model's outputs: a sequence by place and a mapping by name.
+
+    By place it is a tuple in signature order: ``outputs[0]``, slices, ``len(outputs)``, ``for array in outputs`` and
+    ``logits, value = outputs`` are about arrays. By name it has what a mapping has: ``outputs["logits"]``, ``"logits" in outputs``,
+    ``keys()``, ``values()``, ``items()``, ``get()``, so that ``dict(outputs)`` and ``f(**outputs)`` hold arrays by name. Only
+    iteration tells the two apart, and it goes by place: names are ``outputs.keys()``.
 
     `named` makes the subclass of one signature once, so that making a value costs no more than a tuple.
     """
@@ -185,9 +190,29 @@ class Outputs(tuple[np.ndarray, ...]):
             key = self.names.index(key)
         return tuple.__getitem__(self, key)  # type: ignore[return-value]
 
+    def __contains__(self, key: object) -> bool:
+        """Whether there is an output of this name, or this very array: arrays are not compared element by element."""
+        return key in self.names if isinstance(key, str) else any(array is key for array in self)
+
+    def keys(self) -> tuple[str, ...]:
+        """The names, in order."""
+        return self.names
+
+    def values(self) -> tuple[np.ndarray, ...]:
+        """The arrays, in order."""
+        return tuple(self)
+
+    def items(self) -> tuple[tuple[str, np.ndarray], ...]:
+        """Names with their arrays, in order."""
+        return tuple(zip(self.names, self, strict=True))
+
+    def get(self, name: str, default: np.ndarray | None = None) -> np.ndarray | None:
+        """The output of this name, or `default` where there is none."""
+        return self[name] if name in self.names else default
+
     def as_dict(self) -> dict[str, np.ndarray]:
         """The outputs by name, in order."""
-        return dict(zip(self.names, self, strict=True))
+        return dict(self.items())
 
 
 def rename_symbols(size: str, names: Mapping[str, str]) -> str:

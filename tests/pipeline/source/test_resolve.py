@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,6 +69,30 @@ def test_what_is_no_source_leaves_nothing(tmp_path: Path, text: str, message: st
     with pytest.raises(InputError, match=message):
         resolve_source(text.format(here=tmp_path), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("settings", [{}, {"pickle_protocol": 4}, {"_use_new_zipfile_serialization": False}], ids=["2", "4", "old"])
+def test_a_pickled_model_is_called_so_and_never_unpickled(
+    tmp_path: Path, settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pickle
+
+    import torch
+
+    net = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 4, dtype=torch.float16))
+    torch.save(net, tmp_path / "net.pt", **settings)
+    torch.save(net.state_dict(), tmp_path / "state.pt", **settings)
+    torch.save({"epoch": 3, "lr": 0.1, "model": net.state_dict()}, tmp_path / "state.ckpt", **settings)
+    monkeypatch.setattr(pickle, "Unpickler", None)
+    with pytest.raises(
+        InputError, match=r"'net.pt' holds a pickled network or other Python objects \(torch.nn.modules.*Sequential\)"
+    ) as caught:
+        resolve_source(str(tmp_path / "net.pt"), out=tmp_path / "out")
+    for line in ("model = torch.load('net.pt'", "program = torch.export.export(model, ", "torch.export.save(program, 'net.pt2')"):
+        assert line in str(caught.value)
+    for name in ("state.pt", "state.ckpt"):
+        with pytest.raises(InputError, match=f"'{name}' holds weights, not a model"):
+            resolve_source(str(tmp_path / name), out=tmp_path / "out")
 
 
 @pytest.mark.parametrize("how", ["weights", "file"])

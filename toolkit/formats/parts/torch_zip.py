@@ -6,6 +6,7 @@ import io
 import pickletools
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +18,8 @@ MOST_MEMBERS = 100_000
 """Of an archive: a network of many experts has tens of thousands of tensors."""
 _MOST_BYTES = 4 * 2**20
 """Of a pickle whose classes are looked for."""
+_MOST_PICKLES = 5
+"""In a file of torch 1.5 or older: a magic number, a version, the machine, the objects, the tensors' names."""
 
 
 def strict_members(stream: IO[bytes]) -> dict[str, zipfile.ZipInfo] | None:
@@ -44,17 +47,40 @@ def strict_members(stream: IO[bytes]) -> dict[str, zipfile.ZipInfo] | None:
 
 
 def pickled_class(file: Path) -> str:
-    """A class that a file of ``torch.save`` names besides those of tensors, such as ``__main__.Net``; empty where it names none, or is no
-    such file.
+    """A class that a file of ``torch.save``, of any age and protocol, names besides those of tensors, such as ``__main__.Net``; empty
+    where it names none, or is no such file.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
-            found = [info for info in archive.infolist() if info.filename.partition("/")[2] == "data.pkl"]
-            if len(found) != 1 or found[0].file_size > _MOST_BYTES:
-                return ""
-            for opcode, argument, _ in pickletools.genops(archive.read(found[0])):
-                if opcode.name == "GLOBAL" and not TENSOR_PICKLE.fullmatch(str(argument)):
-                    return str(argument).replace(" ", ".")
+        return next((name.replace(" ", ".") for name in _classes(_pickle(file)) if not TENSOR_PICKLE.fullmatch(name)), "")
     except (zipfile.BadZipFile, ValueError, NotImplementedError, RuntimeError, OSError, EOFError):
         return ""  # Not even that can be read: whoever needs the file says so.
-    return ""
+
+
+def _pickle(file: Path) -> bytes:
+    """The pickle in a file of ``torch.save``; nothing where there is none. Before torch 1.6 the file begins with it, and is no zip."""
+    if not zipfile.is_zipfile(file):
+        with file.open("rb") as stream:
+            return stream.read(_MOST_BYTES)
+    with zipfile.ZipFile(file) as archive:
+        found = [info for info in archive.infolist() if info.filename.partition("/")[2] == "data.pkl"]
+        return archive.read(found[0]) if len(found) == 1 and found[0].file_size <= _MOST_BYTES else b""
+
+
+def _classes(content: bytes) -> Iterator[str]:
+    """The names of classes and functions in a pickle, or in several one after the other, each as ``module name``; nothing is run."""
+    stream = io.BytesIO(content)
+    for _ in range(_MOST_PICKLES):
+        texts, memo = ["", ""], list[str]()
+        if stream.tell() == len(content):
+            return
+        for opcode, argument, _ in pickletools.genops(stream):
+            if opcode.name == "GLOBAL":
+                yield str(argument)
+            elif opcode.name == "STACK_GLOBAL":
+                yield " ".join(texts[-2:])
+            elif opcode.name == "MEMOIZE":  # Of protocol 4, as the two strings before a STACK_GLOBAL are.
+                memo.append(texts[-1])
+            elif opcode.name in {"BINGET", "LONG_BINGET"} and isinstance(argument, int) and argument < len(memo):
+                texts.append(memo[argument])
+            elif isinstance(argument, str):
+                texts.append(argument)

@@ -82,7 +82,9 @@ def _from_file(path: Path, inputs: Sequence[str], *, out: Path) -> Source:
             raise InputError(
                 f"'{path.name}' holds a pickled network or other Python objects ({found}), which only their own code can load",
                 expected=f"a {suffixes} file",
-                hint="save the network with torch.jit.save or torch.export.save, or name its code, such as model.py:make_model",
+                hint="name its code, such as model.py:make_model, or export it where its code is, if you trust the file: "
+                f"model = torch.load('{path.name}', weights_only=False).eval(); program = torch.export.export(model, (example_input,)); "
+                f"torch.export.save(program, '{path.stem}.pt2')",
             )
         raise InputError(
             f"'{path.name}' holds weights, not a model",

@@ -52,7 +52,7 @@ def export(model: Path, out: Path, inputs: Mapping[str, np.ndarray] | None = Non
         EngineError: the engine lacks an operator.
         MissingDependencyError: the engine is not installed.
     """
-    file = Artifact.load(model).model_file if (model / MANIFEST).is_file() else model
+    file = Artifact.load(model).model_file if model.is_dir() else model
     format = format_of(file)
     if format is not Format.TFLITE:
         raise InputError(f"'{model}' for a microcontroller", expected="a TF Lite artifact", got=format)
