@@ -54,7 +54,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Run:
+class NetworkRows:
     """The rows of a network, the processor that they were measured on, and its load before them."""
 
     model: str
@@ -93,7 +93,7 @@ def go_net(out: Path) -> None:
     export_net(net.eval(), game=game, options=options, out=out)
 
 
-def measured(name: str, bundles: Path, work: Path, engines: str) -> Run:
+def measured(name: str, bundles: Path, work: Path, engines: str) -> NetworkRows:
     """One network by the toolkit's own commands, in every engine or in those of `engines`."""
     chosen = [find_runtime(engine) for engine in engines.split(",")] if engines else [*all_runtimes()]
     asked = f"{BASE},{engines}" if engines else "all"
@@ -133,7 +133,7 @@ def measured(name: str, bundles: Path, work: Path, engines: str) -> Run:
                 rows += rows_on_device(name, runtime, BenchmarkReport.load(source.parent / BENCHMARK))
     rows += absent(name, chosen)
     processor = f"{machine.cpu} with {', '.join(machine.instruction_sets)}"
-    return Run(name, processor, load, tuple(replace(row, gap=row.gap.replace(f"{work}/", "")) for row in rows))
+    return NetworkRows(name, processor, load, tuple(replace(row, gap=row.gap.replace(f"{work}/", "")) for row in rows))
 
 
 def rows_on_device(model: str, runtime: Runtime, report: BenchmarkReport) -> Iterator[Row]:
@@ -204,7 +204,7 @@ def row_of(model: str, node: Node, runtime: Runtime, found: Measurement | None, 
     )
 
 
-def joined(old: Run, new: Run) -> Run:
+def joined(old: NetworkRows, new: NetworkRows) -> NetworkRows:
     """What is stored of a network with the rows that were measured again, or for the first time, on the same processor."""
     if old.processor != new.processor:
         return new
@@ -218,12 +218,12 @@ def joined(old: Run, new: Run) -> Run:
     return replace(old, rows=tuple(sorted(rows.values(), key=place)))
 
 
-def saturates(run: Run, row: Row) -> bool:
+def saturates(run: NetworkRows, row: Row) -> bool:
     """Whether the row failed where OpenVINO's int8 kernels are not exact."""
     return row.verdict == "failed" and row.engine == "openvino" and row.artifact == "onnx-int8" and "vnni" not in run.processor
 
 
-def page(runs: Sequence[Run]) -> str:
+def page(runs: Sequence[NetworkRows]) -> str:
     """The table."""
     lines = [
         "# Every backend",
@@ -257,7 +257,7 @@ def page(runs: Sequence[Run]) -> str:
 def main() -> None:
     """Measure, and write the page after each network."""
     options = {"engines": "only these; the rows of the others stay as they are, if they are of this processor"}
-    report(__doc__, Run, measured, page, models=MODELS, out=ROOT / "docs" / "backends.md", options=options, join=joined)
+    report(__doc__, NetworkRows, measured, page, models=MODELS, out=ROOT / "docs" / "backends.md", options=options, join=joined)
 
 
 if __name__ == "__main__":

@@ -97,7 +97,7 @@ def cell(folder: Path, row: dict[str, object], report: BenchmarkReport) -> Cell:
         return Cell(folder.name, "missing", str(row["reason"]))
     artifact = Artifact.load(folder)
     evidence = artifact.manifest.evidence
-    worst = min(evidence, key=lambda r: (Verdict.FAILED, Verdict.UNDECIDED, Verdict.PASSED).index(r.verdict)) if evidence else None
+    worst = max(evidence, key=lambda report: report.verdict.severity, default=None)
     found = next((m for m in report.measurements if m.setting.artifact == folder.name and m.ok), None)
     latency = found.latency_ns if found else None
     return Cell(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from toolkit.core import needs
-from toolkit.core.vocabulary import words_of
+from toolkit.core.vocabulary import split_words
 
 if TYPE_CHECKING:
     from .data.base import TextSet
@@ -70,5 +70,5 @@ def dictionary_learning(train: np.ndarray, test: np.ndarray, *, atoms: int, pena
 
 
 def _words_and_pairs(text: str) -> list[str]:
-    words = words_of(text)
+    words = split_words(text)
     return words + [f"{one} {other}" for one, other in pairwise(words)]

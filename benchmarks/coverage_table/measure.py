@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.coverage_table.architectures import Architecture
 from toolkit.converters.base import Node
 from toolkit.converters.planner import reachable
-from toolkit.core import Artifact, Format, Precision, Samples, ToolkitError, UnknownNameError, Verdict, run_isolated
+from toolkit.core import Artifact, Format, Precision, Samples, ToolkitError, UnknownNameError, run_isolated
 from toolkit.pipeline.convert import Request, Row, convert
 from toolkit.pipeline.source.resolve import resolve_source
 from toolkit.pipeline.source.samples import Split
@@ -144,7 +144,7 @@ def _cell(row: Row, raw: str | None, agreement: dict[str, tuple[float, int]]) ->
     if row.artifact is None:
         return Cell(row.target, "failed", row.reason, raw)
     evidence = row.artifact.manifest.evidence
-    worst = min(evidence, key=lambda report: (Verdict.FAILED, Verdict.UNDECIDED, Verdict.PASSED).index(report.verdict), default=None)
+    worst = max(evidence, key=lambda report: report.verdict.severity, default=None)
     if worst is None:
         return Cell(row.target, "failed", row.reason, raw)
     share, choices = agreement.get(str(row.artifact.path), (0.0, 0))

@@ -19,7 +19,7 @@ _ROUND, _HEAT = (f"{each.__module__}:{each.__name__}" for each in (benchmark_rou
 
 
 @dataclass(frozen=True)
-class Progress:
+class RoundProgress:
     """A round of `setting` has ended: ``done`` of ``total``, with the `reason` when it failed."""
 
     done: int
@@ -56,7 +56,7 @@ def run_benchmark(
     inputs: Path,
     protocol: Protocol,
     first_round: int = 0,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[RoundProgress], None] | None = None,
 ) -> tuple[Measurement, ...]:
     """Measure each setting in ``protocol.rounds`` processes of its own, one running at a time.
 
@@ -97,7 +97,7 @@ def run_benchmark(
                     done += 1
                 order += 1
                 if on_progress is not None:
-                    on_progress(Progress(done, total, row.setting, index, row.reason))
+                    on_progress(RoundProgress(done, total, row.setting, index, row.reason))
     except KeyboardInterrupt:
         raise BenchmarkInterrupted(tuple(row.frozen() for row in rows)) from None
     return tuple(row.frozen() for row in rows)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.core import InputError, Vocabulary
-from toolkit.core.vocabulary import words_of
+from toolkit.core.vocabulary import split_words
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from toolkit.core.vocabulary import words_of
     ],
 )
 def test_words(text: str, words: list[str]) -> None:
-    assert words_of(text) == words
+    assert split_words(text) == words
 
 
 def test_the_commonest_words_come_first() -> None:
@@ -41,12 +41,12 @@ def test_what_is_no_text_is_refused(text: str, line: str) -> None:
 @given(st.lists(st.text(st.sampled_from("ab c'!."), max_size=30), max_size=5))
 def test_every_token_is_one(texts: list[str]) -> None:
     vocabulary = Vocabulary.of(["a b ab ba", "a b ab ba"], length=6, most=3)
-    texts = [text for text in texts if words_of(text)]
+    texts = [text for text in texts if split_words(text)]
     rows = vocabulary.encode(texts)
     assert rows.shape == (len(texts), 6)
     assert ((rows >= 0) & (rows < vocabulary.tokens)).all()
     for row, text in zip(rows, texts, strict=True):
-        assert (row != 0).sum() == min(6, len(words_of(text)))
+        assert (row != 0).sum() == min(6, len(split_words(text)))
 
 
 def test_a_number_that_no_word_has_is_an_unknown_word() -> None:

@@ -19,11 +19,15 @@ class Verdict(StrEnum):
     FAILED = "failed"
     UNDECIDED = "undecided"
 
+    @property
+    def severity(self) -> int:
+        """0 for passed, more for undecided, most for failed."""
+        return (Verdict.PASSED, Verdict.UNDECIDED, Verdict.FAILED).index(self)
+
     @classmethod
     def worst(cls, verdicts: Iterable[Verdict]) -> Verdict | None:
         """Failed before undecided before passed; None of none."""
-        found = set(verdicts)
-        return next((verdict for verdict in (cls.FAILED, cls.UNDECIDED, cls.PASSED) if verdict in found), None)
+        return max(verdicts, key=lambda verdict: verdict.severity, default=None)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[!?]", re.UNICODE)
 _LONGEST = 50_000
 
 
-def words_of(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """The words of a text in lower case, with their apostrophes; exclamation and question marks count as words."""
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
 
@@ -32,7 +32,7 @@ class Vocabulary:
     @classmethod
     def of(cls, texts: Iterable[str], *, length: int, most: int) -> Vocabulary:
         """The `most` commonest words of `texts` that occur at least twice, by frequency, then by the alphabet."""
-        counts = Counter(word for text in texts for word in words_of(text))
+        counts = Counter(word for text in texts for word in split_words(text))
         common = sorted((word for word, count in counts.items() if count > 1), key=lambda word: (-counts[word], word))
         return cls(tuple(common[:most]), length)
 
@@ -53,7 +53,7 @@ class Vocabulary:
                 raise InputError(
                     f"text {row + 1}", expected=f"at most {_LONGEST:,} characters", got=f"{len(text):,}", hint="give a part of it"
                 )
-            numbers = [self._numbers.get(word, UNKNOWN) for word in words_of(text)[: self.length]]
+            numbers = [self._numbers.get(word, UNKNOWN) for word in split_words(text)[: self.length]]
             if not numbers:
                 raise InputError(f"text {row + 1} has no words", expected="at least one", got=repr(text[:40]))
             rows[row, : len(numbers)] = numbers

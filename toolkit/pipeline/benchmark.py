@@ -27,7 +27,7 @@ from toolkit.core import (
 from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, ParityRow, Protocol, Scenario, Setting
 from toolkit.runtimes import all_runtimes, elsewhere, find_runtime, runtimes_for
 from toolkit.runtimes.base import Runtime, check_device
-from toolkit.runtimes.benchmark import BenchmarkInterrupted, Progress, run_benchmark
+from toolkit.runtimes.benchmark import BenchmarkInterrupted, RoundProgress, run_benchmark
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def benchmark_bundle(
     batches: tuple[int, ...] = (1,),
     streams: tuple[int, ...] = (),
     offline_batch: int = 32,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[RoundProgress], None] | None = None,
 ) -> BenchmarkReport:
     """Measure all artifacts of a bundle on `samples`; nothing is written, `keep_report` does that.
 

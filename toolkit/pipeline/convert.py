@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -31,12 +31,10 @@ from toolkit.core import (
 from toolkit.runtimes import elsewhere
 from toolkit.runtimes.parity import Limits
 
+from .progress import OnEvent
 from .source.place import trained_there
 from .source.samples import Split
 from .verify import Verified, Verifier, verify_all
-
-Progress = Callable[[str, str], None]
-"""Called with a target's name and what just happened to it: converted, cached, failed, verified."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def nodes(formats: Iterable[str], precisions: Iterable[str], recipes: Iterable[N
     return tuple(Node(Format.parse(name), *kind) for name in formats for kind in dict.fromkeys(kinds))
 
 
-def convert(request: Request, *, verify: bool = True, on_progress: Progress | None = None) -> list[Row]:
+def convert(request: Request, *, verify: bool = True, on_progress: OnEvent | None = None) -> list[Row]:
     """Convert and verify, or convert only; one target that fails does not stop the others.
 
     Edges that several targets share run once; independent edges run side by side on the threads this process may use.
@@ -153,7 +151,7 @@ class _Scheduler:
         self._steps: dict[Node, Future[Obtained]] = {}
         self._start = Node(root.manifest.format, root.manifest.precision)
 
-    def run(self, report: Progress) -> list[Row]:
+    def run(self, report: OnEvent) -> list[Row]:
         paths: dict[Node, Sequence[Converter] | ToolkitError] = {}
         for target in self._request.targets:
             try:
@@ -190,7 +188,7 @@ class _Scheduler:
         named = self._named(node)
         return replace(recipe, keep_float=named.keep_float, choices=named.choices, variant=named.variant)
 
-    def _step(self, converter: Converter, node: Node, parent: Future[Obtained] | None, report: Progress) -> Obtained:
+    def _step(self, converter: Converter, node: Node, parent: Future[Obtained] | None, report: OnEvent) -> Obtained:
         name, recipe = str(node), self._recipe(node)
         source = parent.result().artifact if parent else self._root
         wanted = node in self._request.targets

@@ -16,7 +16,7 @@ from tests.tiny import tiny_artifact, tiny_samples
 from toolkit.core import Artifact, EngineError, Precision, Samples, Signature, TensorSpec, stop_isolated
 from toolkit.core.measurement import Protocol, Scenario, Setting
 from toolkit.runtimes import SessionOptions, find_runtime
-from toolkit.runtimes.benchmark import BenchmarkInterrupted, Progress, run_benchmark, run_heats
+from toolkit.runtimes.benchmark import BenchmarkInterrupted, RoundProgress, run_benchmark, run_heats
 from toolkit.runtimes.benchmark.memory import peak_bytes, reset_peak, resident_bytes
 from toolkit.runtimes.benchmark.stream import Stream, batches_of
 
@@ -45,7 +45,7 @@ def setting_of(artifact: Artifact, **changes: object) -> Setting:
 
 
 def test_rounds_are_interleaved_and_complete(artifact: Artifact, inputs: Path) -> None:
-    seen: list[Progress] = []
+    seen: list[RoundProgress] = []
     settings = [
         setting_of(artifact),
         setting_of(artifact, batch=4),
@@ -100,7 +100,7 @@ def test_a_failed_setting_is_a_row_and_the_others_go_on(artifact: Artifact, inpu
         setting_of(artifact, device="npu"),
         setting_of(artifact),
     ]
-    seen: list[Progress] = []
+    seen: list[RoundProgress] = []
     *failed, good = run_benchmark(settings, inputs=inputs, protocol=QUICK, on_progress=seen.append)
     assert good.ok
     assert [m.ok for m in failed] == [False] * 6
@@ -121,7 +121,7 @@ def test_a_setting_that_takes_too_long_is_stopped(artifact: Artifact, inputs: Pa
 
 
 def test_ctrl_c_keeps_the_rounds_that_had_ended(artifact: Artifact, inputs: Path) -> None:
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: RoundProgress) -> None:
         if progress.done == 3:
             signal.raise_signal(signal.SIGINT)
 

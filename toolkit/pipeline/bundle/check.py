@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,13 +30,11 @@ from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol
 from toolkit.runtimes.parity import Limits, Observation, judge, observe
 
 from ..benchmark import benchmark_bundle
+from ..progress import OnCount
 from ..verify import engines_for
 from .contents import CONTENTS, EXPECTED, INPUTS, SCHEMA, Contents
 
 _MADE_BY = "a file that `toolkit bundle` wrote"
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is."""
 
 
 def check(
@@ -46,7 +44,7 @@ def check(
     device: str = "cpu",
     threads: tuple[int, ...] | None = None,
     protocol: Protocol | None = None,
-    on_progress: Progress | None = None,
+    on_progress: OnCount | None = None,
 ) -> BenchmarkReport:
     """Verify and measure each artifact of a field bundle in every engine that is installed here.
 
@@ -65,7 +63,7 @@ def check(
         StorageError: there is no room to unpack it.
         UnknownNameError: no engine or device has such a name.
     """
-    report: Progress = on_progress or (lambda _what, _done, _total: None)
+    report: OnCount = on_progress or (lambda _what, _done, _total: None)
     with tempfile.TemporaryDirectory(prefix="toolkit-check-") as name:
         folder = Path(name)
         contents, samples = _unpacked(file, folder)

@@ -14,9 +14,10 @@ from toolkit.core.measurement import Protocol
 
 from ..benchmark import keep_report
 from ..convert import Request, convert
+from ..progress import OnCount
 from ..quantize import divide
 from .budget import Budget, Choice
-from .search import Progress, Search
+from .search import Search
 
 __all__ = ["PROTOCOL", "Budget", "Choice", "Optimized", "optimize"]
 
@@ -58,7 +59,7 @@ def optimize(
     """
     started = time.monotonic()
     fresh, choosing = divide(request.split, choice)
-    report: Progress = on_progress or (lambda _what, _done, _total: None)
+    report: OnCount = on_progress or (lambda _what, _done, _total: None)
     rows = convert(request, verify=False, on_progress=lambda name, what: report(f"{name} {what}", 0, 0))
     made = [row.artifact for row in rows if row.artifact is not None]
     if not made:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -33,6 +33,7 @@ from toolkit.runtimes.parity import Observation, observe
 
 from ..benchmark import join_parity, plan_settings
 from ..convert import Request
+from ..progress import OnCount
 from ..quantize.search import search as hold_limit
 from ..recommend import recommend
 from ..verify import Verifier, default_engine
@@ -41,9 +42,6 @@ from .race import Race
 
 STATE = "optimize.json"
 _ENOUGH_ROUNDS = 3
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is being done, how much of it is done, and how much there is (0: not known)."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class Search:
         budget: Budget,
         protocol: Protocol,
         work: Path,
-        report: Progress,
+        report: OnCount,
     ) -> None:
         self._request, self._root, self._choice, self._budget, self._protocol = request, root, choice, budget, protocol
         self._work, self._progress = work, report

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +26,7 @@ from toolkit.core.measurement import Protocol
 from toolkit.runtimes.parity import observe
 
 from ..convert import Request, Row, convert, stop_all
+from ..progress import OnEvent
 from ..source.samples import Split
 from ..verify import Verifier, default_engine
 from .cost import Cost, cost_of
@@ -34,8 +34,6 @@ from .search import Found, search
 
 __all__ = ["PROTOCOL", "Cost", "Found", "Quantized", "divide", "quantize"]
 
-Progress = Callable[[str, str], None]
-"""Called with a target's name and what is being done for it."""
 
 PROTOCOL = Protocol(rounds=7, min_seconds=0.15)
 
@@ -79,7 +77,7 @@ def divide(split: Split, choice: int) -> tuple[Split, Samples]:
     return replace(split, evaluation=rest), first
 
 
-def quantize(request: Request, *, choice: Samples, protocol: Protocol = PROTOCOL, on_progress: Progress | None = None) -> list[Quantized]:
+def quantize(request: Request, *, choice: Samples, protocol: Protocol = PROTOCOL, on_progress: OnEvent | None = None) -> list[Quantized]:
     """Quantize into int8 in the format of each target of `request`; one that fails does not stop the others.
 
     The request's calibration samples fix the ranges, `choice` decides which layers stay in float, its evaluation samples only judge the
@@ -114,7 +112,7 @@ def quantize(request: Request, *, choice: Samples, protocol: Protocol = PROTOCOL
         ]
 
 
-def _finished(step: Future[Found], row: Row, *, root: Artifact, request: Request, protocol: Protocol, report: Progress) -> Quantized:
+def _finished(step: Future[Found], row: Row, *, root: Artifact, request: Request, protocol: Protocol, report: OnEvent) -> Quantized:
     target = f"{row.target.partition('-')[0]}-{Precision.INT8}"
     try:
         found = step.result()
