@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from enum import EnumType
 from pathlib import Path
 
 import click
@@ -76,6 +77,8 @@ def _text(found: object) -> list[str]:
 
 
 def _signature(found: object) -> str:
+    if isinstance(found, EnumType):
+        return f": {', '.join(found)}"
     try:
         text = str(inspect.signature(found))  # type: ignore[arg-type]
     except (TypeError, ValueError):
