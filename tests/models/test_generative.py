@@ -135,7 +135,7 @@ class TestChoice:
         assert result.anomaly_auc > 0.6
         assert result.artifact.manifest.details == {"held_out": "0"}
         with pytest.raises(UnknownNameError, match="unknown label 'zero'"):
-            train(model, few, recipe=replace(recipe, hold_out="zero"), out=tmp_path)
+            train(model, few, recipe=replace(recipe, hold_out="zero"), out=tmp_path / "other")
 
 
 class TestStart:
