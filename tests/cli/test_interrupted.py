@@ -72,16 +72,18 @@ def interrupted(*words: str | Path, when: Callable[[], bool]) -> str:
 
 def test_a_training_tells_the_command_that_resumes_it(tmp_path: Path) -> None:
     out = tmp_path / "my nets"
-    checkpoint = out / "perceptron" / "training" / "checkpoint.safetensors"
+    metrics = (
+        out / "perceptron" / "training" / "metrics.jsonl"
+    )  # written after the checkpoint, from which a resumed training writes it again
     words = ["train", "perceptron", "--epochs", "100000", "--out", str(out)]
-    told = interrupted(*words, when=checkpoint.exists)
+    told = interrupted(*words, when=metrics.exists)
     line = told.partition("interrupted; the last complete epoch is kept. To resume: ")[2]
     assert shlex.split(line) == ["toolkit", *words, "--resume"]
-    first = (checkpoint.with_name("metrics.jsonl")).read_bytes().splitlines()
-    before = checkpoint.stat().st_mtime_ns
-    told = interrupted(*shlex.split(line)[1:], when=lambda: checkpoint.stat().st_mtime_ns > before)
+    first = metrics.read_bytes().splitlines()
+    before = metrics.stat().st_mtime_ns
+    told = interrupted(*shlex.split(line)[1:], when=lambda: metrics.stat().st_mtime_ns > before)
     assert told.endswith(line), "the same once more"
-    second = (checkpoint.with_name("metrics.jsonl")).read_bytes().splitlines()
+    second = metrics.read_bytes().splitlines()
     assert (len(second) > len(first), second[: len(first)]) == (True, first)
 
 
