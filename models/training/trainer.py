@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from toolkit.core import MANIFEST, QAT_EPOCHS, Artifact, Format, InputError, Precision, Scalar, artifact_name, needs
+from toolkit.core import MANIFEST, QAT_EPOCHS, Artifact, Format, Precision, Scalar, artifact_name, needs
 from toolkit.models.base import Classifier, Generator, Model, TrainingRecipe
 from toolkit.models.baselines import Baseline
 from toolkit.models.data import DataSet
+from toolkit.models.kept import check_free
 
 from .checkpoint import CHECKPOINT, EpochMetrics
 from .choice import HELD_OUT, anomaly_auc, chosen_samples, without_label
@@ -79,7 +80,8 @@ def train(
         StorageError: `out` cannot be written.
     """
     started = time.perf_counter()
-    _check_free(out, resume=resume, overwrite=overwrite)
+    checkpoint, network = out / "training" / CHECKPOINT, out / _NETWORK / MANIFEST
+    check_free(out, training=(checkpoint, "a training"), network=(network, "a trained network"), resume=resume, overwrite=overwrite)
     check_recipe(recipe)
     let_threads_sleep()
     with needs("train"):
@@ -159,20 +161,6 @@ def train(
 def qat_recipe(recipe: TrainingRecipe) -> TrainingRecipe:
     """The recipe of the quantization-aware epochs: a schedule of their own, with a tenth of the learning rate, and no torch.compile."""
     return replace(recipe, epochs=recipe.qat_epochs, learning_rate=LEARNING_RATE * recipe.learning_rate, compile=False)
-
-
-def _check_free(out: Path, *, resume: bool, overwrite: bool) -> None:
-    """Raise `InputError` where a training or a network would be lost that nobody said may be."""
-    if resume and overwrite:
-        raise InputError("--resume goes on with what is there, --overwrite replaces it", expected="one of the two")
-    known = (out / "training" / CHECKPOINT).exists()
-    if overwrite or (known and resume):
-        return
-    if known:
-        raise InputError(f"'{out}' holds a training", hint="go on with it: --resume; replace it: --overwrite; keep it: another --out")
-    if (out / _NETWORK / MANIFEST).exists():
-        what = "a trained network" if not resume else "a trained network and no checkpoint that --resume could go on from"
-        raise InputError(f"'{out}' holds {what}", hint="replace it: --overwrite; keep it: another --out")
 
 
 def _forget(folder: Path) -> None:

@@ -14,12 +14,11 @@ from typing import Any
 
 import pytest
 
+from tests.formats.zips import Members, members_of, write
 from toolkit.core import ArtifactError
 from toolkit.formats.parts.pt2_archive import check_pt2
 
 torch = pytest.importorskip("torch", reason="the extra [train] is not installed")
-
-Members = dict[str, bytes]
 
 
 class _Attack:
@@ -36,18 +35,6 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.GELU(approximate="tanh"), torch.nn.Flatten())
     program = torch.export.export(net, (torch.zeros(2, 3),), dynamic_shapes=({0: torch.export.Dim("batch")},))
     torch.export.save(program, file)
-    return file
-
-
-def _members(file: Path) -> Members:
-    with zipfile.ZipFile(file) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def _write(members: Members, file: Path, *, compression: int = zipfile.ZIP_STORED) -> Path:
-    with zipfile.ZipFile(file, "w", compression) as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
     return file
 
 
@@ -69,7 +56,7 @@ def test_honest_archives_pass(honest: Path) -> None:
 
 
 def test_a_rewritten_honest_archive_passes(honest: Path, tmp_path: Path) -> None:
-    check_pt2(_write(_members(honest), tmp_path / "model.pt2"))
+    check_pt2(write(members_of(honest), tmp_path / "model.pt2"))
 
 
 def _pickled_weight(members: Members, trace: Path) -> None:
@@ -144,39 +131,39 @@ def _tree(members: Members, trace: Path) -> None:
 )  # fmt: skip
 def test_archives_that_could_run_code_are_refused(attack: Callable[[Members, Path], None], honest: Path, tmp_path: Path) -> None:
     root = zipfile.ZipFile(honest).namelist()[0].partition("/")[0]
-    members = {name.replace(f"{root}/", "model/", 1): content for name, content in _members(honest).items()}
+    members = {name.replace(f"{root}/", "model/", 1): content for name, content in members_of(honest).items()}
     before = dict(members)
     attack(members, tmp_path / "trace")
     assert members != before
     with pytest.raises(ArtifactError) as caught:
-        check_pt2(_write(members, tmp_path / "model.pt2"))
+        check_pt2(write(members, tmp_path / "model.pt2"))
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "trace").exists()
 
 
 def test_the_attacks_are_real(honest: Path, tmp_path: Path) -> None:
     """torch alone runs the pickle in the sample inputs: the check is needed."""
-    members, trace = _members(honest), tmp_path / "trace"
+    members, trace = members_of(honest), tmp_path / "trace"
     root = next(iter(members)).partition("/")[0]
     members[f"{root}/data/sample_inputs/model.pt"] = _saved(((_Attack(trace),), {}))
-    file = _write(members, tmp_path / "model.pt2")
+    file = write(members, tmp_path / "model.pt2")
     with contextlib.suppress(Exception):  # What it says of the rest does not matter.
         torch.export.load(file)
     assert trace.exists()
 
 
 def test_zips_that_two_readers_could_understand_differently_are_refused(honest: Path, tmp_path: Path) -> None:
-    members = _members(honest)
+    members = members_of(honest)
     file = tmp_path / "model.pt2"
     with pytest.raises(ArtifactError, match="a zip that torch did not write"):
-        check_pt2(_write(members, file, compression=zipfile.ZIP_DEFLATED))
+        check_pt2(write(members, file, compression=zipfile.ZIP_DEFLATED))
     for wrong in (b"x" + honest.read_bytes(), honest.read_bytes() + b"x"):
         file.write_bytes(wrong)
         with pytest.raises(ArtifactError):
             check_pt2(file)
     other = {**members, "other/archive_format": b"pt2"}
     with pytest.raises(ArtifactError):
-        check_pt2(_write(other, file))
+        check_pt2(write(other, file))
 
 
 @pytest.mark.parametrize("share", [0, 0.3, 0.9, 0.999])

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.formats.zips import Members, members_of, write
 from toolkit.core import ArtifactError, Format
 from toolkit.formats import find_format, format_of, torchscript
 from toolkit.formats.parts import torch_zip
@@ -19,19 +20,9 @@ ABOUT = find_format(Format.TORCHSCRIPT)
 ROOT, CODE = "model/", "model/code/__torch__/torch/nn/modules/activation.py"
 RELU = "torch.relu(argument_1)"
 
-Members = dict[str, bytes]
-
 
 def members() -> Members:
-    with zipfile.ZipFile(HONEST) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def write(content: Members, file: Path, *, compression: int = zipfile.ZIP_STORED) -> Path:
-    with zipfile.ZipFile(file, "w", compression) as archive:
-        for name, data in content.items():
-            archive.writestr(name, data)
-    return file
+    return members_of(HONEST)
 
 
 def with_code(line: str, file: Path) -> Path:

@@ -71,9 +71,10 @@ def command(
     bundle = Bundle.load(path.parent if single else path)
     root = trained(bundle)
     own = current(bundle)
-    chosen = [Artifact.load(path)] if single else own
-    strangers = [a for a in (chosen if single else bundle) if a.path.name not in {root.path.name, *(each.path.name for each in own)}]
-    chosen = [artifact for artifact in chosen if artifact.path not in {each.path for each in strangers}]
+    known = {each.path.name for each in (root, *own)}
+    asked = [Artifact.load(path)] if single else list(bundle)
+    strangers = [artifact for artifact in asked if artifact.path.name not in known]
+    chosen = [artifact for artifact in asked if artifact.path.name in known] if single else own
     # Its own engine is what all is compared with.
     others = others_for(root, engines) if engines and not single else ()
     if not chosen and not others and not strangers:

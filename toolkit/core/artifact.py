@@ -244,11 +244,11 @@ class Bundle:
             raise UnknownNameError("artifact", name, names)
         return Artifact.load(self.path / name)
 
-    def strangers(self) -> list[Artifact]:
-        """The artifacts that were made from another network than any trained model of the bundle; none where it has no trained model."""
+    def strangers(self) -> frozenset[Path]:
+        """The folders of artifacts made from another network than any trained model of the bundle; none where it has no trained model."""
         artifacts = list(self)
         roots = {artifact.manifest.content_sha256 for artifact in artifacts if not artifact.manifest.root}
-        return [artifact for artifact in artifacts if roots and artifact.manifest.root and artifact.manifest.root not in roots]
+        return frozenset(each.path for each in artifacts if roots and each.manifest.root and each.manifest.root not in roots)
 
     @classmethod
     def load(cls, path: Path) -> Bundle:

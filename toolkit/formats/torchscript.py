@@ -26,6 +26,7 @@ from pathlib import Path
 from toolkit.core import ArtifactError, Format, Operators
 
 from .base import FileFormat, Start
+from .parts.torch_zip import FOREIGN_OPCODES, strict_members, unsafe
 
 _MEMBER = re.compile(
     r"(data|constants|traced_inputs)\.pkl|(data|constants|traced_inputs)/\d+|code/[\w./]+\.py(\.debug_pkl)?|extra/[\w./-]+"
@@ -59,8 +60,10 @@ class TorchScript(FileFormat):
 
     def owns(self, path: Path) -> bool:
         """By its name, and a ``.pt`` file by what is in it: code. Pickled weights and pickled networks have none."""
-        if super().owns(path) or path.suffix.lower() not in _SHARED or not path.is_file():
-            return super().owns(path)
+        if super().owns(path):
+            return True
+        if path.suffix.lower() not in _SHARED or not path.is_file():
+            return False
         try:
             with zipfile.ZipFile(path) as archive:
                 return {"constants.pkl", "code"} <= {part for name in archive.namelist() for part in name.split("/")[1:2]}
@@ -77,7 +80,7 @@ class TorchScript(FileFormat):
             for info in pickles:
                 for opcode, argument, _ in pickletools.genops(archive.read(info)):
                     is_strange = opcode.name == "GLOBAL" and not _PICKLED.fullmatch(str(argument))
-                    if is_strange or opcode.name in {"STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}:
+                    if is_strange or opcode.name in FOREIGN_OPCODES:
                         raise _unsafe(file, f"a pickled '{str(argument).replace(' ', '.')}'")
 
     def _operators(self, file: Path) -> Operators:
@@ -88,8 +91,6 @@ class TorchScript(FileFormat):
 
 def _code(file: Path) -> Iterator[tuple[str, ast.Module]]:
     """The files of code by their names, parsed; raises `ArtifactError` for an archive that torch did not write."""
-    from .parts.torch_zip import strict_members
-
     with file.open("rb") as stream:
         members = _checked(strict_members(stream), file)
         if sum(info.file_size for name, info in members.items() if name.startswith("code/")) > _MOST_BYTES:
@@ -157,9 +158,4 @@ def _called(node: ast.AST) -> str:
 
 
 def _unsafe(file: Path, what: str) -> ArtifactError:
-    return ArtifactError(
-        f"'{file}' is refused, it could run code when it is loaded",
-        expected="a network of torch's own operators, as torch.jit.save writes it",
-        got=what[:200],
-        hint="export the network again, or ask its author for ONNX",
-    )
+    return unsafe(file, what, expected="a network of torch's own operators, as torch.jit.save writes it")

@@ -203,7 +203,7 @@ def keep_report(bundle: Bundle, report: BenchmarkReport) -> None:
 def _intact(bundle: Bundle) -> tuple[list[Artifact], list[Measurement]]:
     artifacts: list[Artifact] = []
     broken: list[Measurement] = []
-    strangers = {artifact.path for artifact in bundle.strangers()}
+    strangers = bundle.strangers()
     for artifact in bundle:
         try:
             artifact.verify_files()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -10,7 +9,18 @@ from dataclasses import dataclass
 import msgspec
 
 from toolkit.converters.planner import all_converters
-from toolkit.core import LeftOut, Machine, ToolkitError, available_threads, install_command, left_out, run_isolated, this_machine, words_of
+from toolkit.core import (
+    LeftOut,
+    Machine,
+    ToolkitError,
+    available_threads,
+    hidden,
+    install_command,
+    left_out,
+    run_isolated,
+    this_machine,
+    words_of,
+)
 from toolkit.runtimes import Runtime, all_runtimes, find_runtime
 
 _LONGEST_S = 120.0
@@ -119,9 +129,8 @@ def _status(runtime: Runtime, answer: Answer | None) -> EngineStatus:
 
 def devices_task(engines: list[str]) -> dict[str, Answer]:
     """What engines answer once they are imported, asked in a process of their own."""
-    # None is how the import system marks a module that is not there.
-    sys.modules.update(dict.fromkeys(_NOT_NEEDED))  # type: ignore[arg-type]
-    return {name: _answer(find_runtime(name)) for name in engines}
+    with hidden(*_NOT_NEEDED):
+        return {name: _answer(find_runtime(name)) for name in engines}
 
 
 def _answer(runtime: Runtime) -> Answer:

@@ -125,7 +125,7 @@ def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto
     Artifacts made from another training than the one in the bundle do not count. Raises `ArtifactError` when none is left.
     """
     artifacts = list(bundle)
-    strangers = {artifact.path for artifact in bundle.strangers()}
+    strangers = bundle.strangers()
     found: list[Candidate] = []
     for artifact in artifacts:
         if artifact.path in strangers:

@@ -34,7 +34,7 @@ from typing import IO, Any
 
 from toolkit.core import ArtifactError, first_line
 
-from .torch_zip import TENSOR_PICKLE, strict_members
+from .torch_zip import FOREIGN_OPCODES, TENSOR_PICKLE, strict_members, unsafe
 
 _MEMBER = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/\w+|models/\w+\.json|extra/[\w./-]+|data/sample_inputs/\w+\.pt"
@@ -131,7 +131,7 @@ def _check_pickle(content: bytes, path: Path, name: str) -> None:
     if "data.pkl" not in members or "constants.pkl" in members:
         raise _unsafe(path, f"'{name}', which is no torch.save file")
     for opcode, argument, _ in pickletools.genops(_read(stream, members["data.pkl"])):
-        if opcode.name in {"STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"}:
+        if opcode.name in FOREIGN_OPCODES:
             raise _unsafe(path, f"a pickled object in '{name}'")
         if opcode.name == "GLOBAL" and not TENSOR_PICKLE.fullmatch(str(argument)):
             raise _unsafe(path, f"a pickled '{str(argument).replace(' ', '.')}' in '{name}'")
@@ -191,9 +191,4 @@ def _check_guard(guard: str, path: Path) -> None:
 
 
 def _unsafe(path: Path, what: str) -> ArtifactError:
-    return ArtifactError(
-        f"'{path}' is refused, it could run code when it is loaded",
-        expected="a network of plain tensors, as torch.export.save writes it",
-        got=what[:200],
-        hint="export the network again, or ask its author for ONNX",
-    )
+    return unsafe(path, what, expected="a network of plain tensors, as torch.export.save writes it")

@@ -10,10 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from toolkit.core import ArtifactError
+
 TENSOR_PICKLE = re.compile(
     r"collections OrderedDict|torch\._utils _rebuild_(tensor_v2|parameter)|torch (\w+Storage|Size|device)|torch\.nn\.parameter Parameter"
 )
 """The classes, as pickles name them, that are in a file of tensors alone."""
+FOREIGN_OPCODES = frozenset({"STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"})
+"""Instructions of a pickle that name a class in another way than torch writes."""
 MOST_MEMBERS = 100_000
 """Of an archive: a network of many experts has tens of thousands of tensors."""
 _MOST_BYTES = 4 * 2**20
@@ -44,6 +48,16 @@ def strict_members(stream: IO[bytes]) -> dict[str, zipfile.ZipInfo] | None:
         and not any(info.flag_bits & 1 for info in infos)
     )
     return {info.filename.partition("/")[2]: info for info in infos} if strict else None
+
+
+def unsafe(file: Path, what: str, *, expected: str) -> ArtifactError:
+    """The refusal of an archive for what was found in it."""
+    return ArtifactError(
+        f"'{file}' is refused, it could run code when it is loaded",
+        expected=expected,
+        got=what[:200],
+        hint="export the network again, or ask its author for ONNX",
+    )
 
 
 def pickled_class(file: Path) -> str:

@@ -41,7 +41,7 @@ def pack(
         raise InputError(
             f"'{bundle.path}' holds nothing to pack", expected="artifacts beside the trained model", hint="run: toolkit convert"
         )
-    strangers = {each.path for each in bundle.strangers()}
+    strangers = bundle.strangers()
     for each in chosen:
         if each.path in strangers:
             raise InputError(f"'{each.path}' cannot be packed", got=ANOTHER_NETWORK)

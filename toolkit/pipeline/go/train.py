@@ -25,6 +25,7 @@ from toolkit.models.alphago.net import NetOptions, export_net
 from toolkit.models.alphago.record import NOBODY, GameRecord
 from toolkit.models.alphago.replay import Batch, Replay
 from toolkit.models.alphago.selfplay import SelfPlayOptions
+from toolkit.models.kept import check_free
 from toolkit.runtimes.parity import Limits
 
 from ..convert import Request, Row, convert, nodes
@@ -279,18 +280,10 @@ class Run:
 
 def _check_free(out: Path, *, resume: bool, overwrite: bool) -> None:
     """Raise `InputError` where a run or a net would be lost that nobody said may be."""
-    if resume and overwrite:
-        raise InputError("--resume goes on with what is there, --overwrite replaces it", expected="one of the two")
-    known = (out / CHECKPOINT).exists()
-    if overwrite or (known and resume):
-        return
-    if known:
-        raise InputError(f"'{out}' holds a run", hint="go on with it: --resume; replace it: --overwrite; keep it: another --out")
+    net = out / "alphago" / artifact_name(Format.PT2, Precision.FP32) / MANIFEST
     # What was interrupted in its first generation has left options and maybe a net, but no metrics: that is no loss.
     begun = (out / OPTIONS).exists() and not (out / METRICS).exists()
-    if (out / "alphago" / artifact_name(Format.PT2, Precision.FP32) / MANIFEST).exists() and not begun:
-        what = "a net" if not resume else "a net and no checkpoint that --resume could go on from"
-        raise InputError(f"'{out}' holds {what}", hint="replace it: --overwrite; keep it: another --out")
+    check_free(out, training=(out / CHECKPOINT, "a run"), network=None if begun else (net, "a net"), resume=resume, overwrite=overwrite)
 
 
 def _forget(out: Path) -> None:

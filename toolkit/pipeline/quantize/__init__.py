@@ -34,7 +34,6 @@ from .search import Found, search
 
 __all__ = ["PROTOCOL", "Cost", "Found", "Quantized", "divide", "quantize"]
 
-
 PROTOCOL = Protocol(rounds=7, min_seconds=0.15)
 
 
