@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core import ArtifactError, InputError, Signature, words_of
-from toolkit.formats.parts.pt2_plain import keep_tensors, plain_pt2
+from toolkit.formats.parts.pt2_plain import keep_tensors, plain_pt2, torch_reads
 
 from .finite import broken, refuse
 
@@ -24,7 +24,8 @@ def load_program(file: Path) -> Any:
     import torch
 
     try:
-        program = torch.export.load(plain)
+        with torch_reads():
+            program = torch.export.load(plain)
     except Exception as error:
         raise ArtifactError(f"'{file}' cannot be loaded: {words_of(error)}", hint="export the model again") from error
     for name, tensor in {**program.state_dict, **program.constants}.items():

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from toolkit.core import EngineError, Format, Precision, Signature, TensorSpec, needs, rename_symbols
-from toolkit.formats.parts.pt2_plain import plain_pt2
+from toolkit.formats.parts.pt2_plain import plain_pt2, torch_reads
 
 from .base import Actual, Call, OpenRequest, Runtime, Session
 
@@ -62,12 +62,26 @@ def read_program(file: Path, device: str) -> Any:
     import torch
     from torch.export.passes import move_to_device_pass
 
-    program = torch.export.load(plain_pt2(file))
+    compute_in_fp32(device)
+    plain = plain_pt2(file)
+    with torch_reads():
+        program = torch.export.load(plain)
+    return program if device == "cpu" else move_to_device_pass(program, DEVICES[device])
+
+
+def compute_in_fp32(device: str) -> None:
+    """Let this process compute products of float32 numbers on a GPU with 23 bits of precision: torch's own way for convolutions and
+    recurrent layers, TF32, has 10. It is a setting of the process, which compiled programs look at in each call as well.
+    """
     if device == "cpu":
-        return program
-    # Else convolutions compute with 10 bits of precision in place of 23.
+        return
+    import torch
+
     torch.backends.fp32_precision = "ieee"
-    return move_to_device_pass(program, DEVICES[device])
+    # These have values of their own, which the common one does not change.
+    torch.backends.cuda.matmul.fp32_precision = "ieee"
+    torch.backends.cudnn.conv.fp32_precision = "ieee"
+    torch.backends.cudnn.rnn.fp32_precision = "ieee"
 
 
 class TorchSession(Session):

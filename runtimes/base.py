@@ -152,7 +152,7 @@ class Session(ABC):
         except ToolkitError:
             raise
         except Exception as error:
-            raise EngineError(f"{self.actual.engine} failed: {words_of(error)}") from error
+            raise EngineError(f"{self.actual.engine} failed: {words_of(error)}", hint=_hint_of(error)) from error
 
     def _first_of_shape(self, arrays: list[np.ndarray]) -> Outputs:
         if self._closed:
@@ -300,9 +300,8 @@ class Runtime(ABC):
         except Exception as error:
             if request.file.stat().st_size == 0:
                 raise ArtifactError(f"'{request.file}' is empty", expected=f"a {request.format} model", got="0 bytes") from error
-            raise EngineError(
-                f"{self.name} cannot open '{request.file}': {words_of(error)}", hint="is the file complete? convert it again"
-            ) from error
+            hint = _hint_of(error) or "is the file complete? convert it again"
+            raise EngineError(f"{self.name} cannot open '{request.file}': {words_of(error)}", hint=hint) from error
         actual = session.actual
         try:
             session.signature.check_itself()
@@ -365,6 +364,12 @@ class Runtime(ABC):
                 hint=self.repairs.get(device, "run: toolkit doctor"),
             )
         return device
+
+
+def _hint_of(error: Exception) -> str:
+    """What to do where an engine says that a device's memory is used up; empty for other errors."""
+    used_up = any(words in str(error).lower() for words in ("out of memory", "failed to allocate memory"))
+    return "run a smaller batch, or end other programs on the device" if used_up else ""
 
 
 def check_device(name: str) -> None:

@@ -32,7 +32,7 @@ from toolkit.core import (
     this_machine,
 )
 
-from ._torch import DEVICES, TorchRuntime, TorchSession, places_of, read_program, signature_of
+from ._torch import DEVICES, TorchRuntime, TorchSession, compute_in_fp32, places_of, read_program, signature_of
 from .base import Actual, OpenRequest, Session
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ class TorchCompiled(TorchRuntime):
         from torch._inductor.package import load_package
 
         package = _compiled(request)
+        compute_in_fp32(request.device)
         loader = load_package(str(package)).loader
         run, places = loader.run, msgspec.json.decode(package.with_name(_PLACES).read_bytes(), type=list[int])
 
@@ -141,9 +142,12 @@ class Task:
 def compile_task(task: Task) -> None:
     """Compile a program ahead of time, for one device and number of threads."""
     import torch
+    from torch._inductor.package import load_package
 
     torch.set_num_threads(task.threads)
     program = read_program(Path(task.file), task.device)
     with torch.no_grad():
         torch._inductor.aoti_compile_and_package(program, package_path=task.out)
+    # Here, where a crash is no one else's: a library of a compiler that does not fit torch's may end the process that loads it.
+    load_package(task.out)
     Path(task.out).with_name(_PLACES).write_bytes(msgspec.json.encode(places_of(program)))

@@ -10,6 +10,7 @@ import numpy as np
 
 from toolkit.core import InputError, needs
 
+from ..training.learner import device_here, told_in_one_line
 from .games import Game
 from .net import NetOptions, build_net
 from .replay import Batch, Replay
@@ -55,7 +56,7 @@ class Losses:
 
 
 class Learner:
-    """A network that learns, and the moving average of its weights, which plays.
+    """A network that learns, on a GPU of NVIDIA's where torch has one, and the moving average of its weights, which plays.
 
     ``state`` and `restore` are all that a checkpoint needs: tensors by name.
     """
@@ -63,10 +64,10 @@ class Learner:
     def __init__(self, game: Game, net: NetOptions, options: LearnerOptions, *, seed: int) -> None:
         with needs("train"):
             import torch
-        self._torch, self._options = torch, options
+        self._torch, self._options, self.device = torch, options, device_here()
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.net = build_net(game, net).to(memory_format=torch.channels_last)
+            self.net = build_net(game, net).to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.net)
         decayed = [p for p in self.net.parameters() if p.ndim > 1]
         others = [p for p in self.net.parameters() if p.ndim <= 1]
@@ -78,8 +79,9 @@ class Learner:
         """`steps` optimizer steps on random batches; returns the mean losses."""
         sums = np.zeros(3)
         self.net.train()
-        for _ in range(steps):
-            sums += self._step(replay.sample(self._options.batch_size, random))
+        with told_in_one_line():
+            for _ in range(steps):
+                sums += self._step(replay.sample(self._options.batch_size, random))
         policy, value, entropy = (sums / max(steps, 1)).tolist()
         return Losses(steps, policy, value, entropy)
 
@@ -87,8 +89,8 @@ class Learner:
         torch, options = self._torch, self._options
         for group in self._optimizer.param_groups:
             group["lr"] = options.learning_rate * min(1.0, (self.steps + 1) / options.warm_up)
-        planes = torch.from_numpy(batch.planes).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=options.bf16):
+        planes = torch.from_numpy(batch.planes).to(self.device, memory_format=torch.channels_last)
+        with torch.autocast(self.device, torch.bfloat16, enabled=options.bf16):
             outputs = self.net.heads(planes)
         loss, parts = self._loss({name: tensor.float() for name, tensor in outputs.items()}, batch)
         self._optimizer.zero_grad(set_to_none=True)
@@ -103,18 +105,21 @@ class Learner:
         torch, options = self._torch, self._options
         from torch.nn import functional as f
 
-        target, weight = torch.from_numpy(batch.policy), torch.from_numpy(batch.policy_weight)
+        def moved(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(array).to(self.device)
+
+        target, weight = moved(batch.policy), moved(batch.policy_weight)
         heard = weight.sum().clamp(min=1)
         policy = -(weight * (target * f.log_softmax(outputs["policy"], dim=1)).sum(dim=1)).sum() / heard
         entropy = -(weight * torch.xlogy(target, target).sum(dim=1)).sum() / heard
-        value = f.mse_loss(outputs["value"], torch.from_numpy(batch.value))
+        value = f.mse_loss(outputs["value"], moved(batch.value))
         loss = policy + options.value_weight * value
-        known = torch.from_numpy(batch.known)
+        known = moved(batch.known)
         if "ownership" in outputs:
-            each = f.binary_cross_entropy_with_logits(outputs["ownership"], torch.from_numpy(batch.ownership), reduction="none").mean(dim=1)
+            each = f.binary_cross_entropy_with_logits(outputs["ownership"], moved(batch.ownership), reduction="none").mean(dim=1)
             loss = loss + options.ownership_weight * (known * each).mean()
         if "score" in outputs:
-            each = f.smooth_l1_loss(outputs["score"], torch.from_numpy(batch.score) / _SCORE_UNIT, reduction="none")
+            each = f.smooth_l1_loss(outputs["score"], moved(batch.score) / _SCORE_UNIT, reduction="none")
             loss = loss + options.score_weight * (known * each).mean()
         return loss, np.array([policy.item(), value.item(), entropy.item()])
 

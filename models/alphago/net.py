@@ -146,7 +146,7 @@ def export_net(net: nn.Module, *, game: Game, options: NetOptions, out: Path, re
     rules: dict[str, Scalar] = {name: vars(game)[name] for name in ("komi", "score_weight") if name in vars(game)}
     # A copy: the exporter leaves a module in evaluation mode, and training goes on with this one.
     return export_pt2(
-        copy.deepcopy(net),
+        copy.deepcopy(net).cpu(),
         signature=signature_of(game),
         out=out,
         model="alphago",

@@ -13,7 +13,7 @@ import msgspec
 from toolkit.core import cache_home, needs, sources_sha256
 
 from .frechet import FeatureExtractor
-from .learner import reproducible
+from .learner import reproducible, told_in_one_line
 from .run import TrainingRun
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def feature_extractor(data: DataSet, folder: Path | None = None) -> FeatureExtra
     model = find_model(CLASSIFIER)
     recipe, samples = model.recipe(data.name), data.load("train", folder)
     place = _place(data, samples.sha256, asdict(recipe))
-    with reproducible():
+    with reproducible(), told_in_one_line():
         run = TrainingRun(model, data, samples, folder, recipe=recipe, folder=place / "training")
         run.finish(started=time.perf_counter(), resume=True)
     module = run.learner.module.cpu()

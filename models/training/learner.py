@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.core import EngineError, available_threads, this_machine
+from toolkit.core import EngineError, available_threads, this_machine, words_of
 from toolkit.models.base import Model, OptimizerStep, TrainingRecipe
 
 if TYPE_CHECKING:
@@ -52,6 +52,18 @@ def reproducible() -> Iterator[None]:
         np.random.set_state(numpy)  # noqa: NPY002
 
 
+@contextlib.contextmanager
+def told_in_one_line() -> Iterator[None]:
+    """Inside the block a GPU whose memory is used up raises `EngineError`."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        hint = "take a smaller batch, or end other programs on the GPU"
+        raise EngineError("the GPU's memory is used up", got=words_of(error), hint=hint) from error
+
+
 def seed_everything(seed: int, epoch: int) -> None:
     """Seed torch, NumPy and Python for one epoch; epoch 0 is the initialisation."""
     import torch
@@ -74,14 +86,15 @@ def has_fast_bf16(device: str) -> bool:
     import torch
 
     if device == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return not _BF16_INSTRUCTIONS.isdisjoint(this_machine().instruction_sets)
 
 
 def can_compile(device: str) -> bool:
-    """Whether what torch.compile needs for `device` is here: a C++ compiler, or Triton for CUDA."""
+    """Whether what torch.compile needs for `device` is here: a C++ compiler; for CUDA Triton, and the C compiler that it calls."""
     if device == "cuda":
-        return importlib.util.find_spec("triton") is not None
+        own = os.environ.get("CC")
+        return importlib.util.find_spec("triton") is not None and any(shutil.which(name) for name in ([own] if own else ["gcc", "clang"]))
     return shutil.which(os.environ.get("CXX", "g++")) is not None
 
 

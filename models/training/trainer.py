@@ -19,7 +19,7 @@ from .evaluate import Score
 from .export import export_pt2
 from .fake_quantization import LEARNING_RATE
 from .features import feature_extractor
-from .learner import let_threads_sleep, reproducible
+from .learner import let_threads_sleep, reproducible, told_in_one_line
 from .run import METRICS, EpochProgress, TrainingRun, check_recipe
 
 _NETWORK = artifact_name(Format.PT2, Precision.FP32)
@@ -87,7 +87,7 @@ def train(
     with needs("train"):
         import safetensors  # noqa: F401 - missing, it should be told before the first epoch and not after it
         import torch  # noqa: F401
-    with reproducible():
+    with reproducible(), told_in_one_line():
         samples, test = chosen_samples(data, data.load("train", data_folder), recipe), data.load("test", data_folder)
         extractor = feature_extractor(data, data_folder) if isinstance(model, Generator) else None
         run = TrainingRun(model, data, samples, data_folder, recipe=recipe, folder=out / "training", start=start, extractor=extractor)

@@ -17,7 +17,7 @@ from toolkit.models.data import DataSet
 
 from .choice import chosen_samples
 from .features import feature_extractor
-from .learner import let_threads_sleep, reproducible
+from .learner import let_threads_sleep, reproducible, told_in_one_line
 from .run import TrainingRun, check_recipe
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def tune(
         changed = replace(recipe, **_suggest(trial, recipe, space))
         losses, qualities = [], []
         for fold, rows in enumerate(parts):
-            with reproducible():
+            with reproducible(), told_in_one_line():
                 run = TrainingRun(model, data, samples, data_folder, recipe=changed, validation=rows, extractor=extractor)
                 while not run.is_done:
                     metrics = run.epoch()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from toolkit.core import Artifact, ArtifactError, Format, InputError, first_line, memory_limit, needs, run_isolated
 from toolkit.formats import find_format
-from toolkit.formats.parts.pt2_plain import plain_pt2
+from toolkit.formats.parts.pt2_plain import plain_pt2, torch_reads
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -123,7 +123,8 @@ def _from_pt2(file: Path) -> dict[str, Tensor]:
 
     plain = plain_pt2(file)
     try:
-        weights: dict[str, Tensor] = torch.export.load(plain).state_dict
+        with torch_reads():
+            weights: dict[str, Tensor] = torch.export.load(plain).state_dict
     except Exception as error:
         raise ArtifactError(f"'{file}' cannot be read: {first_line(error)}", expected="a file written by torch.export.save") from error
     return weights

@@ -11,6 +11,7 @@ import numpy as np
 
 from toolkit.core import Format, InputError, Signature
 from toolkit.formats.parts.pt2_archive import check_pt2
+from toolkit.formats.parts.pt2_plain import torch_reads
 
 from .base import Constants, Cut, Step, Trace, Tracer, Values
 
@@ -32,7 +33,8 @@ class _TorchTrace(Trace):
     def __init__(self, file: Path) -> None:
         import torch
 
-        self._program = torch.export.load(file)
+        with torch_reads():
+            self._program = torch.export.load(file)
         held = {**self._program.state_dict, **self._program.constants}
         placeholders = [node.name for node in self._program.graph.nodes if node.op == "placeholder"]
         specs = self._program.graph_signature.input_specs

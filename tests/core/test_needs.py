@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,12 @@ def test_what_is_installed_here_is_new_enough() -> None:
 def test_what_is_older_is_told_with_what_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(installed(tmp_path, "onnxruntime", "1.2.3"))
     assert outdated("onnxruntime") == "at version 1.2.3, where >=1.20 is needed"
+
+
+def test_a_build_for_another_device_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [str(installed(tmp_path, "onnxruntime_gpu", "1.31.1"))])
+    assert version_of("onnxruntime") == "1.31.1"
+    assert version_of("onnx") is None
 
 
 def test_nothing_is_told_of_what_nobody_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +13,10 @@ import pytest
 from tests.models.contract import image_model
 from toolkit.core import DataError, EngineError, Samples
 from toolkit.models import TrainingRecipe
-from toolkit.models.training import outputs_of, score_of
+from toolkit.models.data import DataSet
+from toolkit.models.training import EpochProgress, outputs_of, score_of, train
 from toolkit.models.training.augment import augment
-from toolkit.models.training.learner import Learner
+from toolkit.models.training.learner import Learner, can_compile
 
 RECIPE = TrainingRecipe(learning_rate=1e-2, weight_decay=0.1)
 
@@ -91,6 +94,30 @@ def test_a_loss_that_is_not_finite() -> None:
 
     with pytest.raises(EngineError, match=r"training diverged: expected a finite loss and gradient, got loss nan"):
         learner().step(torch.full((2, 1, 8, 8), torch.nan), torch.zeros(2, dtype=torch.long))
+
+
+def test_a_gpu_without_memory_is_one_line(few: DataSet, tmp_path: Path) -> None:
+    import torch
+
+    def fill(progress: EpochProgress) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has 1.00 GiB.")
+
+    with pytest.raises(EngineError, match=r"^the GPU's memory is used up: got .*Tried to allocate 2.00 GiB.; take a smaller batch"):
+        train(image_model("cnn"), few, recipe=RECIPE, out=tmp_path, on_progress=fill)
+
+
+def test_steps_on_cuda_are_compiled_where_triton_and_its_compiler_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "triton.py").touch()
+    compiler = tmp_path / "gcc"
+    compiler.write_text("")
+    compiler.chmod(0o755)
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert can_compile("cuda") == (importlib.util.find_spec("triton") is not None)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert can_compile("cuda")
+    monkeypatch.setenv("CC", "no-such-compiler")
+    assert not can_compile("cuda")
 
 
 class TestAugment:

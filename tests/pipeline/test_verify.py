@@ -226,6 +226,7 @@ def test_engines_are_chosen_by_name(root: Artifact) -> None:
         engines_for(root, ("litert",))
     assert others_for(root, ("all",)) == ("openvino",)
     assert others_for(root, ("onnxruntime",)) == ()
+    assert others_for(root, ("onnxruntime",), "gpu") == ("onnxruntime",), "its answers on the CPU are the reference"
     with pytest.raises(UnknownNameError, match="did you mean 'openvino'"):
         others_for(root, ("openvno",))
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from toolkit.core import Artifact, DeviceError, Format
-from toolkit.runtimes import SessionOptions, find_runtime
+from tests.runtimes.nets import NETS
+from toolkit.core import Artifact, DeviceError, EngineError, Format, Precision
+from toolkit.runtimes import Actual, Session, SessionOptions, find_runtime
 from toolkit.runtimes.onnxruntime import OnnxRuntime
 
 
@@ -43,3 +45,18 @@ def test_an_engine_that_falls_back_is_an_error(bundles: dict[str, dict[Format, A
         pytest.skip("onnxruntime has a gpu here")
     with pytest.raises(DeviceError, match=r"did not use the device asked for: expected gpu, got cpu; .*onnxruntime-gpu"):
         Hopeful().open(bundles["cnn"][Format.ONNX], SessionOptions(device="gpu"))
+
+
+def test_a_device_without_memory_is_one_line_that_says_what_to_do() -> None:
+    class Full(Session):
+        """As torch on a GPU whose memory other programs have."""
+
+        def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has 1.00 GiB.")
+
+    session = Full(NETS["two"].signature, Actual("torch", "1", "gpu", Precision.FP32, 1))
+    with pytest.raises(
+        EngineError, match=r"^torch failed: RuntimeError: CUDA out of memory. Tried .*; run a smaller batch, or end"
+    ) as caught:
+        session.run(NETS["two"].inputs(3))
+    assert "\n" not in str(caught.value)

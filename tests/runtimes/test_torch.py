@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from toolkit.core import Artifact, Format
 from toolkit.runtimes import SessionOptions, find_runtime
+from toolkit.runtimes._torch import compute_in_fp32
 
 if TYPE_CHECKING:
     import torch
@@ -20,6 +21,24 @@ else:
 
 Share = Callable[["torch.Tensor", "torch.Tensor"], tuple["torch.Tensor", ...]]
 Give = Callable[["torch.Tensor"], object]
+
+
+def test_a_gpu_computes_every_product_in_fp32() -> None:
+    """Each kind has a setting of its own, which the common one leaves alone: tests/runtimes/test_cuda.py has the numbers."""
+    backends: Any = torch.backends
+    parts = [backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn]
+    before = [backends.fp32_precision, *(part.fp32_precision for part in parts)]
+    try:
+        for part in parts:
+            part.fp32_precision = "tf32"
+        compute_in_fp32("cpu")
+        assert [part.fp32_precision for part in parts] == ["tf32"] * 3
+        compute_in_fp32("gpu")
+        assert [part.fp32_precision for part in parts] == ["ieee"] * 3
+    finally:
+        backends.fp32_precision = before[0]
+        for part, value in zip(parts, before[1:], strict=True):
+            part.fp32_precision = value
 
 
 def _export(module: torch.nn.Module, example: torch.Tensor, file: Path) -> Path:

@@ -80,6 +80,22 @@ def test_a_compiler_that_fails_is_one_line_and_leaves_nothing(
     assert not _kept()
 
 
+@pytest.mark.slow
+def test_a_library_that_crashes_ends_no_process_but_its_own(
+    bundles: dict[str, dict[Format, Artifact]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a compiler whose C++ library does not fit torch's: every program that it makes ends the process that loads it."""
+    (tmp_path / "crash.cpp").write_text("#include <csignal>\n__attribute__((constructor)) void crash() { std::raise(SIGSEGV); }\n")
+    crashing = tmp_path / "crashing"
+    crashing.write_text(f'#!/bin/sh\ncase " $* " in *" -shared "*) exec g++ "$@" {tmp_path}/crash.cpp;; *) exec g++ "$@";; esac\n')
+    crashing.chmod(0o755)
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CXX", str(crashing))
+    with pytest.raises(EngineError, match=r"torch's compiler cannot compile .*SIGSEGV.*; choose the engine torch"):
+        find_runtime("torch-compiled").open(bundles["two"][Format.PT2])
+    assert not _kept()
+
+
 def test_without_a_compiler_it_says_what_to_install(bundles: dict[str, dict[Format, Artifact]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     runtime = find_runtime("torch-compiled")

@@ -76,7 +76,7 @@ def command(
     strangers = [artifact for artifact in asked if artifact.path.name not in known]
     chosen = [artifact for artifact in asked if artifact.path.name in known] if single else own
     # Its own engine is what all is compared with.
-    others = others_for(root, engines) if engines and not single else ()
+    others = others_for(root, engines, device) if engines and not single else ()
     if not chosen and not others and not strangers:
         raise InputError(f"'{path}' holds nothing to verify", expected="artifacts beside the trained model", hint="run: toolkit convert")
     samples = split_samples(root, data, folder=data_dir, evaluation=evaluation).evaluation

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from packaging.utils import NormalizedName
 
 DISTRIBUTION = "edge-inference-toolkit"
+_BUILDS = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-qnn", "onnxruntime-directml")}
+"""Distributions that bring the same module for other devices, and are installed in place of the first."""
 
 
 def install_command(extra: str) -> str:
@@ -102,8 +104,8 @@ def outdated(distribution: str) -> str:
 
 
 def version_of(distribution: str) -> str | None:
-    """The installed version of a distribution, read without importing it; None when it is not installed."""
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+    """The installed version of a distribution, or of its build for another device, read without importing it; None when none is."""
+    for name in (distribution, *_BUILDS.get(distribution, ())):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(name)
+    return None

@@ -187,9 +187,11 @@ def engines_for(artifact: Artifact, names: Sequence[str] | None) -> tuple[str, .
     return tuple(able)
 
 
-def others_for(root: Artifact, names: Sequence[str]) -> tuple[str, ...]:
-    """The engines of `names` that run the trained model, without the one whose outputs are the reference; raises `UnknownNameError`."""
-    able = [runtime.name for runtime in _able(root)][1:]
+def others_for(root: Artifact, names: Sequence[str], device: str = "cpu") -> tuple[str, ...]:
+    """The engines of `names` that run the trained model on `device`, without the one whose outputs on the CPU are the reference; raises
+    `UnknownNameError`.
+    """
+    able = [runtime.name for runtime in _able(root)][0 if device in {"gpu", "npu"} else 1 :]
     wanted = {*able} if "all" in names else {find_runtime(name).name for name in names}
     return tuple(name for name in able if name in wanted)
 

@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from toolkit.core import Artifact, ArtifactError, InputError, ProcessError, SignatureError, Verdict
+from toolkit.core import Artifact, ArtifactError, DeviceError, InputError, ProcessError, SignatureError, Verdict
 from toolkit.models.alphago.checkpoint import CHECKPOINT, Generation
 from toolkit.models.alphago.games import ConnectFour, Game, Go, TicTacToe
 from toolkit.models.alphago.learner import LearnerOptions
@@ -23,6 +23,7 @@ from toolkit.pipeline.go.rating import RatingOptions
 from toolkit.pipeline.go.train import METRICS, Progress, Run, TrainOptions
 from toolkit.pipeline.go.train import OPTIONS as OPTIONS_FILE
 from toolkit.pipeline.go.workers import WorkerOptions, Workers
+from toolkit.runtimes import find_runtime
 
 QUICK = SelfPlayOptions(playouts=12, fast_playouts=4, full_share=0.5, temperature_moves=3)
 OPTIONS = TrainOptions(
@@ -126,6 +127,18 @@ def test_workers_play_with_and_without_a_net(tmp_path: Path) -> None:
             pool.use(wrong.path)
         with pytest.raises(InputError, match="unknown engine 'none-such'"):
             pool.use(net.path, engine="none-such")
+
+
+def test_a_net_plays_on_the_device_that_is_asked_for(tmp_path: Path) -> None:
+    game = TicTacToe()
+    net = export_net(build_net(game, NetOptions(1, 8)), game=game, options=NetOptions(1, 8), out=tmp_path / "alphago" / "pt2-fp32")
+    if "gpu" in find_runtime("torch").devices():
+        pytest.skip("torch has a gpu here")
+    with (
+        Workers(WorkerOptions(game, QUICK, processes=1, games=8, device="gpu")) as pool,
+        pytest.raises(DeviceError, match="engine 'torch' has no device 'gpu' here"),
+    ):
+        pool.use(net.path, engine="torch")
 
 
 def test_a_worker_that_dies_is_named() -> None:

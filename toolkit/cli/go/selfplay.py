@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from .._commands import Command
-from .._common import console, json_option, plain, print_json, progress
+from .._common import console, device_option, json_option, plain, print_json, progress
 from ._common import go_of_net
 
 
@@ -19,6 +19,7 @@ from ._common import go_of_net
 )
 @click.option("--net", type=click.Path(path_type=Path), required=True, help="An artifact, or a bundle, whose fastest one plays.")
 @click.option("--engine", help="The engine that runs it. Default: the first installed one, or the fastest of a bundle.")
+@device_option
 @click.option("--games", type=click.IntRange(min=1), default=64, show_default=True, help="Games to finish, at least.")
 @click.option("--playouts", type=click.IntRange(min=1), default=200, show_default=True, help="Playouts of each move.")
 @click.option("--komi", type=float, help="Points for White. Default: 9 on 7 x 7, else 7.")
@@ -31,6 +32,7 @@ from ._common import go_of_net
 def command(
     net: Path,
     engine: str | None,
+    device: str,
     games: int,
     playouts: int,
     komi: float | None,
@@ -62,6 +64,7 @@ def command(
         SelfPlayOptions(playouts=playouts, fast_playouts=playouts, full_share=1.0),
         processes=processes,
         games=lockstep or max(1, min(64, games // processes)),
+        device=device,
         threads=threads,
         seed=seed,
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from .._commands import Command, with_resume
-from .._common import Words, console, evidence_line, json_option, plain, print_json, progress, styled
+from .._common import Words, console, device_option, evidence_line, json_option, plain, print_json, progress, styled
 
 if TYPE_CHECKING:
     from toolkit.models.alphago.checkpoint import Generation
@@ -45,6 +45,7 @@ def _interrupted(ctx: click.Context) -> str:
 @click.option("--pooling", is_flag=True, help="Every second block sees the whole board.")
 @click.option("--ownership/--no-ownership", default=True, show_default=True, help="Learn also who owns each point and the score, in Go.")
 @click.option("--play", default="openvino-int8", show_default=True, help="The artifact that plays: FORMAT-PRECISION.")
+@device_option
 @click.option("--playouts", type=click.IntRange(min=1), default=128, show_default=True, help="Playouts of a move that becomes a sample.")
 @click.option("--fast-playouts", type=click.IntRange(min=1), default=24, show_default=True, help="Playouts of the other moves.")
 @click.option("--full-share", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Share of the moves that become a sample.")
@@ -85,6 +86,7 @@ def command(
     pooling: bool,
     ownership: bool,
     play: str,
+    device: str,
     playouts: int,
     fast_playouts: int,
     full_share: float,
@@ -138,6 +140,7 @@ def command(
         learner=LearnerOptions(learning_rate=learning_rate),
         rating=RatingOptions(every=rate_every),
         play=play,
+        device=device,
         games=games,
         reuse=reuse,
         window=window,

@@ -7,9 +7,12 @@ such a class is read as a dictionary where its fields have names, else as a tupl
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,14 @@ def plain_pt2(path: Path) -> Path | io.BytesIO:
     """
     copy = check_archive(path, _plain_copy)
     return path if copy is None else copy
+
+
+@contextlib.contextmanager
+def torch_reads() -> Iterator[None]:
+    """Put around ``torch.export.load``: torch 2.11 warns there of how it makes tensors of bytes itself; nobody writes to them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given buffer is not writable", category=UserWarning)
+        yield
 
 
 def _plain_copy(stream: Any, members: dict[str, zipfile.ZipInfo]) -> io.BytesIO | None:

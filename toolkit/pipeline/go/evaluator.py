@@ -50,12 +50,12 @@ def as_learned(net: Path, game: Game) -> Game:
     return game.with_score_weight(float(weight)) if isinstance(game, Go) else game
 
 
-def open_net(model: Path, game: Game, *, engine: str | None = None, threads: int = 1) -> SessionEvaluator:
-    """A net for `game` from an artifact, or a bundle's fastest one, on `threads` threads; raises `ToolkitError`."""
+def open_net(model: Path, game: Game, *, engine: str | None = None, device: str = "cpu", threads: int = 1) -> SessionEvaluator:
+    """A net for `game` from an artifact, or a bundle's fastest one, on a device and `threads` threads; raises `ToolkitError`."""
     if (model / MANIFEST).is_file():
-        session = open_session(Artifact.load(model), engine=engine, options=SessionOptions(threads=threads))
+        session = open_session(Artifact.load(model), engine=engine, options=SessionOptions(device=device, threads=threads))
     else:
-        session = load(model, engine=engine, threads=threads)
+        session = load(model, engine=engine, device=device, threads=threads)
     try:
         return SessionEvaluator(session, game)
     except SignatureError:

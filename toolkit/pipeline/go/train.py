@@ -39,10 +39,10 @@ METRICS, OPTIONS = "metrics.jsonl", "options.json"
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """``play`` is the artifact that plays, such as openvino-int8; where it fails parity by more than ``max_drop`` points of the policy's
-    agreement with fp32, the fp32 artifact of the same format plays that generation. ``games`` finished games make a generation, and
-    each of their positions is used ``reuse`` times in training, on average. The run ends after ``minutes`` or ``generations``.
-    ``start`` is the folder of a run whose weights this one begins with, of the same net on a board of any size.
+    """``play`` is the artifact that plays, such as openvino-int8, on ``device``; where it fails parity by more than ``max_drop`` points of
+    the policy's agreement with fp32, the fp32 artifact of the same format plays that generation. ``games`` finished games make a
+    generation, and each of their positions is used ``reuse`` times in training, on average. The run ends after ``minutes`` or
+    ``generations``. ``start`` is the folder of a run whose weights this one begins with, of the same net on a board of any size.
     """
 
     net: NetOptions = field(default_factory=NetOptions)
@@ -50,6 +50,7 @@ class TrainOptions:
     learner: LearnerOptions = field(default_factory=LearnerOptions)
     rating: RatingOptions = field(default_factory=RatingOptions)
     play: str = "openvino-int8"
+    device: str = "cpu"
     max_drop: float = 10.0
     games: int = 256
     reuse: float = 4.0
@@ -136,7 +137,7 @@ class Run:
         options = self._options
         # Another seed after a resume: the games in flight are lost, and should not be played again.
         seed = options.seed + 7919 * len(self.generations)
-        workers = WorkerOptions(self._game, options.selfplay, options.processes, options.lockstep, seed=seed)
+        workers = WorkerOptions(self._game, options.selfplay, options.processes, options.lockstep, seed=seed, device=options.device)
         with Workers(workers) as pool:
             playing, parity = self._playing(pool)
             while not self._done():

@@ -28,8 +28,8 @@ from .evaluator import open_net
 
 @dataclass(frozen=True)
 class WorkerOptions:
-    """``processes`` workers play ``games`` games each in lockstep, their nets on ``threads`` threads each. ``cache`` positions of the
-    net's answers are kept in each.
+    """``processes`` workers play ``games`` games each in lockstep, their nets on ``device``, on ``threads`` threads each. ``cache``
+    positions of the net's answers are kept in each.
     """
 
     game: Game
@@ -39,6 +39,7 @@ class WorkerOptions:
     threads: int = 1
     cache: int = 1 << 16
     seed: int = 0
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -225,8 +226,11 @@ class _Player:
         return self._cache(planes)
 
     def use(self, net: Path | None, engine: str | None = None) -> None:
-        game, threads = self._options.game, self._options.threads
-        self._net = _Timed(UniformEvaluator(game.actions) if net is None else open_net(net, game, engine=engine, threads=threads))
+        options = self._options
+        if net is None:
+            self._net = _Timed(UniformEvaluator(options.game.actions))
+        else:
+            self._net = _Timed(open_net(net, options.game, engine=engine, device=options.device, threads=options.threads))
         # A new cache: what the last net said is no longer true.
         self._cache = CachedEvaluator(self._net, self._options.cache)
 
