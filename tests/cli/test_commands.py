@@ -257,7 +257,10 @@ def test_benchmark(tiny: Path) -> None:
     words = ("--data", tiny / "s.npz", "--rounds", "1", "--seconds", "0.01", "--threads", "1")
     report = json.loads(call("benchmark", tiny / "net", *words, "--json").output)
     assert [m["setting"]["artifact"] for m in report["measurements"]] == ["onnx-fp16", "onnx-fp32"]
-    assert (tiny / "net" / "benchmark.json").is_file()
+    assert json.loads((tiny / "net" / "benchmark.json").read_text())["shipped"] is None
+    call("benchmark", tiny / "net", *words, "--prefer", "latency")
+    kept = json.loads((tiny / "net" / "benchmark.json").read_text())
+    assert kept["shipped"]["artifact"] in {"onnx-fp16", "onnx-fp32"}, "toolkit.load follows the preference"
     broken = tiny_artifact(tiny / "net", Precision.INT8)
     manifest = broken.path / MANIFEST
     root = Artifact.load(tiny / "net" / "onnx-fp32").manifest.content_sha256

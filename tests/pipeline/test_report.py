@@ -11,8 +11,9 @@ import pytest
 from toolkit.core import Interval, Precision, TaskMetric, Verdict, this_machine
 from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Round, Scenario, Setting
 from toolkit.pipeline import text as words
-from toolkit.pipeline.recommend import recommend
+from toolkit.pipeline.recommend import Prefer, recommend
 from toolkit.pipeline.report import render_html, table_rows, write_html
+from toolkit.pipeline.report.html import _point
 from toolkit.pipeline.report.plot import Point, pareto_front
 
 HOSTILE = "<script>alert(1)</script>"
@@ -152,7 +153,7 @@ def test_every_row_is_on_the_page(full_page: str) -> None:
     page = Page(full_page)
     cells = [tuple(row) for row in page.rows]
     for row in table_rows(report):
-        first = f"{row.artifact} ★ recommended" if row.recommended else row.artifact
+        first = f"{row.artifact} ★{row.engine}, recommended" if row.recommended else f"{row.artifact}{row.engine}"
         if not row.ok:
             assert any(c[0] == first and row.note in c[-1] for c in cells), row
         elif row.scenario is Scenario.OFFLINE:
@@ -161,7 +162,7 @@ def test_every_row_is_on_the_page(full_page: str) -> None:
             assert any(c[0] == first and row.latency in c and row.size in c and row.load in c and row.first_call in c for c in cells), row
     everything = " ".join(page.words)
     assert all(evidence.reason in everything for evidence in report.parity)
-    for part in (recommend(report).reason, report.machine.cpu, "warmup seconds", report.machine.fingerprint):
+    for part in (recommend(report).note, report.machine.cpu, "warmup seconds", report.machine.fingerprint):
         assert part in everything
 
 
@@ -194,7 +195,7 @@ def test_a_partial_report_says_so() -> None:
 
 def test_without_accuracy_the_page_names_the_command() -> None:
     html = render_html(a_report(measured("onnx-fp32", "onnxruntime", 1e4)))
-    assert "No recommendation" in html
+    assert html.count("Nothing to recommend") == 1
     assert "toolkit verify" in html
     assert "<svg" not in html
 
@@ -255,31 +256,88 @@ def test_the_fastest_that_passed_is_recommended() -> None:
     for part in (row.latency, row.ratio, row.drop, row.size, "88.52 %", "batch 1 with 1 thread"):
         assert part in chosen.reason
     assert row.speed == "faster"
-    assert "cannot be told apart" not in chosen.reason
+    assert chosen.note == ""
 
 
-def test_among_equals_the_highest_precision_is_recommended() -> None:
-    report = a_report(
-        measured("tflite-int8", "litert", 10_000.0, spread=0.05),
-        measured("tflite-fp32", "litert", 10_050.0, spread=-0.05),
+def among_equals(**sizes: int) -> BenchmarkReport:
+    """Two that cannot be told apart, and a third that is slower; sizes in bytes by precision."""
+    int8, fp32 = measured("tflite-int8", "litert", 10_000.0, spread=0.05), measured("tflite-fp32", "litert", 10_050.0, spread=-0.05)
+    return a_report(
+        replace(int8, size_bytes=sizes["int8"]),
+        replace(fp32, size_bytes=sizes["fp32"]),
         measured("onnx-fp32", "onnxruntime", 40_000.0),
         evidence=(parity("tflite-int8", "litert"), parity("tflite-fp32", "litert"), parity("onnx-fp32", "onnxruntime")),
     )
-    chosen = recommend(report)
-    assert chosen.artifact == "tflite-fp32"
-    assert "cannot be told apart from that of tflite-int8 with litert; it has the highest precision of them" in chosen.reason
 
 
-def test_among_equals_in_precision_fewer_threads_then_the_median_decide() -> None:
+@pytest.mark.parametrize(
+    ("prefer", "sizes", "artifact", "why"),
+    [
+        (Prefer.SIZE, {"int8": 100_000, "fp32": 400_000}, "tflite-int8", "it has the smallest file of them"),
+        (Prefer.SIZE, {"int8": 100_000, "fp32": 101_000}, "tflite-fp32", "it has the highest precision of them"),
+        (Prefer.PRECISION, {"int8": 100_000, "fp32": 400_000}, "tflite-fp32", "it has the highest precision of them"),
+    ],
+)
+def test_what_decides_among_equals(prefer: Prefer, sizes: dict[str, int], artifact: str, why: str) -> None:
+    chosen = recommend(among_equals(**sizes), prefer=prefer)
+    other = "tflite-fp32" if artifact == "tflite-int8" else "tflite-int8"
+    assert (chosen.artifact, chosen.note) == (artifact, f"Statistically tied with {other} with litert; {why}.")
+    assert chosen.reason.endswith(f". {chosen.note}")
+
+
+def test_among_equals_the_lowest_median_may_decide() -> None:
+    report = among_equals(int8=100_000, fp32=400_000)
+    chosen = recommend(report, prefer=Prefer.LATENCY)
+    assert chosen.measurement is min(report.measurements, key=lambda m: m.latency_ns.value)
+    assert chosen.note.endswith("; it has the lowest median of them.")
+
+
+def test_after_one_round_only_what_is_near_is_tied() -> None:
+    near = measured("onnx-int8", "onnxruntime", 40_000.0, rounds=1, spread=0)
+    far = replace(measured("tflite-int8", "litert", 50_000.0, rounds=1, spread=0), size_bytes=1)
+    report = a_report(near, far, evidence=(parity("onnx-int8", "onnxruntime"), parity("tflite-int8", "litert")))
+    assert (recommend(report).artifact, recommend(report).note) == ("onnx-int8", "")
+
+
+def test_among_equals_in_size_and_precision_fewer_threads_then_the_median_decide() -> None:
     one, two = (measured("onnx-fp32", "onnxruntime", ns, spread=s, threads=t) for t, ns, s in ((1, 10_050.0, 0.05), (2, 10_000.0, -0.05)))
     evidence = (parity("onnx-fp32", "onnxruntime"), parity("tflite-fp32", "litert"))
     chosen = recommend(a_report(one, two, evidence=evidence))
     assert chosen.measurement is one
-    assert "(threads: 2); it needs the fewest threads" in chosen.reason
+    assert "(threads: 2); it needs the fewest threads of them" in chosen.reason
     other = measured("tflite-fp32", "litert", 10_000.0, spread=-0.05)
     chosen = recommend(a_report(one, other, evidence=evidence))
     assert chosen.measurement is min((one, other), key=lambda m: m.latency_ns.value)
-    assert "lower median" in chosen.reason
+    assert "lowest median of them" in chosen.reason
+
+
+def test_the_answer_stands_once_on_the_page() -> None:
+    words = " ".join(Page(render_html(among_equals(int8=100_000, fp32=400_000))).words)
+    assert words.count("Ship ") == 1
+    assert words.count("Statistically tied") == 1
+
+
+def test_a_caption_speaks_only_of_what_is_drawn(full_page: str) -> None:
+    html = render_html(single())
+    assert "Hollow" not in html
+    assert "dashed" not in html, "one point is no front"
+    assert "Hollow" in full_page
+
+
+def test_no_share_is_above_100_percent() -> None:
+    """An interval of a difference, added to a reference near the top, is cut there, and so are the ticks of the axis."""
+    task = TaskMetric("accuracy", 100, 0.99, 1.0, -1.0, -3.0, 1.0, 0)
+    row = replace(parity("onnx-fp32", "onnxruntime"), task=task)
+    html = render_html(a_report(measured("onnx-fp32", "onnxruntime", 1e4), evidence=(row,)))
+    ticks = [float(word) for word in re.findall(r">(\d{2,3}(?:\.\d+)?)</text>", html)]
+    assert max(ticks) == 100.0
+    assert _point(
+        measured("onnx-fp32", "onnxruntime", 1e4), a_report(evidence=(row,)), recommend(single()), with_engine=False
+    ).accuracy == (
+        100.0,
+        98.0,
+        100.0,
+    )
 
 
 def test_nothing_is_recommended_where_too_few_samples_were_compared() -> None:
@@ -298,8 +356,8 @@ def test_the_recommendation_is_for_the_batch_and_threads_asked_for() -> None:
     rows = [measured("onnx-fp32", "onnxruntime", 1e6 * b / t, threads=t, batch=b) for t, b in cells]
     report = a_report(*rows, evidence=(parity("onnx-fp32", "onnxruntime"),))
 
-    def setting(**asked: int) -> tuple[int, int]:
-        found = recommend(report, **asked).measurement
+    def setting(*, threads: int | None = None, batch: int = 1) -> tuple[int, int]:
+        found = recommend(report, threads=threads, batch=batch).measurement
         assert found is not None
         return found.setting.threads, found.setting.batch
 

@@ -259,7 +259,7 @@ def test_load_follows_the_stored_benchmark_of_this_machine(tmp_path: Path) -> No
         with_parity(tiny_artifact(bundle, precision, seed=len(precision)))
     protocol = Protocol(rounds=3, min_seconds=0.01, warmup_seconds=0.01)
     report = benchmark_bundle(Bundle(bundle), tiny_samples(), protocol=protocol, engines=["onnxruntime"])
-    # Two equal nets: whichever is quicker, the higher precision is recommended where they cannot be told apart.
+    # Two equal nets: whichever is quicker, the smaller is recommended where they are tied.
     from toolkit.pipeline.recommend import recommend
 
     chosen = recommend(report).artifact

@@ -29,6 +29,7 @@ from ._common import (
 
 if TYPE_CHECKING:
     from toolkit.core.measurement import BenchmarkReport
+    from toolkit.pipeline.recommend import Prefer
 
 # What a narrow terminal shows in place of the accuracy of an artifact that did not pass.
 _SHORT = {"not verified": "unproven", "reference": "–"}
@@ -49,6 +50,13 @@ _SHORT = {"not verified": "unproven", "reference": "–"}
 @seconds_option
 @device_option
 @click.option("--seed", type=int, default=0, show_default=True, help="Order of the rounds.")
+@click.option(
+    "--prefer",
+    type=click.Choice(["size", "precision", "latency"]),
+    default="size",
+    show_default=True,
+    help="What decides among artifacts that are statistically tied.",
+)
 @click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML page.")
 @json_option
 def command(
@@ -63,6 +71,7 @@ def command(
     seconds: float,
     device: str,
     seed: int,
+    prefer: str,
     html: Path | None,
     json_to: str | None,
 ) -> None:
@@ -76,9 +85,12 @@ def command(
     toolkit benchmark artifacts/cnn --threads 1,2 --batch 1,32 --html report.html
     toolkit benchmark artifacts/cnn --streams 2 --json report.json
     """
+    from dataclasses import replace
+
     from toolkit.core import Bundle, EngineError, write_file
     from toolkit.core.measurement import Protocol
     from toolkit.pipeline.benchmark import BundleInterrupted, benchmark_bundle, keep_report
+    from toolkit.pipeline.recommend import Prefer, recommend
     from toolkit.pipeline.report import write_html
     from toolkit.pipeline.source.resolve import trained
     from toolkit.pipeline.source.samples import split_samples
@@ -104,6 +116,8 @@ def command(
             )
         except BundleInterrupted as stop:
             report, interrupted = stop.report, True
+    if prefer != Prefer.SIZE and (told := recommend(report, prefer=Prefer(prefer)).measurement):
+        report = replace(report, shipped=told.setting)  # which an app's toolkit.load then follows
     failed = [m for m in report.measurements if m.setting.engine and not m.ok]
     measured = {m.setting.artifact for m in report.measurements if m.ok}
     if not interrupted and not measured:
@@ -113,12 +127,12 @@ def command(
     if json_to and json_to != "-":
         writes.append(lambda: write_file(Path(json_to), report.to_json()))
     if html:
-        writes.append(lambda: write_html(report, html))
+        writes.append(lambda: write_html(report, html, prefer=Prefer(prefer)))
     problems = [problem for write in writes if (problem := _problem(write))]
     if json_to == "-":
         click.echo(report.to_json())
     else:
-        show(report)
+        show(report, prefer=Prefer(prefer))
     if interrupted:
         raise KeyboardInterrupt
     if problems:
@@ -138,17 +152,18 @@ def _problem(write: Callable[[], None]) -> Exception | None:
     return None
 
 
-def show(report: BenchmarkReport) -> None:
+def show(report: BenchmarkReport, *, prefer: Prefer | None = None) -> None:
     """Print one table for each scenario, thread count and batch, the failed rows, and the recommendation."""
     from itertools import groupby
 
     from toolkit.core import Verdict
     from toolkit.core.measurement import Scenario
-    from toolkit.pipeline.recommend import recommend
+    from toolkit.pipeline.recommend import Prefer, recommend
     from toolkit.pipeline.report.rows import table_rows
 
     wide = console().width >= WIDE
-    rows = table_rows(report)
+    chosen = recommend(report, prefer=prefer or Prefer.SIZE)
+    rows = table_rows(report, recommendation=chosen)
     good = sorted((r for r in rows if r.ok), key=lambda r: (r.scenario != Scenario.SINGLE_STREAM, r.threads, r.batch, r.streams))
     for (scenario, threads, batch, streams), group in groupby(good, key=lambda r: (r.scenario, r.threads, r.batch, r.streams)):
         single = scenario == Scenario.SINGLE_STREAM
@@ -174,4 +189,4 @@ def show(report: BenchmarkReport) -> None:
     for row in rows:
         if not row.ok:
             console().print(f"[red]{plain(row.artifact)} {plain(row.engine)}[/]: {plain(row.note)}")
-    console().print(f"[bold]{plain(recommend(report).reason)}[/]")
+    console().print(f"[bold]{plain(chosen.reason)}[/]")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from toolkit.core import Verdict
 from toolkit.core.measurement import BenchmarkReport, Measurement, Scenario, Speed, compare
@@ -12,23 +13,48 @@ from . import text
 
 @dataclass(frozen=True)
 class Recommendation:
-    """The artifact and engine to ship; both empty when nothing that passed parity was measured, which ``reason`` then says."""
+    """The artifact and engine to ship, both empty when nothing that passed parity was measured.
+
+    Args:
+        artifact: its name.
+        engine: its name.
+        reason: what to ship with its figures and its ``note``, or that there is nothing to recommend and why.
+        note: why this one among those that are as fast, or why there is none; empty where the fastest is alone.
+        measurement: what was measured of it.
+    """
 
     artifact: str
     engine: str
     reason: str
+    note: str = ""
     measurement: Measurement | None = None
 
 
-def recommend(report: BenchmarkReport, *, threads: int | None = None, batch: int = 1) -> Recommendation:
+class Prefer(StrEnum):
+    """What decides among artifacts that passed parity and are as fast as each other."""
+
+    SIZE = "size"
+    PRECISION = "precision"
+    LATENCY = "latency"
+
+
+_NEAR = 1.1
+_SAME_SIZE = 1.05
+"""Files whose sizes differ by less are as large as each other: containers of the same weights differ by their headers."""
+
+
+def recommend(report: BenchmarkReport, *, threads: int | None = None, batch: int = 1, prefer: Prefer = Prefer.SIZE) -> Recommendation:
     """The fastest artifact whose parity passed, by single-stream latency.
 
-    Where several cannot be told apart from the fastest, the highest precision among them wins, then the fewest threads.
+    Where several are statistically tied with the fastest, `prefer` decides. The smallest file is the default: all of them have passed
+    parity, so none loses more than the limit, and at the edge the file is what is downloaded, kept in flash and mapped into memory. Then
+    the highest precision wins, the fewest threads, the lowest median.
 
     Args:
         report: what was measured.
         threads: only settings with so many threads; None for any that the machine has.
         batch: only settings with this batch; the smallest measured one when there is none.
+        prefer: what decides a tie.
     """
     usable = [
         m
@@ -41,24 +67,41 @@ def recommend(report: BenchmarkReport, *, threads: int | None = None, batch: int
         batch = min(m.setting.batch for m in usable)
     usable = [m for m in usable if m.setting.batch == batch]
     if not usable:
-        return Recommendation("", "", "Nothing to recommend: no artifact was measured.")
+        return _nothing("no artifact was measured.")
     passed = [m for m in usable if (row := report.parity_of(m)) and row.verdict is Verdict.PASSED]
     if not passed:
         undecided = {m.setting.artifact for m in usable if (row := report.parity_of(m)) and row.verdict is Verdict.UNDECIDED}
         few = f"; too few samples to decide on {', '.join(sorted(undecided))}" if undecided else ""
-        return Recommendation("", "", f"Nothing to recommend: no measured artifact has passed parity{few}. Run: toolkit verify")
+        return _nothing(f"no measured artifact has passed parity{few}. Run: toolkit verify")
     fastest = min(passed, key=lambda m: m.latency_ns.value)
     level = [m for m in passed if m is fastest or _as_fast(m, fastest)]
-    chosen = min(level, key=lambda m: (_distance(m), m.setting.threads, m.latency_ns.value))
-    return Recommendation(chosen.setting.artifact, chosen.setting.engine, _reason(chosen, level, report), chosen)
+    smallest = min(m.size_bytes for m in level)
+
+    def rank(m: Measurement) -> tuple[float, ...]:
+        first = {Prefer.SIZE: m.size_bytes > _SAME_SIZE * smallest, Prefer.PRECISION: False, Prefer.LATENCY: m.latency_ns.value}
+        return first[prefer], _distance(m), m.setting.threads, m.latency_ns.value
+
+    chosen, note = min(level, key=rank), ""
+    others = [m for m in level if m is not chosen]
+    if others:
+        note = f"{_tie(chosen, others)}; {_preference(chosen, others, prefer)}."
+    return Recommendation(chosen.setting.artifact, chosen.setting.engine, f"{_figures(chosen, report)} {note}".rstrip(), note, chosen)
+
+
+def _nothing(why: str) -> Recommendation:
+    return Recommendation("", "", f"Nothing to recommend: {why}", f"{why[0].upper()}{why[1:]}")
 
 
 def _as_fast(candidate: Measurement, fastest: Measurement) -> bool:
     comparison = compare(candidate, fastest)
-    return comparison is not None and comparison.verdict in {Speed.NOT_DISTINGUISHABLE, Speed.TOO_FEW}
+    if comparison is None:
+        return False
+    if comparison.verdict is Speed.TOO_FEW:  # Nothing is known of the noise: what is far behind is no tie.
+        return candidate.latency_ns.value <= _NEAR * fastest.latency_ns.value
+    return comparison.verdict is Speed.NOT_DISTINGUISHABLE
 
 
-def _reason(chosen: Measurement, level: list[Measurement], report: BenchmarkReport) -> str:
+def _figures(chosen: Measurement, report: BenchmarkReport) -> str:
     setting = chosen.setting
     threads = "1 thread" if setting.threads == 1 else f"{setting.threads} threads"
     parts = [f"{text.duration_interval(chosen.latency_ns)} at batch {setting.batch} with {threads}", _speed_up(chosen, report)]
@@ -69,14 +112,14 @@ def _reason(chosen: Measurement, level: list[Measurement], report: BenchmarkRepo
     else:
         parts.append("parity passed, no task metric")
     parts.append(text.size(chosen.size_bytes))
-    line = f"Ship {setting.artifact} with {setting.engine}: {'; '.join(part for part in parts if part)}."
-    others = [m for m in level if m is not chosen]
-    if others:
-        names = ", ".join(_name(m, beside=chosen) for m in others[:3])
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
-        rounds = "" if len(chosen.rounds) > 2 else " (too few rounds)"
-        line += f" Its latency cannot be told apart from that of {names}{more}{rounds}; {_preference(chosen, others)}."
-    return line
+    return f"Ship {setting.artifact} with {setting.engine}: {'; '.join(part for part in parts if part)}."
+
+
+def _tie(chosen: Measurement, others: list[Measurement]) -> str:
+    names = ", ".join(_name(m, beside=chosen) for m in others[:3])
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    rounds = "" if len(chosen.rounds) > 2 else " (too few rounds)"
+    return f"Statistically tied with {names}{more}{rounds}"
 
 
 def _name(measurement: Measurement, *, beside: Measurement) -> str:
@@ -85,13 +128,20 @@ def _name(measurement: Measurement, *, beside: Measurement) -> str:
     return f"{setting.artifact} with {setting.engine}{threads}"
 
 
-def _preference(chosen: Measurement, others: list[Measurement]) -> str:
-    rivals = [m for m in others if _distance(m) == _distance(chosen)]
+def _preference(chosen: Measurement, others: list[Measurement], prefer: Prefer) -> str:
+    """What decided: the first of the criteria in which it is alone."""
+    if prefer is Prefer.LATENCY:
+        return "it has the lowest median of them"
+    rivals = [m for m in others if prefer is Prefer.PRECISION or m.size_bytes <= _SAME_SIZE * chosen.size_bytes]
     if not rivals:
-        return "it has the highest precision of them"
-    if all(m.setting.threads > chosen.setting.threads for m in rivals):
-        return "it needs the fewest threads of those with the highest precision"
-    return "it has the lower median of those with the highest precision"
+        return "it has the smallest file of them"
+    of = "those with the smallest files" if len(rivals) < len(others) else "them"
+    as_exact = [m for m in rivals if _distance(m) == _distance(chosen)]
+    if not as_exact:
+        return f"it has the highest precision of {of}"
+    if all(m.setting.threads > chosen.setting.threads for m in as_exact):
+        return f"it needs the fewest threads of {of}"
+    return f"it has the lowest median of {of}"
 
 
 def _distance(measurement: Measurement) -> int:

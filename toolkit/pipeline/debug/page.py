@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from toolkit.core import needs
 
 from ..report.html import environment
-from ..report.plot import BAD, INK, MUTED, page_style, page_svg
+from ..report.plot import BAD, INK, MUTED, page_style, page_svg, power_of_ten
 from .finding import Finding, Layer
 
 PAGE = "report.html"
@@ -28,6 +28,7 @@ def _curve(layers: Sequence[Layer], *, width: float, height: float) -> str:
         import matplotlib as mpl
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     title = f"error over depth, {len(layers)} layers; the largest is {max(layer.error for layer in layers):.1e}"
     with mpl.rc_context(page_style(f"{title} {width}")):
         figure = Figure(figsize=(width, height), layout="constrained")
@@ -41,7 +42,9 @@ def _curve(layers: Sequence[Layer], *, width: float, height: float) -> str:
         if wrong:
             axes.plot(*zip(*wrong, strict=True), "X", markersize=10, color=BAD, label="diverges")
         axes.set_yscale("log")
-        axes.set_xlabel("depth: compared layers in the order of computation")
+        axes.yaxis.set_major_formatter(power_of_ten)
+        axes.set_xlabel("layers, in the order of computation")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_ylabel("largest error / root mean square")
         axes.grid(visible=True, color=MUTED, alpha=0.25, linewidth=0.6)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=3 if width > 6 else 1, frameon=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Merged:
-    """What several devices measured of one model."""
+    """What several devices measured of one model; ``lines`` by the way to call, then the fastest on the first device first."""
 
     model: str
     devices: tuple[Device, ...]
@@ -53,8 +54,14 @@ def merge(reports: Sequence[BenchmarkReport]) -> Merged:
         same = sum(device.name.partition(" #")[0] == name for device in devices)
         devices.append(Device(f"{name} #{same + 1}" if same else name, report, recommend(report)))
     columns = [{_key(row, device.report): row for row in reversed(table_rows(device.report))} for device in devices]
+    # The rows of a report come fastest first, failed ones last; what a device has nothing of stands behind.
+    places = [{key: place for place, (key, row) in enumerate(reversed(column.items())) if row.ok} for column in columns]
     keys = dict.fromkeys(key for column in columns for key in column)
-    lines = [Line(*key, tuple(column.get(key) for column in columns)) for key in sorted(keys, key=lambda key: (key[2], key[0], key[1]))]
+
+    def order(key: tuple[str, str, str]) -> tuple[object, ...]:
+        return key[2], *(place.get(key, math.inf) for place in places), key
+
+    lines = [Line(*key, tuple(column.get(key) for column in columns)) for key in sorted(keys, key=order)]
     return Merged(models[0], tuple(devices), tuple(lines))
 
 

@@ -11,7 +11,7 @@ from toolkit.core import Verdict, needs, write_file
 from toolkit.core.measurement import BenchmarkReport, Measurement, Scenario
 
 from .. import text
-from ..recommend import Recommendation, recommend
+from ..recommend import Prefer, Recommendation, recommend
 from .plot import Point, pareto_front, pareto_svg
 from .rows import Row, table_rows
 
@@ -23,13 +23,14 @@ _MAX_LABELS = 16
 
 @dataclass(frozen=True)
 class Plot:
-    """One plot in two shapes, of which the page shows the one that fits its width."""
+    """One plot in two shapes, of which the page shows the one that fits its width; what it has is what its caption speaks of."""
 
     heading: str
     wide: str
     narrow: str
     front: tuple[str, ...]
     ring: bool
+    hollow: bool
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Group:
     rows: tuple[Row, ...]
 
 
-def write_html(report: BenchmarkReport, path: Path, *, threads: int | None = None, batch: int = 1) -> None:
+def write_html(report: BenchmarkReport, path: Path, *, threads: int | None = None, batch: int = 1, prefer: Prefer = Prefer.SIZE) -> None:
     """Write the report as one self-contained page.
 
     Args:
@@ -48,12 +49,13 @@ def write_html(report: BenchmarkReport, path: Path, *, threads: int | None = Non
         path: the file to write; it appears whole or not at all.
         threads: of the settings that the recommendation chooses from; None for any.
         batch: the same.
+        prefer: what decides a tie.
 
     Raises:
         MissingDependencyError: Jinja2 or matplotlib is not installed.
         StorageError: the file cannot be written.
     """
-    write_file(path, render_html(report, threads=threads, batch=batch))
+    write_file(path, render_html(report, threads=threads, batch=batch, prefer=prefer))
 
 
 def environment() -> Environment:
@@ -72,9 +74,9 @@ def environment() -> Environment:
     return found
 
 
-def render_html(report: BenchmarkReport, *, threads: int | None = None, batch: int = 1) -> str:
+def render_html(report: BenchmarkReport, *, threads: int | None = None, batch: int = 1, prefer: Prefer = Prefer.SIZE) -> str:
     """The page that `write_html` writes."""
-    chosen = recommend(report, threads=threads, batch=batch)
+    chosen = recommend(report, threads=threads, batch=batch, prefer=prefer)
     rows = table_rows(report, recommendation=chosen)
     return (
         environment()
@@ -165,6 +167,7 @@ def _plot(measurements: list[Measurement], report: BenchmarkReport, chosen: Reco
         pareto_svg(points, title=title, metric=metric, width=4.4, height=4.4, all_labels=False),
         labels,
         any(p.recommended for p in points),
+        any(not p.passed for p in points),
     )
 
 
@@ -174,12 +177,14 @@ def _point(m: Measurement, report: BenchmarkReport, chosen: Recommendation, *, w
     task = evidence.task
     assert task is not None
     reference = 100 * task.reference
+    # The interval is of the difference, and may leave what a share can be.
+    low, high = (min(100.0, max(0.0, reference - drop)) for drop in (task.drop_high, task.drop_low))
     return Point(
         label=f"{m.setting.artifact}, {m.setting.engine}" if with_engine else m.setting.artifact,
         engine=m.setting.engine,
         precision=m.setting.precision,
         latency=(m.latency_ns.value, m.latency_ns.low, m.latency_ns.high),
-        accuracy=(100 * task.candidate, reference - task.drop_high, reference - task.drop_low),
+        accuracy=(100 * task.candidate, low, high),
         passed=evidence.verdict is Verdict.PASSED,
         recommended=chosen.measurement is not None and chosen.measurement.setting == m.setting,
     )

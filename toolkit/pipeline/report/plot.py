@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ _COLOURS = {precision: f"#0400{number:02x}" for number, precision in enumerate(P
 _VARIABLES = {INK: "ink", MUTED: "line", PAPER: "paper", BAD: "bad"} | {colour: f"p-{precision}" for precision, colour in _COLOURS.items()}
 _MARKERS = {"onnxruntime": "o", "openvino": "s", "litert": "^", "tensorflow": "D", "torch": "P"}
 _OTHER_MARKER = "X"
+_WHOLE = 100.0  # percent
 
 _OFFSETS = [(7, 5), (7, -12), (-7, 5), (-7, -12), (0, 10), (0, -18), (12, 18), (-12, 18), (12, -26), (-12, -26), (0, 30), (0, -38)]
+_BESIDE = 12  # points
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def pareto_svg(points: Sequence[Point], *, title: str, metric: str, width: float
         metric: the name of the y axis.
         width: inches at 72 points each.
         height: the same.
-        all_labels: False labels only the front, for many points or a narrow page.
+        all_labels: False labels only the front and the recommended one, for many points or a narrow page.
     """
     with needs("report"):
         import matplotlib as mpl
@@ -72,7 +75,7 @@ def pareto_svg(points: Sequence[Point], *, title: str, metric: str, width: float
         _draw_legend(axes, points, columns=3 if width < 6 else 6)
         canvas.draw()  # the labels are placed where they do not overlap: that needs the final layout
         figure.set_layout_engine("none")
-        _draw_labels(axes, points if all_labels else front, points, canvas.get_renderer())
+        _draw_labels(axes, points if all_labels else [p for p in points if p in front or p.recommended], points, canvas.get_renderer())
         sink = io.StringIO()
         figure.savefig(sink, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return page_svg(sink.getvalue(), title)
@@ -95,6 +98,12 @@ def page_style(salt: str) -> dict[str, Any]:
         "axes.spines.right": False,
         "text.parse_math": False,
     }
+
+
+def power_of_ten(value: float, _: int = 0) -> str:
+    """A tick of a logarithmic axis, ``1e-8``: matplotlib's own are TeX, which a page does not set."""
+    exponent = round(math.log10(value))
+    return f"1e{exponent}" if exponent else "1"
 
 
 def _draw_points(axes: Axes, points: Sequence[Point], front: Sequence[Point]) -> None:
@@ -138,12 +147,17 @@ def _draw_axes(axes: Axes, metric: str, *, slowest: float) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.margins(y=0.14)
+    axes.autoscale_view()
+    bottom, top = axes.get_ylim()
+    if top > _WHOLE:  # a mark at 100 % is drawn whole, and no tick stands beyond it
+        axes.set_ylim(bottom, min(top, _WHOLE + 0.04 * (top - bottom)))
     axes.set_xlim(0, slowest * 1.12)  # room for a label beside the last point
     axes.set_xlabel("latency of a call, median (left is better)")
     axes.set_ylabel(f"{metric}, %")
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.duration(value) if value > 0 else "0"))
     axes.ticklabel_format(axis="y", useOffset=False)
+    axes.set_yticks([tick for tick in axes.get_yticks() if axes.get_ylim()[0] <= tick <= min(_WHOLE, axes.get_ylim()[1])])
     axes.grid(visible=True, color=MUTED, alpha=0.25, linewidth=0.6)
 
 
@@ -173,6 +187,7 @@ def _draw_legend(axes: Axes, points: Sequence[Point], *, columns: int) -> None:
 
 
 def _draw_labels(axes: Axes, labelled: Sequence[Point], points: Sequence[Point], renderer: Any) -> None:
+    from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
     taken = []
@@ -193,8 +208,13 @@ def _draw_labels(axes: Axes, labelled: Sequence[Point], points: Sequence[Point],
                 color=_COLOURS[p.precision],
                 fontweight="bold" if p.recommended else "normal",
                 zorder=4,
+                # A label that is not beside its mark is tied to it.
+                arrowprops={"arrowstyle": "-", "color": _COLOURS[p.precision], "linewidth": 0.7, "shrinkB": 4}
+                if abs(dy) > _BESIDE
+                else None,
             )
-            box = label.get_window_extent(renderer)
+            label.update_positions(renderer)
+            box = Text.get_window_extent(label, renderer)  # without its arrow
             outside = box.x0 < frame.x0 or box.x1 > frame.x1 + 4 or box.y0 < frame.y0 or box.y1 > frame.y1
             cost = sum(box.overlaps(other) for other in taken) + 3 * outside
             if best is None or cost < best[0]:
@@ -206,7 +226,10 @@ def _draw_labels(axes: Axes, labelled: Sequence[Point], points: Sequence[Point],
             if cost == 0:
                 break
         assert best is not None
-        taken.append(best[2])
+        if best[0] and not p.recommended:  # without room for it: the table has its name
+            best[1].remove()
+        else:
+            taken.append(best[2])
 
 
 def page_svg(drawn: str, title: str) -> str:
