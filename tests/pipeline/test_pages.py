@@ -82,3 +82,10 @@ def test_the_page_of_devices_where_something_failed(browser: Browser, tmp_path: 
 def test_the_page_of_a_comparison_of_layers(browser: Browser, trained_cnn: Trained, tmp_path: Path) -> None:
     call("debug", trained_cnn.bundle, "onnx-int8", "--out", tmp_path / "out", codes=(0, 1))
     assert faults_of_file(browser, tmp_path / "out" / "report.html") == []
+
+
+def test_the_page_of_an_evaluation(browser: Browser, trained_cnn: Trained, tmp_path: Path) -> None:
+    names = ",".join(f"a class of the name {number}" for number in range(10))
+    call("evaluate", trained_cnn.bundle / "onnx-int8", "--labels", names, "--out", tmp_path / "out")
+    assert faults_of_file(browser, tmp_path / "out" / "evaluation.html") == []
+    assert "actual a class of the name 9" in (tmp_path / "out" / "evaluation.html").read_text()

@@ -14,6 +14,7 @@ from ._common import complete, console, data_options, device_option, engine_name
 @data_options
 @click.option("--engine", shell_complete=complete(engine_names), help="Default: the first installed one that runs it.")
 @click.option("--evaluation", type=click.IntRange(min=1), help="Evaluation samples at most. Default: all.")
+@click.option("--labels", metavar="NAME,...|FILE", help="Names of the classes in their order, or a file with one in each line.")
 @click.option("--out", type=click.Path(path_type=Path), help="A folder for the page and its pictures.")
 @device_option
 @json_option
@@ -23,6 +24,7 @@ def command(
     data_dir: Path | None,
     engine: str | None,
     evaluation: int | None,
+    labels: str | None,
     out: Path | None,
     device: str,
     json_to: str | None,
@@ -30,7 +32,7 @@ def command(
     """Run a deployed artifact, not the net that was trained, over test samples.
 
     PATH is an artifact's folder. Of a classifier it says the accuracy with its interval, precision, recall and F1 of each class, areas
-    under the ROC and precision-recall curves, and how well it knows how sure it is; of an autoencoder what it loses and whether that
+    under the ROC and precision-recall curves, and its calibration error; of an autoencoder what it loses and whether that
     gives a class away that it has never seen; of a generator how far what it samples is from real images. With --out also as one HTML
     page with pictures: confusion matrix, curves, the worst mistakes; reconstructions; sampled images.
 
@@ -39,11 +41,13 @@ def command(
     toolkit evaluate artifacts/cnn/onnx-int8 --out evaluation/
     """
     from toolkit.core import Artifact
-    from toolkit.pipeline.evaluate import evaluate
+    from toolkit.pipeline.evaluate import evaluate, with_labels
     from toolkit.pipeline.evaluate.page import PAGE, as_json, write_evaluation
     from toolkit.pipeline.source.samples import split_samples
 
     artifact = Artifact.load(path)
+    if labels is not None:
+        artifact = with_labels(artifact, _names(labels))
     samples = split_samples(artifact, data, folder=data_dir, evaluation=evaluation).evaluation
     with progress() as display:
         display.add_task(f"{artifact.name}: {len(samples):,} samples", total=None)
@@ -62,3 +66,15 @@ def command(
         console().print(f"{plain(name)}: {plain(value)}")
     if out is not None:
         console().print(f"page and pictures: {plain(out / PAGE)}")
+
+
+def _names(words: str) -> list[str]:
+    """The names in the file, or those between the commas."""
+    if not Path(words).is_file():
+        return [name.strip() for name in words.split(",")]
+    from toolkit.core import InputError
+
+    try:
+        return [line.strip() for line in Path(words).read_text(encoding="utf-8").splitlines() if line.strip()]
+    except UnicodeDecodeError as error:
+        raise InputError(f"--labels '{words}'", expected="a text file with a class in each line") from error

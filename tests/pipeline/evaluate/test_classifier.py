@@ -112,7 +112,9 @@ def test_the_page_stands_alone(found: Evaluation, tmp_path: Path) -> None:
     page = (tmp_path / "out" / PAGE).read_text()
     parser = _Images()
     parser.feed(page)
-    assert len(parser.sources) == 4
+    assert isinstance(found.figures, ClassifierFigures)
+    assert len(parser.sources) == min(24, len(found.figures.mistakes))
+    assert page.count("<svg") == 6, "three charts, each for a wide and a narrow page"
     assert all(source.startswith("data:image/png;base64,") for source in parser.sources)
     assert f"{found.figures.accuracy.value:.2%}" in page
     assert json.loads((tmp_path / "out" / FIGURES).read_text())["samples"] == found.run.samples
@@ -126,3 +128,12 @@ def test_the_command(int8: Artifact, tmp_path: Path) -> None:
     assert (tmp_path / "page" / PAGE).is_file()
     told = json.loads(CliRunner().invoke(toolkit, [*words, "--engine", "onnxruntime", "--json"]).output)
     assert (told["samples"], told["engine"], told["artifact"]) == (100, "onnxruntime", "onnx-int8")
+
+
+def test_class_names_of_the_user(int8: Artifact, tmp_path: Path) -> None:
+    words = ["evaluate", str(int8.path), "--evaluation", "50", "--json", "--labels"]
+    (tmp_path / "names.txt").write_text("\n".join(f"digit {number}" for number in range(10)))
+    told = json.loads(CliRunner().invoke(toolkit, [*words, str(tmp_path / "names.txt")]).output)
+    assert [each["label"] for each in told["classes"]] == [f"digit {number}" for number in range(10)]
+    refused = CliRunner().invoke(toolkit, [*words, "cat,dog"])
+    assert "--labels: expected 10 names, one for each class, got 2: cat, dog" in str(refused.exception)

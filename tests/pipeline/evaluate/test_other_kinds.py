@@ -89,7 +89,7 @@ def test_a_text_net_shows_its_sentences(reviews: Path, tmp_path: Path) -> None:
     turned = replace(samples, targets=np.where(np.arange(len(samples)) == 0, 1 - samples.targets, samples.targets))
     found = evaluate(artifact, turned)
     right, wrong = found.tables[1:]
-    assert (right.title, wrong.title) == ("Surest and right", "Surest and wrong")
+    assert (right.title, wrong.title) == ("Right, of the highest confidence", "Wrong, of the highest confidence")
     words = data.preparation(reviews).vocabulary
     assert words is not None
     assert [row[0] for row in wrong.rows] == [words.decode(samples.inputs["tokens"][0])], "the one whose label was turned"

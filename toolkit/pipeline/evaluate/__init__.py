@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import Artifact, DataError, Samples
+from toolkit.core import Artifact, DataError, InputError, Samples
 
 from .autoencoder import evaluate_autoencoder, is_autoencoder
-from .base import EvaluatedRun, Evaluation, Picture, Table
-from .classifier import evaluate_classifier, is_classifier
+from .base import EvaluatedRun, Evaluation, Table
+from .classifier import classes_of, evaluate_classifier, is_classifier
+from .drawing import Picture
 from .generator import evaluate_generator, is_generator
 
-__all__ = ["EvaluatedRun", "Evaluation", "Picture", "Table", "evaluate"]
+__all__ = ["EvaluatedRun", "Evaluation", "Picture", "Table", "evaluate", "with_labels"]
+
+
+def with_labels(artifact: Artifact, labels: Sequence[str]) -> Artifact:
+    """The artifact with these names of its classes; raises `InputError` where they are not as many as its answers."""
+    classes = classes_of(artifact)
+    if classes is not None and len(labels) != classes:
+        raise InputError("--labels", expected=f"{classes} names, one for each class", got=f"{len(labels)}: {', '.join(labels[:5])}")
+    return replace(artifact, manifest=replace(artifact.manifest, labels=tuple(labels)))
 
 
 def evaluate(artifact: Artifact, samples: Samples, *, folder: Path | None = None, **options: Any) -> Evaluation:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from toolkit.core import Artifact, Interval, Samples, mean_interval, needs
 from toolkit.models.training.choice import HELD_OUT
 
-from .base import Answers, Evaluation, Picture, Table, answers_of, labels_of, new_figure, pixels_of, png_of, tiles
+from .base import Answers, Evaluation, Table, answers_of, labels_of, pixels_of
+from .drawing import SERIES, Picture, TileRow, chart, tile_of, tiles
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _SHOWN = 10
 
@@ -93,34 +97,34 @@ def _pictures(figures: AutoencoderFigures, answers: Answers, artifact: Artifact,
     given, back = _images(answers, artifact)
     seen, returned = pixels_of(given, artifact), pixels_of(back, artifact)
     drawn = [
-        Picture(
+        chart(
             "errors",
             "How many images have which error; what was never seen in its own colour.",
-            _histogram(figures, errors, strange),
+            lambda figure, _: _histogram(figure, figures, errors, strange),
+            size=(9.4, 3.6),
+            wide=True,
         )
     ]
     if seen is None or returned is None:
         return drawn
     even = np.linspace(0, len(seen) - 1, min(_SHOWN, len(seen))).astype(int)
     worst = list(figures.worst)
-    drawn += [
-        Picture(
-            "reconstructions", "Images from all over the set, and below what came back.", tiles([seen[even], returned[even]]), wide=True
-        ),
-        Picture("worst", "The images of which most was lost, and below what came back.", tiles([seen[worst], returned[worst]]), wide=True),
-    ]
+    for name, caption, chosen in (
+        ("reconstructions", "Images from all over the set, and below them their reconstructions.", even),
+        ("worst", "The images of which most was lost, and below them their reconstructions.", worst),
+    ):
+        pairs = tuple(tile_of(seen[row], returned[row]) for row in chosen)
+        drawn.append(tiles(name, caption, [TileRow("", pairs)]))
     return drawn
 
 
-def _histogram(figures: AutoencoderFigures, errors: np.ndarray, strange: np.ndarray) -> bytes:
-    figure = new_figure(6.4, 3.8)
+def _histogram(figure: Figure, figures: AutoencoderFigures, errors: np.ndarray, strange: np.ndarray) -> None:
     axes = figure.add_subplot()
     parts = {"images": errors}
     if figures.anomaly_auc is not None:
         parts = {"learned": errors[~strange], f"{figures.held_out}, never seen": errors[strange]}
     edges = np.linspace(0, float(np.quantile(errors, 0.999)) or 1.0, 60)
-    for name, values in parts.items():
-        axes.hist(values, bins=list(edges), alpha=0.6, density=True, label=name)
+    for colour, (name, values) in zip(SERIES, parts.items(), strict=False):
+        axes.hist(values, bins=list(edges), alpha=0.7, density=True, label=name, color=colour)
     axes.set(xlabel="mean squared error of an image", ylabel="density", yticks=[])
-    axes.legend()
-    return png_of(figure)
+    axes.legend(frameon=False)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from toolkit.core import Artifact, DataError, EngineError, Samples, needs
+from toolkit.core import Artifact, DataError, EngineError, Samples
 from toolkit.models.data import all_data
 from toolkit.runtimes.parity import Observation, observe
 
 from ..verify import default_engine
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from .drawing import Picture
 
 
 @dataclass(frozen=True)
@@ -41,16 +38,6 @@ class Table:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     prose: bool = False
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A PNG file, its name without the ending, and what it shows; a ``wide`` one needs a line of the page for itself."""
-
-    name: str
-    caption: str
-    png: bytes
-    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,36 +100,3 @@ def pixels_of(images: np.ndarray, artifact: Artifact) -> np.ndarray | None:
         raw = (raw - raw.min()) / max(float(np.ptp(raw)), 1e-12)
     shown: np.ndarray = np.clip(np.moveaxis(raw, 1, -1), 0, 1)
     return shown[..., 0] if shown.shape[-1] == 1 else shown
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure of this size in inches; raises `MissingDependencyError`."""
-    with needs("report"):
-        from matplotlib.figure import Figure
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def png_of(figure: Figure) -> bytes:
-    """The figure as a PNG file, the same bytes for the same figure."""
-    sink = io.BytesIO()
-    figure.savefig(sink, format="png", dpi=110, metadata={"Software": None})
-    return sink.getvalue()
-
-
-def tiles(rows: list[np.ndarray], *, titles: list[list[str]] | None = None, names: tuple[str, ...] = ()) -> bytes:
-    """A grid of pictures: ``rows`` are ``[columns, H, W]`` or ``[columns, H, W, 3]``, with a title for each and a name for each row."""
-    columns = max(len(row) for row in rows)
-    figure = new_figure(1.1 * columns + (0.8 if names else 0), (1.5 if titles else 1.15) * len(rows))
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    for axes in grid.flat:
-        axes.set_xticks([])
-        axes.set_yticks([])
-        axes.spines[:].set_visible(False)
-    for line, images in enumerate(rows):
-        for column, image in enumerate(images):
-            grid[line, column].imshow(image, cmap="gray", vmin=0, vmax=1)
-            if titles:
-                grid[line, column].set_title(titles[line][column], fontsize=7)
-        if names:
-            grid[line, 0].set_ylabel(names[line], fontsize=9)
-    return png_of(figure)

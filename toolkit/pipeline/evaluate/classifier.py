@@ -17,7 +17,7 @@ _SENTENCES = 8
 
 def is_classifier(artifact: Artifact) -> bool:
     """Whether the only output is ``[batch, classes]``."""
-    return _classes(artifact) is not None
+    return classes_of(artifact) is not None
 
 
 def evaluate_classifier(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
@@ -57,7 +57,7 @@ def evaluate_classifier(artifact: Artifact, samples: Samples, **options: Any) ->
 
 
 def _sentences(predictions: Predictions, figures: ClassifierFigures, artifact: Artifact) -> list[Table]:
-    """The texts that it was surest of, and the mistakes that it was surest of, as the words that it saw."""
+    """The right and the wrong predictions of the highest confidence, with the words that it saw."""
     preprocessing = artifact.manifest.preprocessing
     if preprocessing is None or preprocessing.vocabulary is None:
         return []
@@ -66,7 +66,10 @@ def _sentences(predictions: Predictions, figures: ClassifierFigures, artifact: A
     right = np.flatnonzero(predictions.predicted == predictions.targets)
     surest = right[np.argsort(-sure[right], kind="stable")]
     tables = []
-    for title, rows in (("Surest and right", surest[:_SENTENCES]), ("Surest and wrong", figures.mistakes[:_SENTENCES])):
+    for title, rows in (
+        ("Right, of the highest confidence", surest[:_SENTENCES]),
+        ("Wrong, of the highest confidence", figures.mistakes[:_SENTENCES]),
+    ):
         found = tuple(
             (
                 preprocessing.vocabulary.decode(tokens[row]),
@@ -80,7 +83,7 @@ def _sentences(predictions: Predictions, figures: ClassifierFigures, artifact: A
 
 
 def _targets(artifact: Artifact, samples: Samples) -> tuple[np.ndarray, tuple[str, ...]]:
-    classes = _classes(artifact)
+    classes = classes_of(artifact)
     assert classes is not None, "asked before"
     targets = samples.targets
     if targets is None or targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
@@ -98,7 +101,8 @@ def _targets(artifact: Artifact, samples: Samples) -> tuple[np.ndarray, tuple[st
     return targets, labels
 
 
-def _classes(artifact: Artifact) -> int | None:
+def classes_of(artifact: Artifact) -> int | None:
+    """How many classes a classifier tells apart; None for an artifact of another kind."""
     outputs = artifact.manifest.signature.outputs
     classes = outputs[0].shape[1] if len(outputs) == 1 and len(outputs[0].shape) == 2 else None
     return classes if isinstance(classes, int) and classes > 1 else None

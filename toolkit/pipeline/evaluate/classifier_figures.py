@@ -36,8 +36,8 @@ class CalibrationBin:
 @dataclass(frozen=True)
 class ClassifierFigures:
     """``accuracy`` is with Wilson's interval; ``macro_f1`` the mean over classes; ``log_loss`` in nats; ``ece`` the expected calibration
-    error over 15 bins of equal width (Guo et al. 2017); ``confusion[i][j]`` counts samples of class i that were taken for j;
-    ``mistakes`` are the rows of wrong answers, the surest first.
+    error over 15 bins of equal width (Guo et al. 2017); ``confusion[i][j]`` counts samples of class i that were predicted as j;
+    ``mistakes`` are the rows of wrong answers, of the highest confidence first.
     """
 
     accuracy: Interval

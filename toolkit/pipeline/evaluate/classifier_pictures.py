@@ -1,104 +1,149 @@
-"""What a classifier's evaluation looks like: confusion, curves, calibration and the worst mistakes, as PNG files."""
+"""What a classifier's evaluation looks like: confusion, curves, calibration and the worst mistakes."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from toolkit.core import Artifact
 
-from .base import Picture, new_figure, pixels_of, png_of, tiles
+from ..report.plot import INK, MUTED, power_of_ten
+from .base import pixels_of
 from .classifier_figures import ClassifierFigures, Predictions, curves
+from .drawing import SERIES, Picture, TileRow, chart, tile_of, tiles
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _MISTAKES = 24
-_COLUMNS = 8
 _MOST_NUMBERS = 16  # classes beyond which a matrix has no room for counts
+_MOST_NAMES = 24  # and ticks, of which every second, third ... is named beyond
+_LETTERS = 14
+_MOST_CURVES = len(SERIES)
+_FILL, _STRONGEST = "#3b6fd4", 0.6  # so that a count is read on it, in the dark too
 
 
 def pictures(evaluation: ClassifierFigures, answers: Predictions, artifact: Artifact) -> list[Picture]:
     """Every picture that these samples allow; the mistakes are drawn where the input is an image."""
     drawn = [
-        Picture(
+        chart(
             "confusion",
-            "Of each class's samples, the share that was taken for each class; counts where there is room.",
-            _confusion(evaluation),
+            "Of each class's samples, the share that was predicted as each class: the stronger the colour, the larger the share; "
+            "counts where there is room.",
+            lambda figure, narrow: _confusion(figure, evaluation, narrow=narrow),
+            size=(6.4, 5.6),
+            narrow=(4.4, 4.4),
         ),
-        Picture(
-            "curves",
-            "ROC and precision-recall curves, each class against all others, with their areas.",
-            _curves(answers, evaluation),
-            wide=True,
-        ),
-        Picture(
+        chart(
             "calibration",
-            "How often the net was right by how sure it was; on the diagonal it is as sure as it should be.",
-            _calibration(evaluation),
+            "Accuracy by confidence: on the diagonal the network is right as often as it claims. Below, how many samples have which "
+            f"confidence. Calibration error (ECE) {evaluation.ece:.2%}.",
+            lambda figure, _: _calibration(figure, evaluation),
+            size=(6.4, 5.6),
+            narrow=(4.4, 4.6),
+        ),
+        chart(
+            "curves",
+            f"ROC and precision-recall curves, each class against all others, with their areas{_which(evaluation)}.",
+            lambda figure, narrow: _curves(figure, answers, evaluation, narrow=narrow),
+            size=(9.4, 4.4),
+            narrow=(4.4, 8.2),
+            wide=True,
         ),
     ]
     (inputs, *others) = answers.samples.inputs.values()
     images = None if others else pixels_of(inputs, artifact)
     if images is not None and evaluation.mistakes:
-        drawn.append(
-            Picture("mistakes", "The wrong answers of which the net was surest.", _mistakes(evaluation, answers, images), wide=True)
-        )
+        drawn.append(tiles("mistakes", "The wrong answers of the highest confidence.", [_mistakes(evaluation, answers, images)]))
     return drawn
 
 
-def _confusion(evaluation: ClassifierFigures) -> bytes:
+def _confusion(figure: Figure, evaluation: ClassifierFigures, *, narrow: bool) -> None:
+    from matplotlib.patches import Rectangle
+
     counts = np.array(evaluation.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    labels = [score.label for score in evaluation.classes]
-    figure = new_figure(6.4, 5.8)
+    labels = [_short(score.label) for score in evaluation.classes]
+    count = len(labels)
     axes = figure.add_subplot()
-    drawn = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    axes.set(xlabel="taken for", ylabel="is")
-    axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(labels)), labels)
-    if len(labels) <= _MOST_NUMBERS:
-        for (row, column), count in np.ndenumerate(counts):
-            if count:
-                axes.text(
-                    column, row, str(count), ha="center", va="center", fontsize=7, color="white" if shares[row, column] > 0.5 else "black"
-                )
-    figure.colorbar(drawn, ax=axes, shrink=0.8)
-    return png_of(figure)
+    axes.set(xlabel="predicted", ylabel="actual", xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5), aspect="equal")
+    for row, column in np.argwhere(counts):
+        share = shares[row, column]
+        axes.add_patch(Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=_FILL, alpha=max(0.05, _STRONGEST * share), linewidth=0))
+        if count <= _MOST_NUMBERS:
+            axes.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8)
+    named = range(0, count, -(-count // (_MOST_NAMES // 2 if narrow else _MOST_NAMES)))
+    words = [labels[number] for number in named]
+    axes.set_xticks(named, words, rotation=90 if max(map(len, words)) > 2 else 0)
+    axes.set_yticks(named, words)
 
 
-def _curves(answers: Predictions, evaluation: ClassifierFigures) -> bytes:
-    figure = new_figure(9.2, 4.2)
-    left, right = figure.subplots(1, 2)
+def _short(label: str) -> str:
+    return label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}…"
+
+
+def _shown(evaluation: ClassifierFigures) -> list[int]:
+    """The classes with both kinds of samples whose curves have a colour: all, or those with the smallest areas."""
+    known = [number for number, score in enumerate(evaluation.classes) if score.roc_auc is not None]
+    return sorted(sorted(known, key=lambda number: evaluation.classes[number].roc_auc or 0.0)[:_MOST_CURVES])
+
+
+def _which(evaluation: ClassifierFigures) -> str:
+    known = sum(score.roc_auc is not None for score in evaluation.classes)
+    return f"; the {_MOST_CURVES} classes with the smallest areas in colour" if known > _MOST_CURVES else ""
+
+
+def _curves(figure: Figure, answers: Predictions, evaluation: ClassifierFigures, *, narrow: bool) -> None:
+    roc, recall = figure.subplots(2, 1) if narrow else figure.subplots(1, 2)
+    shown = dict(zip(_shown(evaluation), SERIES, strict=False))
     for number, score in enumerate(evaluation.classes):
         found = curves(answers, number)
         if found is None:
             continue
-        left.plot(*found[0], linewidth=1, label=f"{score.label} {score.roc_auc:.4f}")
-        right.plot(*found[1], linewidth=1, label=f"{score.label} {score.average_precision:.4f}")
-    left.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
-    left.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC", xlim=(0, 1), ylim=(0, 1.01))
-    right.set(xlabel="recall", ylabel="precision", title="precision and recall", xlim=(0, 1), ylim=(0, 1.01))
-    for axes, place in ((left, "lower right"), (right, "lower left")):
+        for axes, curve, area in ((roc, found[0], score.roc_auc), (recall, found[1], score.average_precision)):
+            if number in shown:
+                axes.plot(*curve, linewidth=1.2, color=shown[number], label=f"{_short(score.label)} {area:.4f}")
+            else:
+                axes.plot(*curve, linewidth=0.6, color=MUTED, alpha=0.5, zorder=1)
+    roc.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
+    roc.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC")
+    recall.set(xlabel="recall", ylabel="precision", title="Precision and recall")
+    for axes, place in ((roc, "lower right"), (recall, "lower left")):
+        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=7, loc=place)
-    return png_of(figure)
+            axes.legend(fontsize=8, loc=place, frameon=False)
 
 
-def _calibration(evaluation: ClassifierFigures) -> bytes:
-    figure = new_figure(5.6, 4.6)
+def _calibration(figure: Figure, evaluation: ClassifierFigures) -> None:
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
-    sure = [b.confidence for b in evaluation.calibration]
-    upper.plot([0, 1], [0, 1], color="grey", linewidth=0.8, linestyle=":")
-    upper.plot(sure, [b.accuracy for b in evaluation.calibration], marker="o", markersize=4)
-    upper.set(ylabel="share right", ylim=(0, 1.02), title=f"expected calibration error {evaluation.ece:.2%}")
-    lower.bar(sure, [b.samples for b in evaluation.calibration], width=0.04)
-    lower.set(xlabel="how sure", ylabel="samples", xlim=(0, 1.02), yscale="log")
-    return png_of(figure)
+    confidence = [b.confidence for b in evaluation.calibration]
+    upper.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
+    upper.plot(confidence, [b.accuracy for b in evaluation.calibration], marker="o", markersize=4, color=INK)
+    upper.set(ylabel="accuracy", ylim=(0, 1.04))
+    lower.bar(confidence, [b.samples for b in evaluation.calibration], width=0.04, color=SERIES[0])
+    lower.set(xlabel="confidence", ylabel="samples", xlim=(0, 1.02))
+    _count_axis(lower, max(b.samples for b in evaluation.calibration))
 
 
-def _mistakes(evaluation: ClassifierFigures, answers: Predictions, images: np.ndarray) -> bytes:
-    rows = list(evaluation.mistakes[:_MISTAKES])
-    lines = [rows[start : start + _COLUMNS] for start in range(0, len(rows), _COLUMNS)]
+def _count_axis(axes: Axes, most: int) -> None:
+    """Logarithmic counts, at most four ticks: 1, 10, 100 ..."""
+    powers = int(np.ceil(np.log10(most + 1)))
+    axes.set_yscale("log")
+    axes.set_ylim(0.7, 1.3 * 10**powers)
+    axes.set_yticks([10.0**power for power in range(0, powers + 1, -(-(powers + 1) // 4))])
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}" if value < 1e5 else power_of_ten(value))
+    axes.minorticks_off()
 
-    def title(row: int) -> str:
-        said, truth = answers.predicted[row], answers.targets[row]
-        return f"{answers.labels[said]} {answers.probabilities[row, said]:.0%}\nis {answers.labels[truth]}"
 
-    return tiles([images[line] for line in lines], titles=[[title(row) for row in line] for line in lines])
+def _mistakes(evaluation: ClassifierFigures, answers: Predictions, images: np.ndarray) -> TileRow:
+    def words(row: int) -> tuple[str, ...]:
+        predicted, actual = answers.predicted[row], answers.targets[row]
+        return (
+            f"predicted {answers.labels[predicted]}",
+            f"actual {answers.labels[actual]}",
+            f"confidence {answers.probabilities[row, predicted]:.0%}",
+        )
+
+    return TileRow("", tuple(tile_of(images[row], words=words(row)) for row in evaluation.mistakes[:_MISTAKES]))

@@ -12,7 +12,8 @@ from toolkit.core import NOISE, Artifact, Samples
 from toolkit.models.data import find_data
 from toolkit.models.training import feature_extractor, frechet_distance
 
-from .base import Answers, Evaluation, Picture, answers_of, labels_of, pixels_of, tiles
+from .base import Answers, Evaluation, answers_of, labels_of, pixels_of
+from .drawing import Picture, TileRow, tile_of, tiles
 
 _ROWS, _COLUMNS = 8, 10
 
@@ -68,9 +69,12 @@ def _pictures(answers: Answers, images: np.ndarray, artifact: Artifact) -> list[
     names = labels_of(artifact)
     if labels is None or not names:
         grid = shown[: _ROWS * _COLUMNS]
-        rows = [grid[start : start + _COLUMNS] for start in range(0, len(grid), _COLUMNS)]
-        return [Picture("sampled", "What it samples from noise, the first ones, not chosen.", tiles(rows), wide=True)]
+        rows = [_row("", grid[start : start + _COLUMNS]) for start in range(0, len(grid), _COLUMNS)]
+        return [tiles("sampled", "What it samples from noise, the first ones, not chosen.", rows)]
     present = [number for number in range(len(names)) if np.any(labels == number)]
-    rows = [shown[labels == number][:_COLUMNS] for number in present]
-    caption = "What it samples from noise for each class, the first ones, not chosen."
-    return [Picture("sampled", caption, tiles(rows, names=tuple(names[number] for number in present)), wide=True)]
+    rows = [_row(names[number], shown[labels == number][:_COLUMNS]) for number in present]
+    return [tiles("sampled", "What it samples from noise for each class, the first ones, not chosen.", rows)]
+
+
+def _row(name: str, images: np.ndarray) -> TileRow:
+    return TileRow(name, tuple(tile_of(image) for image in images))

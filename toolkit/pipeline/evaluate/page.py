@@ -23,8 +23,9 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
         StorageError: the folder cannot be written.
     """
     drawn = evaluation.draw()
-    shown = [{"caption": p.caption, "base64": base64.b64encode(p.png).decode(), "wide": p.wide} for p in drawn]
-    page = environment().get_template(PAGE).render(e=evaluation, pictures=shown)
+    filled = environment()
+    filled.filters["base64"] = lambda png: base64.b64encode(png).decode()
+    page = filled.get_template(PAGE).render(e=evaluation, pictures=drawn)
     with new_folder(folder) as work:
         (work / PAGE).write_text(page)
         (work / FIGURES).write_bytes(msgspec.json.format(msgspec.json.encode(as_json(evaluation))))

@@ -1,0 +1,124 @@
+"""What an evaluation looks like: charts that take the page's colours and width, and small images; each also as a PNG file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from toolkit.core import needs
+
+from ..report.plot import page_style, page_svg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Size = tuple[float, float]
+SERIES = ("#1f77b4", "#d9730d", "#2a9a3c", "#d33f3f", "#8e6bbf", "#a0695c", "#d962b0", "#8a8a8a", "#a3a31c", "#12a5b5")
+"""Colours of curves that are seen on white and in the dark alike."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """Small images above each other, as PNG files, and the words below them."""
+
+    images: tuple[bytes, ...]
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TileRow:
+    """Tiles beside each other under a name, which may be empty."""
+
+    name: str
+    tiles: tuple[Tile, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What an evaluation shows.
+
+    Args:
+        name: of the PNG file, without its ending.
+        caption: what is seen.
+        png: the file.
+        wide: it needs a line of the page for itself.
+        drawings: a chart as SVG elements for a wide and a narrow page; empty for tiles.
+        rows: the tiles; empty for a chart.
+    """
+
+    name: str
+    caption: str
+    png: bytes
+    wide: bool = False
+    drawings: tuple[str, ...] = ()
+    rows: tuple[TileRow, ...] = ()
+
+
+def chart(
+    name: str, caption: str, draw: Callable[[Figure, bool], None], *, size: Size, narrow: Size = (4.4, 4.0), wide: bool = False
+) -> Picture:
+    """A chart that `draw(figure, is_narrow)` fills, of `size` and, on a narrow page, of `narrow` inches.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
+    with needs("report"):
+        import matplotlib as mpl
+        from matplotlib.figure import Figure
+    drawings, png = [], b""
+    for inches in (size, narrow):
+        with mpl.rc_context(page_style(f"{name} {inches}")):
+            figure = Figure(figsize=inches, layout="constrained")
+            draw(figure, inches is narrow)
+            sink = io.StringIO()
+            figure.savefig(sink, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+            drawings.append(page_svg(sink.getvalue(), caption))
+            png = png or _png_of(figure)
+    return Picture(name, caption, png, wide, tuple(drawings))
+
+
+def tiles(name: str, caption: str, rows: Sequence[TileRow]) -> Picture:
+    """Small images in rows; the PNG file holds them with their words. Raises `MissingDependencyError`."""
+    with needs("report"):
+        from matplotlib.figure import Figure
+        from matplotlib.image import imread
+    columns = max(len(row.tiles) for row in rows)
+    deep = max(len(tile.images) for row in rows for tile in row.tiles)
+    words = max(len(tile.words) for row in rows for tile in row.tiles)
+    figure = Figure(figsize=(1.1 * columns + 0.8, (1.15 * deep + 0.17 * words) * len(rows)), layout="constrained")
+    grid = figure.subplots(len(rows) * deep, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    for line, row in enumerate(rows):
+        for column, tile in enumerate(row.tiles):
+            for depth, image in enumerate(tile.images):
+                grid[line * deep + depth, column].imshow(imread(io.BytesIO(image)), cmap="gray", vmin=0, vmax=1)
+            grid[line * deep, column].set_title("\n".join(tile.words), fontsize=7, parse_math=False)
+        if row.name:
+            grid[line * deep, 0].text(
+                -0.1, 0.5, row.name, transform=grid[line * deep, 0].transAxes, ha="right", fontsize=9, parse_math=False
+            )
+    return Picture(name, caption, _png_of(figure), wide=True, rows=tuple(rows))
+
+
+def tile_of(*images: np.ndarray, words: tuple[str, ...] = ()) -> Tile:
+    """A tile of images ``[H, W]`` or ``[H, W, 3]`` in [0, 1]; raises `MissingDependencyError`."""
+    with needs("report"):
+        from matplotlib.image import imsave
+    files = []
+    for image in images:
+        sink = io.BytesIO()
+        imsave(sink, np.asarray(image), cmap="gray", vmin=0, vmax=1, format="png", metadata={"Software": None})
+        files.append(sink.getvalue())
+    return Tile(tuple(files), words)
+
+
+def _png_of(figure: Figure) -> bytes:
+    """The figure as a PNG file, the same bytes for the same figure."""
+    sink = io.BytesIO()
+    figure.savefig(sink, format="png", dpi=110, facecolor="white", metadata={"Software": None})
+    return sink.getvalue()
