@@ -18,18 +18,19 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper
 
 from tests.conftest import Trained
+from tests.pages import browser, faults_of
 from toolkit.cli import toolkit
 from toolkit.core import Artifact, InputError, MissingDependencyError, sha256_of
 from toolkit.models.data import find_data
 from toolkit.pipeline.export.web import export_web
 from toolkit.runtimes import SessionOptions, find_runtime
 from toolkit.runtimes.browser import missing, repair
-from toolkit.runtimes.browser.packages import chromium
 from toolkit.runtimes.browser.server import ISOLATION
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+__all__ = ["browser"]
 ROOT = Path(__file__).parents[3]
 IMAGES = 100
 MOST_BYTES = 15_000_000
@@ -39,16 +40,6 @@ MOST_BYTES = 15_000_000
 def _installed() -> None:
     if absent := missing():
         pytest.skip(f"{absent}; run: {repair()}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        found = driver.chromium.launch(executable_path=chromium(), args=["--disable-gpu", "--disable-quic"])
-        yield found
-        found.close()
 
 
 class Host(ThreadingHTTPServer):
@@ -193,7 +184,8 @@ def test_a_drawing_is_answered_and_can_be_cleared(trained_cnn: Trained, visit: V
         circle = [(0.5 + 0.2 * np.sin(angle), 0.5 - 0.35 * np.cos(angle)) for angle in np.linspace(0, 2 * np.pi, 24)]
         draw(page, circle)
         page.wait_for_function("document.querySelector('#top').textContent === '0'", timeout=10_000)
-        assert "% sure" in page.inner_text("#sure")
+        assert page.inner_text("#sure").startswith("confidence ")
+        assert faults_of(page) == []
         page.click("#clear")
         assert page.inner_text("#top") == "?"
         draw(page, [(0.5, 0.1), (0.5, 0.9)])
@@ -225,6 +217,8 @@ def test_any_other_model_is_a_form(visit: Visit, tmp_path: Path) -> None:
             page.locator("textarea").nth(place).fill(text)
         page.click("button.main")
         assert page.inner_text(".wrong-input") == "left: expected the shape [batch, 3], got [1, 2]"
+        assert page.is_hidden("#outputs"), "of other inputs"
+        assert faults_of(page) == []
         page.locator("textarea").nth(0).fill("[[1, 2, 3]]")
         page.click("button.main")
         page.wait_for_function("JSON.parse(document.querySelector('#view').dataset.outputs).same[0] === 7")
@@ -232,12 +226,70 @@ def test_any_other_model_is_a_form(visit: Visit, tmp_path: Path) -> None:
         assert outputs["difference"] == [[0.5, 1.5, 2.5]]
 
 
+def write_colours(file: Path, layout: str) -> None:
+    """A classifier of ``[1, 3, 24, 32]`` float32, or the same in NHWC: its logits are ten times the means of red, green and blue."""
+    shape, axes = ([1, 3, 24, 32], [2, 3]) if layout == "NCHW" else ([1, 24, 32, 3], [1, 2])
+    nodes = [
+        helper.make_node("ReduceMean", ["image"], ["mean"], axes=axes, keepdims=0),
+        helper.make_node("Mul", ["mean", "ten"], ["logits"]),
+    ]
+    inputs = [helper.make_tensor_value_info("image", TensorProto.FLOAT, shape)]
+    outputs = [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1, 3])]
+    ten = helper.make_tensor("ten", TensorProto.FLOAT, [], [10.0])
+    graph = helper.make_graph(nodes, "colours", inputs, outputs, [ten])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), file)
+
+
+@pytest.mark.parametrize("layout", ["NCHW", "NHWC"])
+def test_a_colour_network_answers_to_pictures_and_the_camera(visit: Visit, tmp_path: Path, layout: str) -> None:
+    from PIL import Image
+
+    write_colours(tmp_path / "colours.onnx", layout)
+    site = export_web(tmp_path / "colours.onnx", tmp_path / "site")
+    about = json.loads((site.folder / "model.json").read_text())
+    names = ["a red one", "a green one of a long name", "a blue one"]
+    (site.folder / "model.json").write_text(json.dumps({**about, "labels": names}))
+    for name, colour in (("red", (220, 30, 40)), ("blue", (10, 20, 200))):
+        Image.new("RGB", (90, 60), colour).save(tmp_path / f"{name}.jpg")
+    (tmp_path / "no.jpg").write_bytes(b"no picture")
+    with hosted(site.folder) as host, visit(host) as page:
+        assert faults_of(page) == []
+        for name, best in (("red", names[0]), ("blue", names[2])):
+            page.set_input_files("#file", tmp_path / f"{name}.jpg")
+            page.wait_for_function(f"document.querySelector('#top').textContent === '{best}'", timeout=10_000)
+        softmax = np.exp(np.array([10, 20, 200]) / 25.5)
+        assert page.inner_text("#sure").startswith(f"confidence {100 * softmax[2] / softmax.sum():.1f} %")
+        page.set_input_files("#file", tmp_path / "no.jpg")
+        page.wait_for_selector(".alert")
+        assert page.inner_text(".alert") == "expected a picture (JPEG, PNG, WebP), got no.jpg"
+        assert page.inner_text("#top") == "?", "the old answer does not stay"
+        assert faults_of(page) == []
+        page.click("#camera")  # Chromium's own is green.
+        page.wait_for_function(f"document.querySelector('#top').textContent === '{names[1]}'", timeout=10_000)
+        assert page.locator(".alert").count() == 0, "the old error does not stay"
+        page.click("#camera")
+        assert page.inner_text("#camera") == "Camera"
+        assert faults_of(page) == []
+
+
+def test_an_old_error_does_not_stay(trained_cnn: Trained, samples: Path, visit: Visit, tmp_path: Path) -> None:
+    site = export_web(trained_cnn.bundle / "onnx-int8", tmp_path / "site")
+    (tmp_path / "no.npz").write_bytes(b"no samples")
+    with hosted(site.folder) as host, visit(host) as page:
+        answers(page, samples)
+        page.set_input_files("#file", tmp_path / "no.npz")
+        page.wait_for_selector(".alert")
+        assert (page.inner_text("#top"), page.is_hidden("#samples")) == ("?", True)
+        answers(page, samples)
+        assert page.locator(".alert").count() == 0
+
+
 def test_what_was_written_is_what_was_said(trained_cnn: Trained, tmp_path: Path) -> None:
     site = export_web(trained_cnn.bundle / "onnx-int8", tmp_path / "site")
     assert {path.name: sha256_of(path) for path in site.folder.iterdir()} == site.files
     assert site.size_bytes == sum(path.stat().st_size for path in site.folder.iterdir())
     about = json.loads((site.folder / "model.json").read_text())
-    assert about["image"] == {"height": 8, "width": 8, "mean": 0.305, "std": 0.376}
+    assert about["image"] == {"height": 8, "width": 8, "channels": 1, "mean": [0.305], "std": [0.376], "layout": "NCHW"}
     assert about["labels"] == [str(digit) for digit in range(10)]
     assert about["files"]["model.onnx"] == sha256_of(trained_cnn.bundle / "onnx-int8" / "model.onnx")
     first = (site.folder / "sw.js").read_text()

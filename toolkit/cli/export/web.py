@@ -16,8 +16,9 @@ from .._common import console, json_option, plain, print_json, print_table, size
 def command(artifact: Path, out: Path, json_to: str | None) -> None:
     """Write a static page that runs ARTIFACT in the browser of its visitor.
 
-    ARTIFACT is an artifact folder, or a bare .onnx or .tflite file. A classifier of grey images answers to what is drawn; any other model
-    takes inputs as JSON, .npz or .npy. The folder may be put on any static host; once loaded the page works without a network.
+    ARTIFACT is an artifact folder, or a bare .onnx or .tflite file. A classifier of grey images answers to what is drawn, one of
+    colour images to pictures and the camera; any other model takes inputs as JSON, .npz or .npy. The folder may be put on any static
+    host; once loaded the page works without a network.
 
     \b
     toolkit export web artifacts/cnn/onnx-int8 --out site

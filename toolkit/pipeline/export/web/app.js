@@ -1,6 +1,7 @@
 // Loads the model and shows what fits it: a pad to draw on, or a form.
 import {classifier} from './classifier.js';
 import {form} from './form.js';
+import {photo} from './photo.js';
 
 const MOST_THREADS = 4;
 const PATIENCE_MS = 4000;
@@ -30,26 +31,36 @@ function facts(about, model, kept) {
   part('facts').replaceChildren(...lines.map(text => Object.assign(document.createElement('span'), {textContent: text})));
 }
 
-const size = bytes => (bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
+const size = bytes => (bytes < 1e3 ? `${bytes} bytes` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
 function titles(about) {
   const digits = about.labels.length === 10 && about.labels.every(label => /^\d$/.test(label));
-  const title = about.image ? (digits ? 'Draw a digit' : 'Draw a picture') : about.title;
+  const drawn = about.image?.channels === 1;
+  const title = drawn ? (digits ? 'Draw a digit' : 'Draw a picture') : about.image ? 'Show a picture' : about.title;
   document.title = part('title').textContent = title;
-  part('lead').textContent = `A network of ${size(about.size_bytes)} answers right here: nothing that you ${about.image ? 'draw' : 'enter'} leaves your device.`;
+  part('lead').textContent = `A network of ${size(about.size_bytes)} answers right here: nothing that you ${drawn ? 'draw' : about.image ? 'show' : 'enter'} leaves your device.`;
 }
 
-function takeFiles(opened) {
+// Whatever is tried next, an old error and an old answer are gone.
+function takeFiles({clear, opened, bind}) {
+  const attempt = async work => {
+    clear();
+    document.querySelector('.alert')?.remove();
+    try {
+      await work();
+    } catch (error) {
+      clear();
+      alertLine(error);
+    }
+  };
   const take = async file => {
     if (!file) return;
     document.body.dataset.opening = file.name;
-    try {
-      await opened(file);
-    } catch (error) {
-      alertLine(error);
-    }
+    await attempt(() => opened(file));
     delete document.body.dataset.opening;
   };
+  bind?.(attempt);
+  part('view').addEventListener('pointerdown', () => document.querySelector('.alert')?.remove());
   part('file').addEventListener('change', event => take(event.target.files[0]).then(() => { event.target.value = ''; }));
   addEventListener('dragover', event => {
     event.preventDefault();
@@ -68,7 +79,7 @@ function takeFiles(opened) {
 }
 
 function alertLine(error) {
-  const line = document.querySelector('.alert') ?? part('view').appendChild(document.createElement('p'));
+  const line = part('view').appendChild(document.createElement('p'));
   Object.assign(line, {className: 'wrong-input alert', textContent: error.message});
 }
 
@@ -81,7 +92,8 @@ async function start() {
   const file = await fetch(about.model);
   if (!file.ok) throw new Error(`${about.model}: ${file.status} ${file.statusText}`);
   const model = await open(await file.arrayBuffer(), Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1));
-  takeFiles((about.image ? classifier : form)(part('view'), about, model));
+  const kind = !about.image ? form : about.image.channels === 1 ? classifier : photo;
+  takeFiles(kind(part('view'), about, model));
   facts(about, model, kept);
   document.body.dataset.state = 'ready';
 }

@@ -1,26 +1,16 @@
 // A classifier of grey images: it answers to a drawing while it grows, and to files of samples.
+import {answers} from './answers.js';
 import {fit, readFile, row} from './arrays.js';
 import {drawOn, image, show} from './drawing.js';
 
-const MOST_BARS = 10;
 const MOST_SAMPLES = 1000;
 
 export function classifier(view, about, model) {
   view.append(document.querySelector('#classifier').content.cloneNode(true));
   const part = name => view.querySelector(`#${name}`);
-  const {mean, std} = about.image;
-  const batch = typeof model.inputs[0].shape[0] === 'number' ? model.inputs[0].shape[0] : 1;
-  const label = index => about.labels[index] ?? String(index);
+  const {blank, classify, draw, label} = answers(view, about, model);
+  const [mean, std] = [about.image.mean[0], about.image.std[0]];
   let [waiting, working, turn] = [null, false, 0];
-
-  // The probabilities of one image, whose values are as the model takes them.
-  async function classify(values) {
-    const shape = model.inputs[0].shape.map((size, axis) => (axis ? size : batch));
-    const start = performance.now();
-    const [output] = await model.run([row({dtype: 'float32', shape: [1, ...shape.slice(1)], data: values}, 0, batch)]);
-    const milliseconds = performance.now() - start;
-    return {scores: probabilities(Array.from(output.data, Number).slice(0, output.data.length / batch)), milliseconds};
-  }
 
   // Only the newest drawing matters: those that came while the model was busy are passed over.
   async function answer(pixels) {
@@ -37,45 +27,14 @@ export function classifier(view, about, model) {
     working = false;
   }
 
-  function draw(scores, milliseconds) {
-    const order = scores.map((_, index) => index).sort((a, b) => scores[b] - scores[a]);
-    const shown = scores.length > MOST_BARS ? order.slice(0, MOST_BARS) : scores.map((_, index) => index);
-    const best = order[0];
-    view.dataset.answer = best;
-    part('top').textContent = label(best);
-    part('top').classList.remove('none');
-    part('sure').textContent = `${percent(scores[best])} sure, in ${milliseconds < 1 ? 'under 1' : milliseconds.toFixed(0)} ms`;
-    bars(shown, scores, best);
-  }
-
-  function bars(shown, scores, best) {
-    const list = part('bars');
-    while (list.children.length < shown.length) {
-      list.append(document.createElement('li'));
-      list.lastChild.append(...['b', 'i', 'span'].map(name => document.createElement(name)));
-    }
-    shown.forEach((index, place) => {
-      const [name, track, share] = list.children[place].children;
-      name.textContent = label(index);
-      track.style.setProperty('--part', `${100 * scores[index]}%`);
-      share.textContent = percent(scores[index]);
-      list.children[place].className = index === best ? 'best' : '';
-    });
-  }
-
   function clear() {
     turn += 1;
     waiting = null;
     pad.clear();
     show(part('seen'), new Float32Array(about.image.height * about.image.width), about.image);
     part('hint').classList.remove('gone');
-    part('top').textContent = '?';
-    part('top').classList.add('none');
-    part('sure').textContent = 'waiting for a drawing';
-    delete view.dataset.answer;
-    const classes = model.outputs[0].shape.at(-1);
-    const count = Math.min(MOST_BARS, about.labels.length || (typeof classes === 'number' ? classes : 0));
-    bars([...Array(count).keys()], Array(count).fill(0), -1);
+    part('samples').hidden = true;
+    blank('waiting for a drawing');
   }
 
   const pad = drawOn(part('pad'), ink => {
@@ -86,7 +45,7 @@ export function classifier(view, about, model) {
   part('clear').addEventListener('click', clear);
   clear();
 
-  return async function opened(file) {
+  async function opened(file) {
     const {targets, ...arrays} = await readFile(file);
     const names = Object.keys(arrays);
     if (names.length !== 1) throw new Error(`expected one array besides targets, got ${names.join(', ') || 'none'}`);
@@ -108,7 +67,7 @@ export function classifier(view, about, model) {
     }
     const known = targets ? `, ${right} as labelled` : '';
     part('count').textContent = `${count} samples${known}, ${(busy / count).toFixed(1)} ms each`;
-  };
+  }
 
   function sample(pixels, best, isRight) {
     const figure = document.createElement('figure');
@@ -118,16 +77,6 @@ export function classifier(view, about, model) {
     show(canvas, pixels, about.image);
     return figure;
   }
-}
 
-const percent = share => `${(100 * share).toFixed(share < 0.9995 ? 1 : 0)} %`;
-
-// What is no distribution yet becomes one by softmax.
-function probabilities(values) {
-  const sum = values.reduce((a, b) => a + b, 0);
-  if (Math.abs(sum - 1) < 1e-3 && values.every(value => value >= 0)) return values;
-  const largest = Math.max(...values);
-  const powers = values.map(value => Math.exp(value - largest));
-  const total = powers.reduce((a, b) => a + b, 0);
-  return powers.map(power => power / total);
+  return {clear, opened};
 }

@@ -1,4 +1,5 @@
 // Any model: a text of numbers for each input, from the keyboard or a file, and the outputs as numbers.
+import {percent, probabilities} from './answers.js';
 import {fit, fromText, readFile} from './arrays.js';
 
 const SHOWN = 96;
@@ -20,8 +21,15 @@ export function form(view, about, model) {
     return text;
   });
 
+  // What is shown is of the inputs above it, or there is nothing.
+  function clear() {
+    document.querySelectorAll('.wrong-input').forEach(line => line.remove());
+    part('outputs').hidden = true;
+    delete view.dataset.outputs;
+  }
+
   async function run() {
-    part('inputs').querySelector('.wrong-input')?.remove();
+    clear();
     try {
       const arrays = ports.map((port, index) => fit(given.get(port.name) ?? fromText(fields[index].value)[''] ?? {shape: []}, port));
       const start = performance.now();
@@ -39,6 +47,8 @@ export function form(view, about, model) {
     part('results').replaceChildren(...named.map(([name, {dtype, shape, data}]) => {
       const section = document.createElement('section');
       const title = section.appendChild(document.createElement('h3'));
+      const labelled = about.labels.length > 1 && shape.at(-1) === about.labels.length && data.length === about.labels.length;
+      if (labelled) section.append(best(Array.from(data, Number), about.labels));
       title.append(name, small(`${dtype} [${[...shape].join(', ')}]${data.length > SHOWN ? `, the first ${SHOWN} of ${data.length}` : ''}`));
       const list = section.appendChild(document.createElement('ol'));
       for (const value of data.slice(0, SHOWN)) {
@@ -61,7 +71,7 @@ export function form(view, about, model) {
     run();
   });
 
-  return async function opened(file) {
+  async function opened(file) {
     const arrays = await readFile(file);
     const names = Object.keys(arrays).filter(name => name !== 'targets');
     ports.forEach((port, index) => {
@@ -71,7 +81,16 @@ export function form(view, about, model) {
       fields[index].value = array.data.length > SHOWN ? `${file.name}: ${array.dtype} [${array.shape.join(', ')}]` : JSON.stringify(nested([...array.data].map(Number), array.shape));
     });
     await run();
-  };
+  }
+
+  return {clear, opened};
+}
+
+// The most likely class by its name.
+function best(values, labels) {
+  const scores = probabilities(values);
+  const index = scores.indexOf(Math.max(...scores));
+  return Object.assign(document.createElement('p'), {className: 'best', textContent: `${labels[index]}, confidence ${percent(scores[index])}`});
 }
 
 function small(text) {

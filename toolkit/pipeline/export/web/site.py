@@ -20,23 +20,35 @@ ABOUT = "model.json"
 
 _HERE = Path(__file__).parent
 _WORKER = "sw.js"
-_PAGE = ("index.html", "style.css", "app.js", "arrays.js", "classifier.js", "drawing.js", "form.js")
-_MOST_PIXELS = 256
+_PAGE = ("index.html", "style.css", "answers.js", "app.js", "arrays.js", "classifier.js", "drawing.js", "form.js", "photo.js")
+_MOST_PIXELS = {1: 256, 3: 1024}
+"""The longest side of a grey image that is drawn, and of a colour image."""
 
 
 @dataclass(frozen=True)
 class Image:
-    """How a drawing becomes the input: of ``height`` x ``width`` pixels from 0 (paper) to 1 (ink), less ``mean``, divided by ``std``."""
+    """How a drawing or a photo becomes the input: pixels from 0 (paper, black) to 1 (ink, white), less ``mean``, divided by ``std``.
+
+    Args:
+        height: in pixels.
+        width: the same.
+        channels: 1 for what is drawn, 3 for red, green and blue.
+        mean: of each channel.
+        std: the same.
+        layout: ``NCHW`` or ``NHWC``.
+    """
 
     height: int
     width: int
-    mean: float = 0.0
-    std: float = 1.0
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    layout: str = "NCHW"
 
 
 @dataclass(frozen=True)
 class About:
-    """What ``model.json`` holds. ``image`` is None for a model that is no classifier of grey images; ``files`` are SHA-256 by name."""
+    """What ``model.json`` holds. ``image`` is None for a model that is no classifier of images; ``files`` are SHA-256 by name."""
 
     title: str
     artifact: str
@@ -125,16 +137,23 @@ def _engine_for(manifest: Manifest) -> BrowserRuntime:
 
 
 def _image(signature: Signature, preprocessing: Preprocessing | None) -> Image | None:
-    """What a drawing must become, if the model takes one grey image and answers with one number a class."""
+    """What a drawing or a photo must become, if the model takes one image and answers with one number a class."""
     if len(signature.inputs) != 1 or not signature.outputs or len(signature.outputs[0].shape) != 2:
         return None
     spec = signature.inputs[0]
-    if spec.dtype != "float32" or len(spec.shape) != 4 or spec.shape[1] != 1:
+    if spec.dtype != "float32" or len(spec.shape) != 4:
         return None
-    _, _, height, width = spec.shape
-    if not isinstance(height, int) or not isinstance(width, int) or max(height, width) > _MOST_PIXELS:
+    layout = "NHWC" if spec.shape[3] == 3 and spec.shape[1] not in {1, 3} else "NCHW"
+    channels, height, width = spec.shape[1:] if layout == "NCHW" else (spec.shape[3], *spec.shape[1:3])
+    if not (isinstance(channels, int) and isinstance(height, int) and isinstance(width, int)):
         return None
-    return Image(height, width, preprocessing.mean[0], preprocessing.std[0]) if preprocessing else Image(height, width)
+    if channels not in _MOST_PIXELS or max(height, width) > _MOST_PIXELS[channels]:
+        return None
+    mean, std = (preprocessing.mean, preprocessing.std) if preprocessing else ((0.0,), (1.0,))
+    if not {len(mean), len(std)} <= {1, channels}:
+        return None
+    each = [values * channels if len(values) == 1 else values for values in (mean, std)]
+    return Image(height, width, channels, each[0], each[1], layout)
 
 
 def _write_worker(work: Path) -> None:
