@@ -94,7 +94,7 @@ def net(tmp_path: Path) -> Path:
         (["run", "net", "--input", "x.npy", "--device", "gpu"], ["device 'gpu'", "toolkit doctor"]),
         (["run", "net", "--input", "x.npy", "--device", "tpu"], ["unknown device 'tpu'"]),
         (["run", "net/onnx-fp32", "--input", "x.npy", "--engine", "onnx"], ["unknown engine 'onnx'", "did you mean 'onnxruntime'"]),
-        (["inspect", "net"], ["is no artifact"]),
+        (["inspect", "net"], ["is not an artifact folder (manifest.json not found)"]),
         (["verify", "nothing"], ["no such folder"]),
         (["benchmark", "net"], ["no data are known", "--data"]),
     ],

@@ -168,7 +168,7 @@ def test_inspect(tiny: Path, trained_cnn: Trained) -> None:
     bare = json.loads(call("inspect", tiny / "net" / "onnx-fp32" / "model.onnx", "--json").output)
     assert bare["signature"]["inputs"][0] == {"name": "x", "dtype": "float32", "shape": ["batch", FEATURES], "layout": ""}
     assert "evidence: none; run: toolkit verify" in call("inspect", tiny / "net" / "onnx-fp32" / "model.onnx").output
-    assert "expected a folder with a manifest.json" in str(assert_refused("inspect", tiny / "net"))
+    assert "is not an artifact folder (manifest.json not found)" in str(assert_refused("inspect", tiny / "net"))
 
 
 def test_run(tiny: Path) -> None:

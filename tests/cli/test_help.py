@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from click.testing import CliRunner
 
 from toolkit.cli import toolkit
 
+ROOT = Path(__file__).parents[2]
 NAMES = toolkit.list_commands(click.Context(toolkit))
 
 
@@ -127,3 +129,44 @@ def test_the_completion_script_is_one(tmp_path: Path, shell: str) -> None:
     if shell == "bash":
         checked = subprocess.run(["bash", "-n"], input=result.stdout, capture_output=True, text=True, check=False)
         assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def _options(command: click.Command, path: str = "toolkit") -> Iterator[tuple[str, str]]:
+    """Every option under a command, and its help."""
+    for each in command.params:
+        if isinstance(each, click.Option):
+            yield f"{path} {each.opts[0]}", each.help or ""
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            found = command.get_command(click.Context(command), name)
+            assert found is not None
+            yield from _options(found, f"{path} {name}")
+
+
+def test_each_options_help_stands_alone() -> None:
+    """It names what is given: no line begins with its default or goes on a sentence that the option's name began."""
+    found = dict(_options(toolkit))
+    assert len(found) > 100
+    assert {option: text for option, text in found.items() if re.match(r"(?:Default|Of|In all|Such as|A \.|Yours|Do it)\b", text)} == {}
+
+
+WORDS = re.compile(r"\b(?:un)?prove[sdn]?\b|\bdepart(?:s|ed)\b|\bwhat arrived\b|\bgoes on where\b", re.IGNORECASE)
+QUOTED = {"CHANGELOG.md": ("(it departed)", "(they were proved)")}
+"""Where the words stand because they are spoken of."""
+
+
+def test_the_words_of_the_field_are_used() -> None:
+    """Verify, not prove; result; diverges; resumes: in help, messages, pages and docs."""
+    folders = ("toolkit", "models", "converters", "runtimes", "benchmarks", "docs")
+    texts = [path for folder in folders for end in ("py", "html", "js", "md") for path in (ROOT / folder).rglob(f"*.{end}")]
+    texts += ROOT.glob("*.md")
+    assert len(texts) > 300
+    found = {}
+    for path in texts:
+        text = path.read_text(encoding="utf-8")
+        for quoted in QUOTED.get(path.name, ()):
+            assert quoted in text
+            text = text.replace(quoted, "")
+        if words := sorted({match[0] for match in WORDS.finditer(text)}):
+            found[str(path.relative_to(ROOT))] = words
+    assert found == {}

@@ -198,8 +198,8 @@ def test_a_precision_counts_when_some_requested_format_has_it(trained_cnn: Train
     assert succeeded([made, missing])
     assert not succeeded([missing])
     assert not succeeded([made, replace(missing, available=True)])
-    unproved = Row("onnx-fp32", replace(good, manifest=replace(good.manifest, evidence=())))
-    assert not succeeded([unproved])
+    unverified = Row("onnx-fp32", replace(good, manifest=replace(good.manifest, evidence=())))
+    assert not succeeded([unverified])
 
 
 def test_unknown_names() -> None:

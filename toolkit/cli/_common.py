@@ -122,7 +122,7 @@ def device_names() -> Sequence[str]:
     return DEVICES
 
 
-threads_option = click.option("--threads", type=Numbers(), help="Thread counts. Default: all that this process may use.")
+threads_option = click.option("--threads", type=Numbers(), help="Threads of the engine. Default: all that this process may use.")
 rounds_option = click.option(
     "--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Fresh processes for each row, interleaved."
 )
@@ -133,9 +133,13 @@ seconds_option = click.option(
 
 def device_option(function: F) -> F:
     """``--device``."""
-    return click.option("--device", default="cpu", show_default=True, shell_complete=complete(device_names), help="cpu, gpu, npu or auto.")(
-        function
-    )
+    return click.option(
+        "--device",
+        default="cpu",
+        show_default=True,
+        shell_complete=complete(device_names),
+        help="Device that computes: cpu, gpu, npu or auto.",
+    )(function)
 
 
 def json_option(function: F) -> F:

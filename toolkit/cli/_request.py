@@ -32,10 +32,10 @@ out_option = click.option(
     "--out", type=click.Path(path_type=Path), help="Folder of bundles. Default: where the source's bundle is, else artifacts."
 )
 calibration_option = click.option(
-    "--calibration", type=click.IntRange(min=1), default=512, show_default=True, help="Calibration samples at most."
+    "--calibration", type=click.IntRange(min=1), default=512, show_default=True, help="Most samples to calibrate with."
 )
 batch_sizes_option = click.option(
-    "--batch-sizes", type=Numbers(), default="1,32", show_default=True, help="Batch signatures of TF Lite files."
+    "--batch-sizes", type=Numbers(), default="1,32", show_default=True, help="Batch sizes that TF Lite files get a signature for."
 )
 recipe_option = click.option(
     "--recipe",

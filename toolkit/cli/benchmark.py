@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from toolkit.pipeline.recommend import Prefer
 
 # What a narrow terminal shows in place of the accuracy of an artifact that did not pass.
-_SHORT = {"not verified": "unproven", "reference": "–"}
+_SHORT = {"not verified": "unverified", "reference": "–"}
 
 
 @click.command(
@@ -45,11 +45,11 @@ _SHORT = {"not verified": "unproven", "reference": "–"}
 @click.option("--engine", "engines", type=Words(engine_names), help="Engines to measure; 'all' for all. Default: those it was verified in.")
 @threads_option
 @click.option("--batch", "batches", type=Numbers(), default="1", show_default=True, help="Batch sizes.")
-@click.option("--streams", type=Numbers(), help="Also measure throughput with so many sessions at a time.")
+@click.option("--streams", type=Numbers(), help="Also measure throughput with N concurrent sessions.")
 @rounds_option
 @seconds_option
 @device_option
-@click.option("--seed", type=int, default=0, show_default=True, help="Order of the rounds.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the order of the rounds.")
 @click.option(
     "--prefer",
     type=click.Choice(["size", "precision", "latency"]),

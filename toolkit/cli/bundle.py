@@ -13,7 +13,7 @@ from ._request import max_drop_option
 @click.command(short_help="Pack artifacts to be verified on another device.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--artifact", "names", type=Words(list), help="Artifacts to pack. Default: all that were made.")
-@click.option("--samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Real inputs that travel with them, at most.")
+@click.option("--samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Most real inputs to pack with them.")
 @max_drop_option
 @data_options
 @click.option("--out", type=click.Path(path_type=Path), help="The zip file. Default: <bundle>.zip here.")

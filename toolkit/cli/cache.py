@@ -9,7 +9,7 @@ from ._common import console, json_option, plain, print_json, print_table, size
 _DAY_S = 86400.0
 
 
-@click.group(invoke_without_command=True, short_help="What is kept so that it need not be made twice.")
+@click.group(invoke_without_command=True, short_help="Show the cache.")
 @json_option
 @click.pass_context
 def command(context: click.Context, json_to: str | None) -> None:
@@ -41,12 +41,12 @@ def command(context: click.Context, json_to: str | None) -> None:
 
 
 @command.command(short_help="Make the cache smaller.")
-@click.option("--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Only what was not used for so many days.")
-@click.option("--max-size", type=click.FloatRange(min=0), metavar="GB", help="Only until the rest is no larger than this.")
+@click.option("--older-than", type=click.FloatRange(min=0), metavar="DAYS", help="Remove only what was not used for so many days.")
+@click.option("--max-size", type=click.FloatRange(min=0), metavar="GB", help="Stop when the rest is no larger than this.")
 @click.option(
     "--data",
     is_flag=True,
-    help="Also data sets, nets for features and the engines for web pages, which have to be fetched and trained again.",
+    help="Also remove data sets, nets for features and the engines for web pages, which have to be fetched and trained again.",
 )
 @json_option
 def clear(older_than: float | None, max_size: float | None, data: bool, json_to: str | None) -> None:

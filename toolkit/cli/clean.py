@@ -16,8 +16,10 @@ from ._common import console, json_option, plain, print_json, print_table, size
     short_help="Remove leftovers, logs and what can be made again.",
 )
 @click.argument("folder", type=click.Path(path_type=Path), default=Path("artifacts"))
-@click.option("--artifacts", is_flag=True, help="Also converted artifacts whose trained model is beside them, on data that are known.")
-@click.option("--yes", is_flag=True, help="Do it; without this it is only shown.")
+@click.option(
+    "--artifacts", is_flag=True, help="Also remove converted artifacts whose trained model is beside them, on data that are known."
+)
+@click.option("--yes", is_flag=True, help="Remove the files; without this they are only listed.")
 @json_option
 def command(folder: Path, artifacts: bool, yes: bool, json_to: str | None) -> None:
     """Remove from FOLDER (default: artifacts) what killed runs left, and logs; without --yes only show what would go.

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 @overwrite_option
 @max_drop_option
 @calibration_option
-@click.option("--evaluation", type=click.IntRange(min=1), help="Evaluation samples at most. Default: all.")
+@click.option("--evaluation", type=click.IntRange(min=1), help="Most samples to evaluate on. Default: all.")
 @batch_sizes_option
 @timeout_option
 @click.option(

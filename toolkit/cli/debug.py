@@ -25,9 +25,9 @@ _BEFORE, _AFTER, _WORST = 4, 7, 8
     help="A data set (toolkit data), or a .npz or .npy of samples. Default: random inputs in the range of the preprocessing.",
 )
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
-@click.option("--rounds", type=click.IntRange(min=1), default=4, show_default=True, help="How many inputs are compared.")
-@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Rows of each; a TF Lite file must have it.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of random inputs.")
+@click.option("--rounds", type=click.IntRange(min=1), default=4, show_default=True, help="Number of inputs to compare.")
+@click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Batch size; a TF Lite file must have it.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed for the inputs.")
 @click.option("--out", type=click.Path(path_type=Path), help="A folder for the page and the reproduction.")
 @json_option
 def command(

@@ -12,16 +12,16 @@ from ._commands import Command
 from ._common import complete, console, data_names, json_option, plain, print_json
 
 
-@click.command(cls=Command, interrupted=RESUMES, short_help="The whole road on built-in data.")
+@click.command(cls=Command, interrupted=RESUMES, short_help="Run the end-to-end demo on built-in data.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("artifacts/demo"), show_default=True, help="Folder of bundles.")
 @click.option("--data", default="digits", show_default=True, shell_complete=complete(data_names), help="A data set: toolkit data.")
 @click.option("--html", type=click.Path(path_type=Path), help="Where the page goes. Default: report.html in the bundle.")
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds of the benchmark.")
-@click.option("--overwrite", is_flag=True, help="Train anew, in place of the network that is there.")
+@click.option("--overwrite", is_flag=True, help="Train from scratch, in place of the network that is there.")
 @json_option
 @click.pass_context
 def command(ctx: click.Context, out: Path, data: str, html: Path | None, rounds: int, overwrite: bool, json_to: str | None) -> None:
-    """The whole road on built-in data: train, convert, verify, benchmark, and say which artifact to ship.
+    """Run the end-to-end demo on built-in data: train, convert, verify, benchmark, and say which artifact to ship.
 
     Run twice it goes on with what is there: a network that is trained is kept, artifacts that are made come from the cache.
     The JSON holds what each of the three steps prints as JSON; a model that is trained already is null.

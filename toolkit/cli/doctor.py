@@ -7,7 +7,7 @@ import click
 from ._common import console, json_option, plain, print_json, print_table, progress
 
 
-@click.command(short_help="Engines, devices and what is missing.")
+@click.command(short_help="Show the engines and devices of this machine, and what is missing.")
 @click.option(
     "--install", type=click.Choice(["browser"]), help="Bring what pip does not: the engines for web pages, by npm, into the cache."
 )

@@ -9,11 +9,11 @@ import click
 from ._common import complete, console, data_options, device_option, engine_names, json_option, plain, print_json, print_table, progress
 
 
-@click.command(short_help="How good a deployed artifact is.")
+@click.command(short_help="Evaluate a deployed artifact on test samples.")
 @click.argument("path", type=click.Path(path_type=Path))
 @data_options
-@click.option("--engine", shell_complete=complete(engine_names), help="Default: the first installed one that runs it.")
-@click.option("--evaluation", type=click.IntRange(min=1), help="Evaluation samples at most. Default: all.")
+@click.option("--engine", shell_complete=complete(engine_names), help="Engine that runs it. Default: the first installed one that can.")
+@click.option("--evaluation", type=click.IntRange(min=1), help="Most samples to evaluate on. Default: all.")
 @click.option("--labels", metavar="NAME,...|FILE", help="Names of the classes in their order, or a file with one in each line.")
 @click.option("--out", type=click.Path(path_type=Path), help="A folder for the page and its pictures.")
 @device_option

@@ -7,7 +7,7 @@ import click
 from ._common import json_option, print_json, print_table
 
 
-@click.command(short_help="Formats, precisions, paths and engines.")
+@click.command(short_help="List the formats with their precisions, paths and engines.")
 @click.option("--markdown", is_flag=True, help="Print the table of the README.")
 @json_option
 def command(markdown: bool, json_to: str | None) -> None:

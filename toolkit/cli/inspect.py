@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toolkit.core import Manifest
 
 
-@click.command(short_help="Signature, operators and evidence of an artifact.")
+@click.command(short_help="Show an artifact's signature, operators and evidence.")
 @click.argument("artifact", type=click.Path(path_type=Path))
 @json_option
 def command(artifact: Path, json_to: str | None) -> None:

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 @click.command(cls=Command, interrupted=RESUMES, short_help="Find the best artifact to ship on this machine.")
 @source_argument
-@click.option("--budget", type=click.Choice(["latency", "throughput", "size"]), default="latency", show_default=True, help="What is small.")
+@click.option(
+    "--budget", type=click.Choice(["latency", "throughput", "size"]), default="latency", show_default=True, help="What to optimize for."
+)
 @max_drop_option
 @to_option
 @precision_option("fp32,fp16,bf16,int8,int8-dynamic,int8-weights,int4-weights")
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
 @out_option
 @overwrite_option
 @calibration_option
-@click.option("--choice", type=click.IntRange(min=1), default=2000, show_default=True, help="Samples that choose layers for float.")
+@click.option("--choice", type=click.IntRange(min=1), default=2000, show_default=True, help="Most samples that choose layers for float.")
 @batch_sizes_option
 @timeout_option
 @json_option

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from toolkit.pipeline.quantize import Quantized
 
 
-@click.command(cls=Command, interrupted=RESUMES, short_help="int8 that holds its accuracy, layer by layer.")
+@click.command(cls=Command, interrupted=RESUMES, short_help="Quantize a network to int8 within a limit, layer by layer.")
 @source_argument
 @to_option
 @max_drop_option
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 @out_option
 @overwrite_option
 @calibration_option
-@click.option("--choice", type=click.IntRange(min=1), default=2000, show_default=True, help="Samples that choose the layers.")
-@click.option("--evaluation", type=click.IntRange(min=1), help="Samples that judge the result, at most. Default: all.")
+@click.option("--choice", type=click.IntRange(min=1), default=2000, show_default=True, help="Most samples that choose the layers.")
+@click.option("--evaluation", type=click.IntRange(min=1), help="Most samples that judge the result. Default: all.")
 @batch_sizes_option
 @timeout_option
 @click.option("--rounds", type=click.IntRange(min=1), default=7, show_default=True, help="Rounds of the speed comparison.")

@@ -7,7 +7,7 @@ import click
 from ._common import complete, json_option, plain, print_json, print_table, recipe_names
 
 
-@click.command(short_help="Recipes: how a network is quantized, as data.")
+@click.command(short_help="List the quantization recipes.")
 @click.argument("name", required=False, shell_complete=complete(recipe_names))
 @click.option("--schema", is_flag=True, help="Print the JSON Schema of a recipe file.")
 @json_option

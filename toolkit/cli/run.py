@@ -11,7 +11,9 @@ from ._common import complete, console, device_option, engine_names, json_option
 
 @click.command(short_help="Run a model once on inputs from files.")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--input", "inputs", multiple=True, required=True, metavar="[NAME=]FILE", help="A .npy or .npz; repeat for several inputs.")
+@click.option(
+    "--input", "inputs", multiple=True, required=True, metavar="[NAME=]FILE", help="Input file, .npy or .npz; repeat for several inputs."
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Write the outputs to this .npz.")
 @click.option(
     "--engine",
@@ -19,7 +21,7 @@ from ._common import complete, console, device_option, engine_names, json_option
     help="Engine's name. Default: the fastest for a bundle, else the first installed one.",
 )
 @device_option
-@click.option("--threads", type=click.IntRange(min=1), help="Default: all that this process may use.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine. Default: all that this process may use.")
 @json_option
 def command(
     model: Path, inputs: tuple[str, ...], output: Path | None, engine: str | None, device: str, threads: int | None, json_to: str | None

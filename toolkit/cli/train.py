@@ -24,12 +24,14 @@ def _interrupted(ctx: click.Context) -> str:
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("artifacts"), show_default=True, help="Folder of bundles.")
 @click.option("--recipe", type=click.Path(path_type=Path), help="A recipe from toolkit tune. Default: the model's own.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Default: the recipe's.")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Default: the recipe's.")
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Peak of the schedule. Default: the recipe's.")
-@click.option("--seed", type=int, help="Default: the recipe's.")
-@click.option("--few", type=click.IntRange(min=1), help="Learn from so many samples of each class only.")
-@click.option("--hold-out", metavar="LABEL", help="Do not learn this class; an autoencoder then says how strange it looks.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs to train. Default: the recipe's.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Batch size of the training. Default: the recipe's.")
+@click.option(
+    "--learning-rate", type=click.FloatRange(min=0, min_open=True), help="Peak learning rate of the schedule. Default: the recipe's."
+)
+@click.option("--seed", type=int, help="Random seed of the training. Default: the recipe's.")
+@click.option("--few", type=click.IntRange(min=1), help="Number of samples of each class to learn from.")
+@click.option("--hold-out", metavar="LABEL", help="Class that is not learned; an autoencoder then says how strange it looks.")
 @click.option(
     "--start-from", type=click.Path(path_type=Path), help="A trained .pt2 artifact whose weights are the first, but for the last layer."
 )
@@ -37,7 +39,7 @@ def _interrupted(ctx: click.Context) -> str:
 @click.option("--qat", "qat_epochs", type=click.IntRange(min=1), metavar="EPOCHS", help="Then learn with int8 rounding: docs/qat.md.")
 @click.option("--compile", "compiled", is_flag=True, help="Use torch.compile for the steps: docs/compiled-steps.md.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
-@click.option("--overwrite", is_flag=True, help="Start anew, in place of the training and the network that are there.")
+@click.option("--overwrite", is_flag=True, help="Start from scratch, in place of the training and the network that are there.")
 @json_option
 def command(
     model: str,

@@ -23,13 +23,15 @@ _SHOWN = 10
 @click.option("--data", shell_complete=complete(data_names), help="A data set: toolkit data. Default: the model's own.")
 @click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("tuning"), show_default=True, help="Folder of searches.")
-@click.option("--trials", type=click.IntRange(min=1), default=20, show_default=True, help="In all, those of earlier calls included.")
+@click.option(
+    "--trials", type=click.IntRange(min=1), default=20, show_default=True, help="Number of trials, those of earlier calls included."
+)
 @click.option("--folds", type=click.IntRange(min=1), default=1, show_default=True, help="Cross-validation with so many parts.")
 @click.option("--sampler", type=click.Choice(["tpe", "random", "grid"]), default="tpe", show_default=True)
-@click.option("--search", metavar="NAMES", help="What is changed, with commas. Default: all that can be.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Default: the recipe's.")
+@click.option("--search", metavar="NAMES", help="Settings to search, with commas. Default: all that can be.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs to train. Default: the recipe's.")
 @click.option("--few", type=click.IntRange(min=1), help="Learn from so many samples of each class only.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the sampler.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the sampler.")
 @json_option
 def command(
     model: str,

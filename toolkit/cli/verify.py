@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     "--engine", "engines", type=Words(engine_names), help="Engines to verify in. Default: the first that runs the format; 'all' for all."
 )
 @click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that int8 may lose.")
-@click.option("--evaluation", type=click.IntRange(min=1), help="Evaluation samples at most. Default: all.")
+@click.option("--evaluation", type=click.IntRange(min=1), help="Most samples to evaluate on. Default: all.")
 @device_option
 @json_option
 def command(

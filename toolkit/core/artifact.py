@@ -151,8 +151,7 @@ class Artifact:
         source = path / MANIFEST
         if not source.is_file():
             raise ArtifactError(
-                f"'{path}' is no artifact",
-                expected=f"a folder with a {MANIFEST}",
+                f"'{path}' is not an artifact folder ({MANIFEST} not found)",
                 got=_instead(path),
             )
         try:

@@ -74,7 +74,7 @@ def test_files_that_are_not_those_of_the_manifest_are_compared_and_noted(made: d
 def test_bad_input_is_one_line_and_leaves_nothing(made: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "out"
     for words, message in (
-        ((made["plain"], "onnx-fp33"), "is no artifact"),
+        ((made["plain"], "onnx-fp33"), "is not an artifact folder"),
         ((tmp_path / "no", "onnx-fp32"), "no"),
         ((made["plain"], "pt2-fp32"), "is not converted"),
         ((made["plain"], tiny_artifact(tmp_path / "tiny").path), "is another network"),

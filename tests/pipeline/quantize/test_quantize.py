@@ -124,7 +124,7 @@ def test_no_choice_says_whether_the_samples_or_the_layers_are_to_blame(tmp_path:
     )
     error = _no_choice("onnx-int8", [bad, refused], limits)
     assert not isinstance(error, InconclusiveError)
-    assert "no choice of layers holds the limit: expected at most 1 point, got top-1 agreement drop +15.00" in str(error)
+    assert "no mixed-precision setting met --max-drop: expected at most 1 point, got top-1 agreement drop +15.00" in str(error)
     undecided, failed = Quantized("onnx-int8", reason="x", inconclusive=True), Quantized("onnx-int8", reason="x")
     assert (undecided.verdict, failed.verdict) == (Verdict.UNDECIDED, Verdict.FAILED)
     assert not undecided.passed

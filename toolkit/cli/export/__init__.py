@@ -7,7 +7,7 @@ import click
 from .._commands import Commands
 
 
-@click.group(cls=Commands, package=__name__, short_help="An artifact as something that runs elsewhere.", no_args_is_help=True)
+@click.group(cls=Commands, package=__name__, short_help="Export an artifact to where no toolkit is.", no_args_is_help=True)
 def command() -> None:
     """Write an artifact as something that runs elsewhere.
 

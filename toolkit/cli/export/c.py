@@ -9,10 +9,12 @@ import click
 from .._common import console, json_option, plain, print_json, size
 
 
-@click.command(short_help="C sources for a microcontroller.")
+@click.command(short_help="Write C sources for a microcontroller.")
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write; an earlier export in it is replaced.")
-@click.option("--input", "inputs", multiple=True, metavar="[NAME=]FILE", help="The example's input: .npy or .npz. Default: seeded noise.")
+@click.option(
+    "--input", "inputs", multiple=True, metavar="[NAME=]FILE", help="Input file of the example, .npy or .npz. Default: seeded noise."
+)
 @json_option
 def command(artifact: Path, out: Path, inputs: tuple[str, ...], json_to: str | None) -> None:
     """Write a TF Lite artifact as C sources for TensorFlow Lite Micro.

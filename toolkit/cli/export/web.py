@@ -9,7 +9,7 @@ import click
 from .._common import console, json_option, plain, print_json, print_table, size
 
 
-@click.command(short_help="A static page that runs the model in a browser.")
+@click.command(short_help="Write a static page that runs a model in a browser.")
 @click.argument("artifact", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), default=Path("site"), show_default=True, help="The folder to write.")
 @json_option

@@ -10,16 +10,16 @@ from .._common import console, json_option, plain, print_json
 from ._common import default_net, drawn, go_of_net, outcome_line
 
 
-@click.command(short_help="Two precisions of one net play each other.")
+@click.command(short_help="Let two precisions of one net play each other.")
 @click.option("--net", type=click.Path(path_type=Path), help="A bundle. Default: the net that comes with the project.")
 @click.option("--size", type=click.IntRange(2, 19), help="Board size of the net that comes with the project. Default: its largest.")
 @click.option("--black", "black_name", default="onnx-fp32", show_default=True, help="Black's artifact in the bundle.")
-@click.option("--white", "white_name", default="onnx-int8", show_default=True, help="White's.")
+@click.option("--white", "white_name", default="onnx-int8", show_default=True, help="White's artifact in the bundle.")
 @click.option("--playouts", type=click.IntRange(min=1), default=200, show_default=True, help="Playouts of each move.")
 @click.option("--komi", type=float, help="Points for White. Default: 9 on 7 x 7, else 7.")
-@click.option("--opening", type=click.IntRange(min=0), default=4, show_default=True, help="First moves that are drawn, not the best.")
+@click.option("--opening", type=click.IntRange(min=0), default=4, show_default=True, help="Number of first moves that are drawn at random.")
 @click.option("--delay", type=click.FloatRange(min=0), default=0.3, show_default=True, help="Seconds to look at each move.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the opening.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the opening.")
 @json_option
 def command(
     net: Path | None,

@@ -9,17 +9,19 @@ import click
 from ._common import default_net, go_of_net
 
 
-@click.command(short_help="A GTP engine for Go boards and matches.")
+@click.command(short_help="Serve a net as a GTP engine for Go boards and matches.")
 @click.option("--net", type=click.Path(path_type=Path), help="An artifact or a bundle. Default: the net that comes with the project.")
 @click.option(
     "--size", type=click.IntRange(2, 19), help="Board size of the net that comes with the project, or of UCT. Default: its largest."
 )
-@click.option("--playouts", type=click.IntRange(min=1), default=400, show_default=True, help="Of each move; fewer where time is short.")
+@click.option(
+    "--playouts", type=click.IntRange(min=1), default=400, show_default=True, help="Playouts of each move; fewer where time is short."
+)
 @click.option("--uct", is_flag=True, help="Play by UCT with random playouts, without a net, on any size.")
 @click.option("--komi", type=float, help="Points for White at first. Default: 9 on 7 x 7, else 7.")
 @click.option("--engine", help="The engine that runs the net.")
-@click.option("--threads", type=click.IntRange(min=1), help="Of the engine. Default: all that this process may use.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of UCT.")
+@click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine. Default: all that this process may use.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for UCT.")
 def command(
     net: Path | None,
     size: int | None,

@@ -19,20 +19,24 @@ if TYPE_CHECKING:
 @click.command(
     cls=Command,
     interrupted="interrupted; nothing is kept but the records of finished games that --sgf asks for: the same command starts anew",
-    short_help="A match between two players, in Elo.",
+    short_help="Measure two players against each other, in Elo.",
 )
 @click.argument("a")
 @click.argument("b")
-@click.option("--game", "game_name", help="Such as go-7x7 or gomoku-9x9. Default: that of a net, else go-9x9.")
-@click.option("--games", type=click.IntRange(min=2), default=40, show_default=True, help="An even number: pairs with colours swapped.")
-@click.option("--playouts", type=click.IntRange(min=1), default=200, show_default=True, help="Of nets without a number of their own.")
-@click.option("--opening", type=click.IntRange(min=0), default=2, show_default=True, help="Random moves that a pair begins with.")
+@click.option("--game", "game_name", help="Game, such as go-7x7 or gomoku-9x9. Default: that of a net, else go-9x9.")
+@click.option(
+    "--games", type=click.IntRange(min=2), default=40, show_default=True, help="Games to play, an even number: pairs with colours swapped."
+)
+@click.option(
+    "--playouts", type=click.IntRange(min=1), default=200, show_default=True, help="Playouts of nets without a number of their own."
+)
+@click.option("--opening", type=click.IntRange(min=0), default=2, show_default=True, help="Number of random moves that a pair begins with.")
 @click.option("--komi", type=float, help="Points for White in Go. Default: 9 on 7 x 7, else 7.")
 @click.option("--engine", help="The engine that runs nets.")
-@click.option("--parallel", type=click.IntRange(min=1), default=32, show_default=True, help="Games at once.")
+@click.option("--parallel", type=click.IntRange(min=1), default=32, show_default=True, help="Concurrent games.")
 @click.option("--sprt", nargs=2, type=float, metavar="ELO0 ELO1", help="Stop when A is ELO1 stronger, or only ELO0, with 95 % each.")
 @click.option("--sgf", type=click.Path(path_type=Path), help="A folder for the games' records, in Go.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of openings and players.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for openings and players.")
 @json_option
 def command(
     a: str,

@@ -20,7 +20,7 @@ _HELP = "a point such as D4, or: pass, undo, hint, resign, quit"
 @click.command(short_help="Play against a net in the terminal.")
 @click.option("--net", type=click.Path(path_type=Path), help="An artifact or a bundle. Default: the net that comes with the project.")
 @click.option("--size", type=click.IntRange(2, 19), help="Board size of the net that comes with the project. Default: its largest.")
-@click.option("--colour", type=click.Choice(["black", "white"]), default="black", show_default=True, help="Yours.")
+@click.option("--colour", type=click.Choice(["black", "white"]), default="black", show_default=True, help="Your colour.")
 @click.option("--playouts", type=click.IntRange(min=1), default=400, show_default=True, help="The net's playouts of each move.")
 @click.option("--komi", type=float, help="Points for White. Default: 9 on 7 x 7, else 7.")
 @click.option("--engine", help="The engine that runs the net.")

@@ -15,7 +15,7 @@ from ._common import go_of_net
 @click.command(
     cls=Command,
     interrupted="interrupted; nothing is kept but the records of finished games that --sgf asks for: the same command starts anew",
-    short_help="Games of a net against itself.",
+    short_help="Let a net play against itself.",
 )
 @click.option("--net", type=click.Path(path_type=Path), required=True, help="An artifact, or a bundle, whose fastest one plays.")
 @click.option("--engine", help="The engine that runs it. Default: the first installed one, or the fastest of a bundle.")
@@ -25,9 +25,9 @@ from ._common import go_of_net
 @click.option("--komi", type=float, help="Points for White. Default: 9 on 7 x 7, else 7.")
 @click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True, help="Processes that play.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of the net in each process.")
-@click.option("--lockstep", type=click.IntRange(min=1), help="Games at once in each process. Default: up to 64.")
+@click.option("--lockstep", type=click.IntRange(min=1), help="Concurrent games in each process. Default: up to 64.")
 @click.option("--sgf", type=click.Path(path_type=Path), help="A folder for the games' records.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for everything.")
 @json_option
 def command(
     net: Path,

@@ -12,15 +12,15 @@ from ._common import default_net, go_of_net
 from .match import summary
 
 
-@click.command(short_help="What a precision costs, in Elo.")
+@click.command(short_help="Measure what a precision costs, in Elo.")
 @click.argument("artifacts", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--games", type=click.IntRange(min=2), default=400, show_default=True, help="Of each two artifacts; an even number.")
-@click.option("--playouts", type=click.IntRange(min=1), default=100, show_default=True, help="Of each move.")
+@click.option("--games", type=click.IntRange(min=2), default=400, show_default=True, help="Games of each two artifacts, an even number.")
+@click.option("--playouts", type=click.IntRange(min=1), default=100, show_default=True, help="Playouts of each move.")
 @click.option("--equal-time", is_flag=True, help="As many playouts as each can make in the time that the slowest needs for these.")
-@click.option("--opening", type=click.IntRange(min=0), default=4, show_default=True, help="Random moves that a pair begins with.")
+@click.option("--opening", type=click.IntRange(min=0), default=4, show_default=True, help="Number of random moves that a pair begins with.")
 @click.option("--komi", type=float, help="Points for White. Default: 9 on 7 x 7, else 7.")
-@click.option("--parallel", type=click.IntRange(min=1), default=64, show_default=True, help="Games at once.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the openings.")
+@click.option("--parallel", type=click.IntRange(min=1), default=64, show_default=True, help="Concurrent games.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for the openings.")
 @json_option
 def command(
     artifacts: tuple[Path, ...],

@@ -33,15 +33,15 @@ def _interrupted(ctx: click.Context) -> str:
     return f"interrupted; all complete generations are kept. To resume: {with_resume(ctx)}"
 
 
-@click.command(cls=Command, interrupted=_interrupted, short_help="Learn by self-play.")
-@click.option("--game", "game_name", default="go-9x9", show_default=True, help="Such as go-5x5, gomoku-9x9, connect-four.")
+@click.command(cls=Command, interrupted=_interrupted, short_help="Train a net by self-play.")
+@click.option("--game", "game_name", default="go-9x9", show_default=True, help="Game, such as go-5x5, gomoku-9x9, connect-four.")
 @click.option("--komi", type=float, help="Points for White in Go. Default: 7.")
 @click.option(
     "--score-weight", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="How much the margin counts, beside the win."
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the run. Default: artifacts/<game>.")
 @click.option("--blocks", type=click.IntRange(min=1), default=6, show_default=True, help="Residual blocks.")
-@click.option("--channels", type=click.IntRange(min=4), default=64, show_default=True, help="Channels of each.")
+@click.option("--channels", type=click.IntRange(min=4), default=64, show_default=True, help="Channels of each residual block.")
 @click.option("--pooling", is_flag=True, help="Every second block sees the whole board.")
 @click.option("--ownership/--no-ownership", default=True, show_default=True, help="Learn also who owns each point and the score, in Go.")
 @click.option("--play", default="openvino-int8", show_default=True, help="The artifact that plays: FORMAT-PRECISION.")
@@ -54,7 +54,9 @@ def _interrupted(ctx: click.Context) -> str:
 @click.option(
     "--window", type=click.IntRange(min=1), default=20_000, show_default=True, help="Least positions that are kept to learn from."
 )
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True), default=2e-3, show_default=True, help="Of AdamW.")
+@click.option(
+    "--learning-rate", type=click.FloatRange(min=0, min_open=True), default=2e-3, show_default=True, help="Learning rate of AdamW."
+)
 @click.option("--ship", type=Words(_formats), default="onnx,openvino,tflite", show_default=True, help="Formats of the net in the end.")
 @click.option(
     "--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes, a resumed run's counted together."
@@ -68,13 +70,13 @@ def _interrupted(ctx: click.Context) -> str:
     help="Generations between matches that say how strong the net is; 0: none.",
 )
 @click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True, help="Self-play processes of one thread each.")
-@click.option("--lockstep", type=click.IntRange(min=1), default=64, show_default=True, help="Games at once in each process.")
+@click.option("--lockstep", type=click.IntRange(min=1), default=64, show_default=True, help="Concurrent games in each process.")
 @click.option(
     "--start-from", type=click.Path(path_type=Path), help="Folder of a run whose weights are the first; its board may have another size."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed for everything.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
-@click.option("--overwrite", is_flag=True, help="Start anew, in place of the run that is there.")
+@click.option("--overwrite", is_flag=True, help="Start from scratch, in place of the run that is there.")
 @json_option
 def command(
     game_name: str,

@@ -47,7 +47,7 @@ class Alignment:
     rule: LayerRule
     tick: Callable[[], None] = lambda: None
     pairs: dict[str, Pair] = field(default_factory=dict)
-    unproved: bool = False
+    unverified: bool = False
 
     def __post_init__(self) -> None:
         self.known = self.reference.run(self.rounds, {})
@@ -229,7 +229,7 @@ class Alignment:
                 return self._named(min(found, key=lambda each: each[:2])[2], values, suspects)
         end = next(name for name in self.candidate.outputs if name not in self.pairs)
         if guess is not None and guess.reference != self._ends[end]:
-            self.unproved = True
+            self.unverified = True
             return guess
         shapes = values[end][0].shape, self.known[self._ends[end]][0].shape
         return Pair(end, self._ends[end], next(layouts(*shapes)), "signature", diverges=True)

@@ -72,7 +72,7 @@ def debug_task(task: Task) -> Compared:
     notes = []
     if divergences:
         notes = write_reproduction(alignment, pairs[divergences[0].index], folder / "reproduction")
-    if alignment.unproved:
+    if alignment.unverified:
         notes.append("no single layer explains the outputs: several diverge, and those after the first are told by their names")
     labels = _labels(alignment.reference.steps)
     found = {pair.reference for pair in alignment.pairs.values()}

@@ -129,7 +129,7 @@ def _no_choice(target: str, trials: Sequence[Trial], limits: Limits) -> Conversi
     if best.report is not None and best.report.task is not None and open_:
         return InconclusiveError(_too_few(target, best.report.task.samples, limits), got=best.reason, hint=_MORE)
     limit = f"at most {points(limits.max_drop)}"
-    return ConversionError(f"{target}: no choice of layers holds the limit", expected=limit, got=best.reason, hint="raise --max-drop")
+    return ConversionError(f"{target}: no mixed-precision setting met --max-drop", expected=limit, got=best.reason, hint="raise --max-drop")
 
 
 def _too_few(target: str, samples: int, limits: Limits) -> str:
