@@ -42,7 +42,7 @@ class TensorFlowSession(Session):
                 engine=runtime.name,
                 engine_version=runtime.version(),
                 device="cpu",
-                precision=Precision.FP32,
+                float_type=Precision.FP32,
                 threads=tf.config.threading.get_intra_op_parallelism_threads(),
                 detail="threads are set for the whole process, 0 means all",
             ),

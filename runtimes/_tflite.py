@@ -81,7 +81,7 @@ class TfLiteSession(Session):
                 engine=engine,
                 engine_version=version,
                 device="cpu",
-                precision=Precision.FP32,
+                float_type=Precision.FP32,
                 threads=request.threads,
                 detail=f"threads as set, the interpreter does not tell them; batches {', '.join(map(str, self._sizes))}",
             ),

@@ -11,7 +11,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self, final
@@ -60,24 +60,49 @@ class SessionOptions:
 
 @dataclass(frozen=True)
 class Actual:
-    """What an engine really gave, read back from it where it tells: ``device`` is one of cpu, gpu, npu; ``precision`` is the
-    floating-point type it computes in; ``threads`` is 0 where it cannot be known. ``detail`` is the engine's own wording.
+    """What an engine really gave, read back from it where it tells.
+
+    Args:
+        device: one of cpu, gpu, npu.
+        float_type: in which it computes what it does not compute in integers.
+        threads: 0 where it cannot be known.
+        detail: the engine's own wording.
+        precision: of the artifact, what it stores; None for a model file without a manifest, which does not tell.
     """
 
     engine: str
     engine_version: str
     device: str
-    precision: Precision
+    float_type: Precision
     threads: int
     detail: str = ""
+    precision: Precision | None = None
+
+    @property
+    def arithmetic(self) -> str:
+        """What is stored and what is computed with, in words: ``int8 weights and activations, fp32 where an operator has no int8``."""
+        stored = self.precision
+        if stored is None:
+            return f"{self.float_type} (the file does not say what it stores)"
+        if stored is self.float_type:
+            return str(self.float_type)
+        if not stored.activations.startswith("int"):
+            return f"{stored.weights if stored.is_quantized else stored} weights, computed in {self.float_type}"
+        activations, _, when = stored.activations.partition(" ")
+        names = f"{stored.weights} weights and {'' if stored.weights == activations else f'{activations} '}activations {when}".rstrip()
+        return f"{names}, {self.float_type} where an operator has no {activations}"
 
 
 @dataclass(frozen=True)
 class OpenRequest:
     """A checked request to open one model file: what `Runtime._open` receives.
 
-    ``device`` is resolved (never ``auto``), ``threads`` at least 1, ``precision`` the floating-point type to compute in,
-    ``stored`` the artifact's own precision. ``signature`` is None for a model without a manifest: the session then takes it from the file.
+    Args:
+        signature: None for a model without a manifest: the session then takes it from the file.
+        device: resolved, never ``auto``.
+        threads: at least 1.
+        float_type: to compute in.
+        stored: the artifact's own precision; None for a model without a manifest.
     """
 
     file: Path
@@ -85,8 +110,8 @@ class OpenRequest:
     signature: Signature | None
     device: str
     threads: int
-    precision: Precision
-    stored: Precision = Precision.FP32
+    float_type: Precision
+    stored: Precision | None = None
 
 
 Call = Callable[[np.ndarray], Iterable[np.ndarray]]
@@ -312,14 +337,15 @@ class Runtime(ABC):
             session.close()
             hint = self.repairs.get(request.device, "")
             raise DeviceError(f"{self.name} did not use the device asked for", expected=request.device, got=actual.device, hint=hint)
-        if actual.precision != request.precision:
+        if actual.float_type != request.float_type:
             session.close()
             raise EngineError(
                 f"{self.name} does not compute in the precision asked for",
-                expected=request.precision,
-                got=actual.precision,
+                expected=request.float_type,
+                got=actual.float_type,
                 hint="choose another precision or engine",
             )
+        session.actual = replace(actual, precision=request.stored)
         return session
 
     def _checked(self, model: Artifact | Path, options: SessionOptions) -> OpenRequest:
@@ -332,8 +358,8 @@ class Runtime(ABC):
         format = format_of(file)
         if format not in self.formats:
             raise InputError(f"engine '{self.name}' does not run '{file.name}'", expected=", ".join(sorted(self.formats)), got=format)
-        stored = model.manifest.precision if isinstance(model, Artifact) else Precision.FP32
-        if stored not in self.precisions(format):
+        stored = model.manifest.precision if isinstance(model, Artifact) else None
+        if stored is not None and stored not in self.precisions(format):
             problem = self.elsewhere(format, stored) or f"engine '{self.name}' has no {stored} for {format}"
             raise EngineError(problem, hint="choose another engine or precision")
         if options.threads is not None and options.threads < 1:
@@ -344,7 +370,7 @@ class Runtime(ABC):
             signature=model.manifest.signature if isinstance(model, Artifact) else None,
             device=self._resolve(options.device),
             threads=options.threads or available_threads(),
-            precision=options.precision or (Precision.BF16 if stored is Precision.BF16 else Precision.FP32),
+            float_type=options.precision or (Precision.BF16 if stored is Precision.BF16 else Precision.FP32),
             stored=stored,
         )
 

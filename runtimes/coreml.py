@@ -63,7 +63,7 @@ class CoreMlSession(Session):
                 engine_version=version,
                 device="cpu",
                 # On the processor Core ML computes in the program's own types; what it computes with float16 weights is not told.
-                precision=request.precision,
+                float_type=request.float_type,
                 threads=0,
                 detail=f"{model.compute_unit.name}, batches of at most {LARGEST}",
             ),

@@ -78,7 +78,7 @@ class ExecuTorch(Runtime):
             engine=self.name,
             engine_version=self.version(),
             device="cpu",
-            precision=Precision.FP32,
+            float_type=Precision.FP32,
             threads=threads,
             detail=f"XNNPACK, memory for batch {layout.largest}, threads are set for the whole process",
         )

@@ -74,7 +74,7 @@ class NcnnSession(Session):
                 engine="ncnn",
                 engine_version=version,
                 device="gpu" if placed else "cpu",
-                precision=Precision.FP16 if any(getattr(self._net.opt, name) for name in _FLOAT32) else Precision.FP32,
+                float_type=Precision.FP16 if any(getattr(self._net.opt, name) for name in _FLOAT32) else Precision.FP32,
                 threads=self._net.opt.num_threads,
                 detail=f"{gpu}; {placed} of {len(layers)} layers there; {rows}" if gpu else rows,
             ),

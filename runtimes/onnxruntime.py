@@ -124,7 +124,7 @@ class OnnxRuntimeSession(Session):
                 engine="onnxruntime",
                 engine_version=version,
                 device=next((device for device, names in _PROVIDERS.items() if provider in names), provider),
-                precision=Precision.FP32,
+                float_type=Precision.FP32,
                 threads=session.get_session_options().intra_op_num_threads,
                 detail=", ".join(session.get_providers()),
             ),

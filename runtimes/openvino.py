@@ -56,7 +56,7 @@ class OpenVino(Runtime):
         _check_start(request)
         settings: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": {p: hint for hint, p in _PRECISIONS.items()}[request.precision],
+            "INFERENCE_PRECISION_HINT": {p: hint for hint, p in _PRECISIONS.items()}[request.float_type],
         }
         if request.device == "cpu":
             # Pinned threads of several processes or sessions would share one core while others idle.
@@ -81,7 +81,7 @@ class OpenVinoSession(Session):
                 engine="openvino",
                 engine_version=version,
                 device=executed[0].partition(".")[0].lower(),
-                precision=_PRECISIONS[compiled.get_property("INFERENCE_PRECISION_HINT").to_string()],
+                float_type=_PRECISIONS[compiled.get_property("INFERENCE_PRECISION_HINT").to_string()],
                 threads=compiled.get_property("INFERENCE_NUM_THREADS") if cpu else 0,
                 detail=", ".join(executed),
             ),

@@ -195,7 +195,7 @@ class MicroSession(Session):
                 engine="tflite-micro",
                 engine_version=version,
                 device="cpu",
-                precision=Precision.FP32,
+                float_type=Precision.FP32,
                 threads=1,
                 detail=f"reference kernels, batch {self.batch}, {model.used_bytes} bytes of arena used",
             ),

@@ -32,7 +32,7 @@ class Torch(TorchRuntime):
             engine=self.name,
             engine_version=self.version(),
             device="gpu" if (request.device == "gpu" if parameter is None else parameter.is_cuda) else "cpu",
-            precision=Precision.FP32,
+            float_type=Precision.FP32,
             threads=torch.get_num_threads(),
             detail=f"{DEVICES[request.device]}, threads are set for the whole process",
         )

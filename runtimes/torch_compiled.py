@@ -84,7 +84,7 @@ class TorchCompiled(TorchRuntime):
             engine=self.name,
             engine_version=self.version(),
             device=_DEVICES.get(device, device),
-            precision=Precision.FP32,
+            float_type=Precision.FP32,
             threads=torch.get_num_threads(),
             detail=f"{device}, compiled for {request.threads} threads",
         )

@@ -56,7 +56,7 @@ class TorchScriptEngine(Runtime):
             engine=self.name,
             engine_version=self.version(),
             device="cpu",
-            precision=Precision.FP32,
+            float_type=Precision.FP32,
             threads=torch.get_num_threads(),
             detail="cpu, threads are set for the whole process",
         )

@@ -60,7 +60,7 @@ def judge(
         engine=candidate.actual.engine,
         engine_version=candidate.actual.engine_version,
         device=candidate.actual.device,
-        execution_precision=candidate.actual.precision,
+        execution_precision=candidate.actual.float_type,
         verdict=verdict,
         reason=reason,
         rule=rule.text(task.name if task else ""),
@@ -122,8 +122,8 @@ def _verdict(
     if not all(error.finite for error in errors):
         return Verdict.FAILED, "NaN or infinity in the outputs"
     wanted = Precision.BF16 if precision is Precision.BF16 else Precision.FP32
-    if actual.precision != wanted:
-        return Verdict.FAILED, f"{actual.engine} computed in {actual.precision}, not in {wanted}"
+    if actual.float_type != wanted:
+        return Verdict.FAILED, f"{actual.engine} computed in {actual.float_type}, not in {wanted}"
     operators = artifact.manifest.operators
     if precision.is_quantized and operators is not None and operators.quantized == 0:
         return Verdict.FAILED, "no operator of the file is quantized"

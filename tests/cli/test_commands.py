@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tomllib
 from dataclasses import replace
@@ -180,7 +181,9 @@ def test_run(tiny: Path) -> None:
     assert json.loads(call("run", model, "--input", x, "--json").output) == json.loads(by_name.output)
     text = call("run", tiny / "net", "--input", x, "--threads", "1", "--engine", "onnxruntime").output
     assert "onnxruntime" in text
-    assert "1 threads" in text
+    assert re.search(r", cpu, (fp16 weights, computed in )?fp32, 1 threads", text), "whichever the bundle's quick benchmark recommends"
+    bare = call("run", model / "model.onnx", "--input", x, "--threads", "1").output
+    assert ", cpu, fp32 (the file does not say what it stores), 1 threads" in " ".join(bare.split())
     assert f"{logits.argmax(axis=1)[0]}, " in text
 
 

@@ -79,7 +79,7 @@ def check_description(runtime: Runtime) -> None:
 def check_actual(runtime: Runtime, session: Session) -> None:
     actual = session.actual
     assert (actual.engine, actual.engine_version) == (runtime.name, runtime.version())
-    assert (actual.device, actual.precision) == ("cpu", Precision.FP32)
+    assert (actual.device, actual.float_type) == ("cpu", Precision.FP32)
     assert actual.threads == 1 or not runtime.sets_threads
 
 

@@ -73,7 +73,7 @@ def _error(session: Session, net: Net, batch: int) -> float:
 @pytest.mark.parametrize("net", [WIDE, NETS["two"], NETS["tokens"]], ids=lambda net: net.name)
 def test_fp32_is_fp32_for_every_batch(engine: str, net: Net, nets: dict[str, Artifact]) -> None:
     with find_runtime(engine).open(nets[net.name], GPU) as session:
-        assert (session.actual.device, session.actual.precision) == ("gpu", Precision.FP32)
+        assert (session.actual.device, session.actual.float_type) == ("gpu", Precision.FP32)
         assert "cuda" in session.actual.detail
         for batch in (1, 2, 3, 7, 32, 1):
             assert _error(session, net, batch) < 3e-6

@@ -96,4 +96,4 @@ def test_bf16_in_openvino_is_asked_for_and_read_back(bundles: dict[str, dict[For
     if not runtime.is_installed() or Precision.BF16 not in runtime.precisions(Format.OPENVINO):
         pytest.skip("this processor has no bf16, or OpenVINO is not installed")
     with open_session(bundles["cnn"][Format.OPENVINO], options=SessionOptions(precision=Precision.BF16)) as session:
-        assert session.actual.precision is Precision.BF16
+        assert session.actual.float_type is Precision.BF16

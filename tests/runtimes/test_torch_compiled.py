@@ -47,7 +47,7 @@ def test_each_part_of_the_key_counts(tmp_path: Path, monkeypatch: pytest.MonkeyP
     file, other = tmp_path / "one.pt2", tmp_path / "other.pt2"
     file.write_bytes(b"a")
     other.write_bytes(b"b")
-    request = OpenRequest(file, Format.PT2, None, "cpu", 1, Precision.FP32, Precision.FP32)
+    request = OpenRequest(file, Format.PT2, None, "cpu", 1, Precision.FP32)
     keys = [torch_compiled._key(each) for each in (request, replace(request, file=other), replace(request, threads=2))]
     for name, value in (("sources_sha256", lambda *_: "other"), ("_compiler", lambda: str(file))):
         with monkeypatch.context() as patch:

@@ -52,7 +52,7 @@ def command(
     if json_to:
         print_json({name: array.tolist() for name, array in outputs.items()}, json_to)
     if json_to != "-":
-        console().print(f"{actual.engine} {actual.engine_version}, {actual.device}, {actual.precision}, {actual.threads} threads")
+        console().print(f"{actual.engine} {actual.engine_version}, {actual.device}, {actual.arithmetic}, {actual.threads} threads")
         rows = [
             [plain(name), f"{array.dtype}{list(array.shape)}", plain(np.array2string(array.ravel()[:6], precision=4)), _labels(array)]
             for name, array in outputs.items()

@@ -129,7 +129,7 @@ class Round:
 class Measurement:
     """All rounds of one setting. A failed one has its ``reason`` and the rounds that ended well before it.
 
-    ``actual`` is what the engine really gave (engine_version, device, precision, threads, detail).
+    ``actual`` is what the engine really gave (engine_version, device, float_type, threads, detail, precision).
     """
 
     setting: Setting

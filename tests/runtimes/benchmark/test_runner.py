@@ -60,7 +60,7 @@ def test_rounds_are_interleaved_and_complete(artifact: Artifact, inputs: Path) -
     assert [(p.done, p.total) for p in seen] == [(n, 6) for n in range(1, 7)]
     for m in measurements:
         assert m.actual["engine_version"]
-        assert (m.actual["device"], m.actual["precision"]) == ("cpu", "fp32")
+        assert (m.actual["device"], m.actual["float_type"]) == ("cpu", "fp32")
         assert m.size_bytes == artifact.size_bytes
         for r in m.rounds:
             assert r.calls >= QUICK.min_calls * m.setting.streams

@@ -24,7 +24,7 @@ def test_the_outputs_are_the_sessions_own(tmp_path: Path) -> None:
     seen = observe(artifact, "onnxruntime", samples)
     assert seen.artifact == artifact.manifest.content_sha256
     assert seen.actual is not None
-    assert (seen.actual.engine, seen.actual.device, seen.actual.precision) == ("onnxruntime", "cpu", "fp32")
+    assert (seen.actual.engine, seen.actual.device, seen.actual.float_type) == ("onnxruntime", "cpu", "fp32")
     with open_session(artifact) as session:
         # 70 samples are two whole chunks and a part of a third.
         np.testing.assert_allclose(seen.samples["logits"], session.run(samples.inputs)[0], atol=1e-5)

@@ -19,13 +19,13 @@ from .drawing import Picture
 
 @dataclass(frozen=True)
 class EvaluatedRun:
-    """Which artifact answered where, and on what."""
+    """Which artifact answered where, and on what; ``arithmetic`` says what it stores and in what the engine computed."""
 
     artifact: str
     model: str
     engine: str
     device: str
-    precision: str
+    arithmetic: str
     data: str
     samples: int
 
@@ -77,7 +77,7 @@ def answers_of(artifact: Artifact, samples: Samples, *, engine: str | None = Non
     # A file with a fixed batch answers whole batches only.
     rows = min(len(output) for output in seen.samples.values())
     actual = seen.actual
-    run = EvaluatedRun(artifact.name, artifact.manifest.model, actual.engine, actual.device, str(actual.precision), samples.origin, rows)
+    run = EvaluatedRun(artifact.name, artifact.manifest.model, actual.engine, actual.device, actual.arithmetic, samples.origin, rows)
     return Answers(run, samples.rows(slice(0, rows)), seen.samples)
 
 
