@@ -88,7 +88,7 @@ for words in {lines!r}:
     assert output.count("code [") == len(lines)
     assert {line.rpartition(" ")[2] for line in output.splitlines() if line.startswith("code [")} == {"0", "2"}
     assert " us" in output, "microseconds"
-    assert "no artifact" in errors
+    assert "is not an artifact folder" in errors
 
 
 def test_memory_that_is_full_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
