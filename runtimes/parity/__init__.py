@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from .judge import Limits, judge
 from .observe import Observation, observe
-from .probes import BATCH_SIZES, batch_sizes, probe
+from .probes import BATCH_SIZES, batch_sizes, drawn, probe
 
-__all__ = ["BATCH_SIZES", "Limits", "Observation", "batch_sizes", "judge", "observe", "probe"]
+__all__ = ["BATCH_SIZES", "Limits", "Observation", "batch_sizes", "drawn", "judge", "observe", "probe"]

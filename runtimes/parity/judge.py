@@ -51,8 +51,13 @@ def judge(
     task: TaskMetric | None = None
     if not problem:
         errors = tuple(compare(name, _pairs(name, candidate, reference)) for name in names)
-        task = _task(names[0], candidate, reference, samples)
+        task = None if samples.drawn else _task(names[0], candidate, reference, samples)
     verdict, reason = (Verdict.FAILED, problem) if problem else _verdict(artifact, candidate, errors, task, rule)
+    if samples.drawn and not problem:
+        reason += "; seeded probes only"
+        # What integers cost of a metric random numbers cannot tell.
+        if verdict is Verdict.PASSED and rule.max_drop is not None:
+            verdict, reason = Verdict.UNDECIDED, f"{reason}, add --data"
     return ParityReport(
         candidate=candidate.artifact,
         reference=reference.artifact,

@@ -7,6 +7,8 @@ import numpy as np
 from toolkit.core import Samples, Signature, TensorSpec
 
 BATCH_SIZES = (1, 2, 3, 7, 32)
+FREE_SIZE = 32
+"""Of a free size that no sample tells: enough for a network that halves its input five times."""
 
 
 def batch_sizes(signature: Signature) -> tuple[int, ...]:
@@ -29,9 +31,16 @@ def probe(signature: Signature, *, batch: int, seed: int = 0, samples: Samples |
     return [_fill(spec, generator, rows=rows, samples=samples) for spec in signature.inputs]
 
 
+def drawn(signature: Signature, *, batch: int, rounds: int = 1, seed: int = 0, samples: Samples | None = None) -> Samples:
+    """Probes of `rounds` seeds behind each other as samples, for those who have no data: on them no metric means anything."""
+    each = [probe(signature, batch=batch, seed=seed + number, samples=samples) for number in range(rounds)]
+    arrays = {spec.name: np.concatenate([arrays[place] for arrays in each]) for place, spec in enumerate(signature.inputs)}
+    return Samples(arrays, None, f"random inputs, seed {seed}", drawn=True)
+
+
 def _fill(spec: TensorSpec, generator: np.random.Generator, *, rows: np.ndarray, samples: Samples | None) -> np.ndarray:
     real = samples.inputs.get(spec.name) if samples is not None and len(samples) else None
-    shape = (len(rows), *real.shape[1:]) if real is not None else spec.concrete(len(rows), free=4)
+    shape = (len(rows), *real.shape[1:]) if real is not None else spec.concrete(len(rows), free=FREE_SIZE)
     dtype = np.dtype(spec.dtype)
     if not np.issubdtype(dtype, np.floating):
         return generator.integers(0, 2, size=shape).astype(dtype) if real is None else real[rows]

@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from toolkit.pipeline.source.samples import Split
 
 F = TypeVar("F", bound=Callable[..., Any])
-_HOME = Path("artifacts")
 
+weights_option = click.option(
+    "--weights", type=click.Path(path_type=Path), help="Weights (.safetensors) for a reference model or Python code named as SOURCE."
+)
+inputs_option = click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="NAME:DTYPE[DIMS]",
+    help="An input of Python code or TorchScript; a name in place of a size is free.",
+)
 source_argument = click.argument("source", shell_complete=complete(model_names, files=True))
 to_option = click.option(
     "--to", "formats", type=Words(format_names), default="onnx,tflite,openvino", show_default=True, help="Target formats."
@@ -75,8 +84,14 @@ def targets_of(
     return nodes(formats, asked, recipes), recipes
 
 
+def source_options(function: F) -> F:
+    """``--weights`` and ``--input``, which a SOURCE may need."""
+    return weights_option(inputs_option(function))
+
+
 def read_source(
     source: str,
+    targets: tuple[Node, ...],
     *,
     data: str | None,
     data_dir: Path | None,
@@ -86,14 +101,26 @@ def read_source(
     weights: Path | None = None,
     inputs: Sequence[str] = (),
 ) -> tuple[Source, Split]:
-    """What SOURCE names and its samples. Nothing is written: samples that do not fit must not leave an imported model behind."""
+    """What SOURCE names and its samples, which are random ones where none are known and none of the targets needs any. Nothing is
+    written: samples that do not fit must not leave an imported model behind.
+    """
+    from toolkit.core import DataError
+    from toolkit.pipeline.source.opened import HOME
     from toolkit.pipeline.source.resolve import resolve_source
-    from toolkit.pipeline.source.samples import split_samples
+    from toolkit.pipeline.source.samples import knows_data, split_samples
 
     with progress() as display:
         display.add_task(f"reading {source}", total=None)
-        found = resolve_source(source, out=out or _HOME, weights=weights, data=data, inputs=inputs)
-    return found, split_samples(found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation)
+        found = resolve_source(source, out=out or HOME, weights=weights, data=data, inputs=inputs)
+    calibrated = [str(target) for target in targets if target.precision.is_calibrated]
+    if calibrated and not data and not knows_data(found.artifact):
+        raise DataError(
+            f"no data are known for '{found.artifact.manifest.model}', and {', '.join(calibrated)} cannot be calibrated without",
+            hint="add --data with a .npz file or a data set (toolkit data), or make what needs none: --precision fp32",
+        )
+    return found, split_samples(
+        found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation, may_draw=not calibrated
+    )
 
 
 def request_for(
@@ -108,13 +135,15 @@ def request_for(
     memory: float | None = None,
     recipes: tuple[NamedRecipe, ...] = (),
     overwrite: bool = False,
+    data: str | None = None,
 ) -> Request:
     """The request that the options say, with the source in its place."""
     from toolkit.pipeline.convert import Request
+    from toolkit.pipeline.source.opened import HOME
     from toolkit.runtimes.parity import Limits
 
     artifact = found.place(overwrite=overwrite)
     in_bundle = out is None and artifact.path.name == artifact.name
-    folder = artifact.path.parent if in_bundle else (out or _HOME) / artifact.manifest.model
+    folder = artifact.path.parent if in_bundle else (out or HOME) / artifact.manifest.model
     memory_bytes = None if memory is None else int(memory * 2**30)
-    return Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout, memory_bytes, recipes, overwrite)
+    return Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout, memory_bytes, recipes, overwrite, data)

@@ -26,6 +26,7 @@ from ._common import (
     styled,
     threads_option,
 )
+from ._request import source_argument, source_options
 
 if TYPE_CHECKING:
     from toolkit.core.measurement import BenchmarkReport
@@ -40,8 +41,9 @@ _SHORT = {"not verified": "unverified", "reference": "–"}
     interrupted="interrupted; what was measured is above and not kept: the same command measures anew",
     short_help="Measure a bundle and say which artifact to ship.",
 )
-@click.argument("bundle", type=click.Path(path_type=Path))
+@source_argument
 @data_options
+@source_options
 @click.option("--engine", "engines", type=Words(engine_names), help="Engines to measure; 'all' for all. Default: those it was verified in.")
 @threads_option
 @click.option("--batch", "batches", type=Numbers(), default="1", show_default=True, help="Batch sizes.")
@@ -60,9 +62,11 @@ _SHORT = {"not verified": "unverified", "reference": "–"}
 @click.option("--html", type=click.Path(path_type=Path), help="Write one self-contained HTML page.")
 @json_option
 def command(
-    bundle: Path,
+    source: str,
     data: str | None,
     data_dir: Path | None,
+    weights: Path | None,
+    inputs: tuple[str, ...],
     engines: tuple[str, ...] | None,
     threads: tuple[int, ...] | None,
     batches: tuple[int, ...],
@@ -75,8 +79,9 @@ def command(
     html: Path | None,
     json_to: str | None,
 ) -> None:
-    """Measure every artifact of BUNDLE in every installed engine, and say which one to ship.
+    """Measure every artifact of SOURCE in every installed engine, and say which one to ship.
 
+    SOURCE is a bundle, one artifact, or what toolkit convert takes, such as a bare model file. Where no data are known, inputs are random.
     Each row's rounds run in fresh processes, one at a time, in a random order; times are medians with 95 % intervals,
     speed-ups are paired ratios to ONNX Runtime fp32. Ctrl-C prints what was measured so far. Exit code 1 where a measurement
     failed, where nothing but the trained model could be measured, or where an artifact was made from another network.
@@ -84,28 +89,31 @@ def command(
     \b
     toolkit benchmark artifacts/cnn --threads 1,2 --batch 1,32 --html report.html
     toolkit benchmark artifacts/cnn --streams 2 --json report.json
+    toolkit benchmark net.onnx --engine all
     """
     from dataclasses import replace
 
-    from toolkit.core import Bundle, EngineError, write_file
+    from toolkit.core import EngineError, write_file
     from toolkit.core.measurement import Protocol
-    from toolkit.pipeline.benchmark import BundleInterrupted, benchmark_bundle, keep_report
+    from toolkit.pipeline.benchmark import BundleInterrupted, benchmark_bundle, check_sizes, keep_report
     from toolkit.pipeline.recommend import Prefer, recommend
     from toolkit.pipeline.report import write_html
-    from toolkit.pipeline.source.resolve import trained
+    from toolkit.pipeline.source.opened import opened
     from toolkit.pipeline.source.samples import split_samples
 
-    loaded = Bundle.load(bundle)
-    root = trained(loaded)
-    samples = split_samples(root, data, folder=data_dir, evaluation=2048).evaluation
     protocol = Protocol(rounds=rounds, min_seconds=seconds, seed=seed)
     interrupted = False
-    with progress() as display:
+    with opened(source, weights=weights, data=data, inputs=inputs) as found, progress() as display:
+        subject = found.subject
+        samples = split_samples(subject, data, folder=data_dir, evaluation=2048, may_draw=True).evaluation
+        check_sizes(subject, samples)
         bar = display.add_task("measuring", total=None)
+        strangers = found.bundle.strangers()
         try:
             report = benchmark_bundle(
-                loaded,
+                found.bundle,
                 samples,
+                only=found.artifact,
                 protocol=protocol,
                 engines=engines,
                 device=device,
@@ -122,8 +130,10 @@ def command(
     measured = {m.setting.artifact for m in report.measurements if m.ok}
     if not interrupted and not measured:
         raise EngineError(f"nothing could be measured: {(failed or report.measurements)[0].reason}")
-    alone = measured == {root.name} and len({m.setting.artifact for m in report.measurements}) > 1
-    writes: list[Callable[[], None]] = [] if interrupted else [lambda: keep_report(loaded, report)]
+    alone = measured == {subject.name} and len({m.setting.artifact for m in report.measurements}) > 1
+    # A report of a single artifact is none by which an app could choose.
+    keep = found.kept and found.artifact is None and not interrupted
+    writes: list[Callable[[], None]] = [lambda: keep_report(found.bundle, report)] if keep else []
     if json_to and json_to != "-":
         writes.append(lambda: write_file(Path(json_to), report.to_json()))
     if html:
@@ -137,7 +147,7 @@ def command(
         raise KeyboardInterrupt
     if problems:
         raise problems[0]
-    if failed or alone or loaded.strangers():
+    if failed or alone or strangers:
         raise click.exceptions.Exit(1)
 
 
@@ -189,4 +199,6 @@ def show(report: BenchmarkReport, *, prefer: Prefer | None = None) -> None:
     for row in rows:
         if not row.ok:
             console().print(f"[red]{plain(row.artifact)} {plain(row.engine)}[/]: {plain(row.note)}")
+    if report.drawn:
+        console().print(f"measured on {report.samples}: no data are known; name some with --data")
     console().print(f"[bold]{plain(chosen.reason)}[/]")

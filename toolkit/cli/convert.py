@@ -22,6 +22,7 @@ from ._request import (
     recipe_option,
     request_for,
     source_argument,
+    source_options,
     targets_of,
     timeout_option,
     to_option,
@@ -37,16 +38,7 @@ if TYPE_CHECKING:
 @precision_option("fp32,fp16,int8")
 @recipe_option
 @data_options
-@click.option(
-    "--weights", type=click.Path(path_type=Path), help="Weights (.safetensors) for a reference model or Python code named as SOURCE."
-)
-@click.option(
-    "--input",
-    "inputs",
-    multiple=True,
-    metavar="NAME:DTYPE[DIMS]",
-    help="An input of Python code or TorchScript; a name in place of a size is free.",
-)
+@source_options
 @out_option
 @overwrite_option
 @max_drop_option
@@ -85,7 +77,8 @@ def command(
     SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2, .onnx or .keras file, a SavedModel folder, a
     TorchScript archive (with --input), or a PyTorch network in Python code (file.py:name or package.module:name, with --input; this code
     runs). Every target is
-    calibrated on training samples, compared with the source on evaluation samples, and written to OUT/<model>/. One target
+    calibrated on training samples, compared with the source on evaluation samples, and written to OUT/<model>/. Without data, fp32 is
+    compared on seeded random inputs alone. One target
     that fails does not stop the others; the exit code is then 1, and also where one is undecided: too few samples to confirm the limit.
 
     \b
@@ -100,7 +93,15 @@ def command(
 
     targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(
-        source, data=data, data_dir=data_dir, out=out, calibration=calibration, evaluation=evaluation, weights=weights, inputs=inputs
+        source,
+        targets,
+        data=data,
+        data_dir=data_dir,
+        out=out,
+        calibration=calibration,
+        evaluation=evaluation,
+        weights=weights,
+        inputs=inputs,
     )
     request = request_for(
         found,
@@ -113,6 +114,7 @@ def command(
         memory=memory,
         recipes=named,
         overwrite=overwrite,
+        data=data,
     )
     check_kept(request)
     with progress() as display:

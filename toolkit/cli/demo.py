@@ -85,7 +85,7 @@ def _steps(ctx: click.Context, out: Path, *, data: str, html: Path | None, round
     step(convert.command, "convert", source=str(bundle), **targets)
     page = html or bundle / "report.html"
     console().print(f"\n[bold]3. benchmark[/]  toolkit benchmark {plain(bundle)} --html {plain(page)}")
-    step(benchmark.command, "benchmark", bundle=bundle, rounds=rounds, html=page)
+    step(benchmark.command, "benchmark", source=str(bundle), rounds=rounds, html=page)
     console().print(f"\nthe same as a page: {plain(page)}")
     console().print(f"in an app: toolkit.load('{plain(bundle)}').run(image)")
     return good

@@ -7,11 +7,13 @@ from pathlib import Path
 import click
 
 from ._common import complete, console, data_options, device_option, engine_names, json_option, plain, print_json, print_table, progress
+from ._request import source_argument, source_options
 
 
 @click.command(short_help="Evaluate a deployed artifact on test samples.")
-@click.argument("path", type=click.Path(path_type=Path))
+@source_argument
 @data_options
+@source_options
 @click.option("--engine", shell_complete=complete(engine_names), help="Engine that runs it. Default: the first installed one that can.")
 @click.option("--evaluation", type=click.IntRange(min=1), help="Most samples to evaluate on. Default: all.")
 @click.option("--labels", metavar="NAME,...|FILE", help="Names of the classes in their order, or a file with one in each line.")
@@ -19,9 +21,11 @@ from ._common import complete, console, data_options, device_option, engine_name
 @device_option
 @json_option
 def command(
-    path: Path,
+    source: str,
     data: str | None,
     data_dir: Path | None,
+    weights: Path | None,
+    inputs: tuple[str, ...],
     engine: str | None,
     evaluation: int | None,
     labels: str | None,
@@ -31,25 +35,27 @@ def command(
 ) -> None:
     """Run a deployed artifact, not the net that was trained, over test samples.
 
-    PATH is an artifact's folder. Of a classifier it says the accuracy with its interval, precision, recall and F1 of each class, areas
-    under the ROC and precision-recall curves, and its calibration error; of an autoencoder what it loses and whether that
-    gives a class away that it has never seen; of a generator how far what it samples is from real images. With --out also as one HTML
-    page with pictures: confusion matrix, curves, the worst mistakes; reconstructions; sampled images.
+    SOURCE is an artifact's folder, or what toolkit convert takes but a bundle, such as a bare model file. Of a classifier it says the
+    accuracy with its interval, precision, recall and F1 of each class, areas under the ROC and precision-recall curves, and its
+    calibration error; of an autoencoder what it loses and whether that gives a class away that it has never seen; of a generator how
+    far what it samples is from real images. With --out also as one HTML page with pictures: confusion matrix, curves, the worst
+    mistakes; reconstructions; sampled images.
 
     \b
     toolkit evaluate artifacts/cnn/tflite-int8
     toolkit evaluate artifacts/cnn/onnx-int8 --out evaluation/
+    toolkit evaluate net.onnx --data samples.npz
     """
-    from toolkit.core import Artifact
     from toolkit.pipeline.evaluate import evaluate, with_labels
     from toolkit.pipeline.evaluate.page import PAGE, as_json, write_evaluation
+    from toolkit.pipeline.source.opened import opened
     from toolkit.pipeline.source.samples import split_samples
 
-    artifact = Artifact.load(path)
-    if labels is not None:
-        artifact = with_labels(artifact, _names(labels))
-    samples = split_samples(artifact, data, folder=data_dir, evaluation=evaluation).evaluation
-    with progress() as display:
+    with opened(source, weights=weights, data=data, inputs=inputs) as given, progress() as display:
+        artifact = given.single
+        if labels is not None:
+            artifact = with_labels(artifact, _names(labels))
+        samples = split_samples(artifact, data, folder=data_dir, evaluation=evaluation).evaluation
         display.add_task(f"{artifact.name}: {len(samples):,} samples", total=None)
         found = evaluate(artifact, samples, folder=data_dir, engine=engine, device=device)
         if out is not None:

@@ -22,6 +22,7 @@ from ._request import (
     recipe_option,
     request_for,
     source_argument,
+    source_options,
     targets_of,
     timeout_option,
     to_option,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 @precision_option("fp32,fp16,bf16,int8,int8-dynamic,int8-weights,int4-weights")
 @recipe_option
 @data_options
+@source_options
 @out_option
 @overwrite_option
 @calibration_option
@@ -57,6 +59,8 @@ def command(
     recipes: tuple[str, ...] | None,
     data: str | None,
     data_dir: Path | None,
+    weights: Path | None,
+    inputs: tuple[str, ...],
     out: Path | None,
     overwrite: bool,
     calibration: int,
@@ -77,9 +81,20 @@ def command(
     from toolkit.pipeline.optimize import Budget, optimize
 
     targets, named = targets_of(formats, precisions, recipes)
-    found, split = read_source(source, data=data, data_dir=data_dir, out=out, calibration=calibration)
+    found, split = read_source(
+        source, targets, data=data, data_dir=data_dir, out=out, calibration=calibration, weights=weights, inputs=inputs
+    )
     request = request_for(
-        found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, recipes=named, overwrite=overwrite
+        found,
+        split,
+        targets,
+        out=out,
+        max_drop=max_drop,
+        batch_sizes=batch_sizes,
+        timeout=timeout,
+        recipes=named,
+        overwrite=overwrite,
+        data=data,
     )
     with progress() as display:
         bar = display.add_task("converting", total=None)

@@ -21,6 +21,7 @@ from ._request import (
     read_source,
     request_for,
     source_argument,
+    source_options,
     timeout_option,
     to_option,
 )
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 @to_option
 @max_drop_option
 @data_options
+@source_options
 @out_option
 @overwrite_option
 @calibration_option
@@ -50,6 +52,8 @@ def command(
     max_drop: float,
     data: str | None,
     data_dir: Path | None,
+    weights: Path | None,
+    inputs: tuple[str, ...],
     out: Path | None,
     overwrite: bool,
     calibration: int,
@@ -75,9 +79,21 @@ def command(
     from toolkit.pipeline.quantize import PROTOCOL, divide, quantize
 
     targets = nodes(formats, ["int8"])
-    found, split = read_source(source, data=data, data_dir=data_dir, out=out, calibration=calibration, evaluation=evaluation)
+    found, split = read_source(
+        source,
+        targets,
+        data=data,
+        data_dir=data_dir,
+        out=out,
+        calibration=calibration,
+        evaluation=evaluation,
+        weights=weights,
+        inputs=inputs,
+    )
     split, choosing = divide(split, choice)
-    request = request_for(found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, overwrite=overwrite)
+    request = request_for(
+        found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, overwrite=overwrite, data=data
+    )
     with progress() as display:
         bars = {target.format.value: display.add_task(f"{target.format}", total=None) for target in targets}
 

@@ -24,14 +24,16 @@ from ._common import (
     progress,
     styled,
 )
+from ._request import source_argument, source_options
 
 if TYPE_CHECKING:
     from toolkit.core import Artifact
 
 
 @click.command(cls=Command, interrupted=RESUMES, short_help="Verify the artifacts of a bundle again.")
-@click.argument("path", type=click.Path(path_type=Path))
+@source_argument
 @data_options
+@source_options
 @click.option(
     "--engine", "engines", type=Words(engine_names), help="Engines to verify in. Default: the first that runs the format; 'all' for all."
 )
@@ -40,9 +42,11 @@ if TYPE_CHECKING:
 @device_option
 @json_option
 def command(
-    path: Path,
+    source: str,
     data: str | None,
     data_dir: Path | None,
+    weights: Path | None,
+    inputs: tuple[str, ...],
     engines: tuple[str, ...] | None,
     max_drop: float,
     evaluation: int | None,
@@ -54,42 +58,49 @@ def command(
     Compares outputs on seeded probes at batch 1, 2, 3, 7 and 32 and on real evaluation samples, writes the evidence to
     each manifest, and names the conversion step at which numbers diverged. An engine that cannot run an artifact is a row
     with its reason; an artifact that was made from another network is one that failed. The trained model itself is verified in
-    the engines of --engine other than its own. Exit code 1 unless every check passed: failed and undecided, for which the
-    samples are too few, are both 1.
+    the engines of --engine other than its own; a SOURCE that is no bundle yet, such as a bare model file, in all others, and
+    nothing of it is kept. Exit code 1 unless every check passed: failed and undecided, for which the samples are too few, are both 1.
 
     \b
     toolkit verify artifacts/cnn
     toolkit verify artifacts/cnn/tflite-int8 --engine all --max-drop 0.5
+    toolkit verify net.onnx --engine openvino
     """
-    from toolkit.core import ANOTHER_NETWORK, MANIFEST, Artifact, Bundle, InputError
+    from toolkit.core import ANOTHER_NETWORK, Artifact, InputError
+    from toolkit.pipeline.source.opened import opened
     from toolkit.pipeline.source.resolve import current, trained
     from toolkit.pipeline.source.samples import split_samples
     from toolkit.pipeline.verify import Verifier, others_for, verify_all
     from toolkit.runtimes.parity import Limits
 
-    single = (path / MANIFEST).is_file()
-    bundle = Bundle.load(path.parent if single else path)
-    root = trained(bundle)
-    own = current(bundle)
-    known = {each.path.name for each in (root, *own)}
-    asked = [Artifact.load(path)] if single else list(bundle)
-    strangers = [artifact for artifact in asked if artifact.path.name not in known]
-    chosen = [artifact for artifact in asked if artifact.path.name in known] if single else own
-    # Its own engine is what all is compared with.
-    others = others_for(root, engines, device) if engines and not single else ()
-    if not chosen and not others and not strangers:
-        raise InputError(f"'{path}' holds nothing to verify", expected="artifacts beside the trained model", hint="run: toolkit convert")
-    samples = split_samples(root, data, folder=data_dir, evaluation=evaluation).evaluation
-    verifier = Verifier(root, samples, Limits(max_drop), device, made=bundle)
-    before = {artifact.name: _elsewhere(artifact) for artifact in (root, *chosen)}
-    names, skipped = _able(chosen, engines, {root.name: others} if others else {})
-    chosen = [artifact for artifact in (chosen if single else [root, *chosen]) if artifact.name in names]
-    with progress() as display:
-        bar = display.add_task("verifying", total=len(chosen))
-        results = verify_all(verifier, chosen, engines=names, on_done=lambda name: display.update(bar, advance=1, description=name))
+    with opened(source, weights=weights, data=data, inputs=inputs) as found:
+        bundle, single = found.bundle, found.artifact is not None
+        engines = engines if found.kept else engines or ("all",)
+        root = trained(bundle)
+        own = current(bundle)
+        known = {each.path.name for each in (root, *own)}
+        asked = [Artifact.load(found.artifact.path)] if found.artifact else list(bundle)
+        strangers = [artifact for artifact in asked if artifact.path.name not in known]
+        chosen = [artifact for artifact in asked if artifact.path.name in known] if single else own
+        # Its own engine is what all is compared with.
+        others = others_for(root, engines, device) if engines and not single else ()
+        if not chosen and not others and not strangers:
+            raise InputError(
+                f"'{source}' holds nothing to verify",
+                expected="artifacts beside the trained model" if found.kept else "another engine that runs it than its own",
+                hint="run: toolkit convert",
+            )
+        samples = split_samples(root, data, folder=data_dir, evaluation=evaluation, may_draw=True).evaluation
+        verifier = Verifier(root, samples, Limits(max_drop), device, made=bundle)
+        before = {artifact.name: _elsewhere(artifact) for artifact in (root, *chosen)}
+        names, skipped = _able(chosen, engines, {root.name: others} if others else {})
+        chosen = [artifact for artifact in (chosen if single else [root, *chosen]) if artifact.name in names]
+        with progress() as display:
+            bar = display.add_task("verifying", total=len(chosen))
+            results = verify_all(verifier, chosen, engines=names, on_done=lambda name: display.update(bar, advance=1, description=name))
     if json_to:
-        found = {name: [*r.reports, *({"engine": e, "error": str(error)} for e, error in r.errors.items())] for name, r in results.items()}
-        print_json(found | skipped | {artifact.name: ANOTHER_NETWORK for artifact in strangers}, json_to)
+        told = {name: [*r.reports, *({"engine": e, "error": str(error)} for e, error in r.errors.items())] for name, r in results.items()}
+        print_json(told | skipped | {artifact.name: ANOTHER_NETWORK for artifact in strangers}, json_to)
     if json_to != "-":
         rows = []
         for name, result in results.items():
@@ -99,7 +110,8 @@ def command(
             rows += [[name, engine, styled("failed"), plain(f"{error}{before[name]}")] for engine, error in result.errors.items()]
         rows += [[name, "-", "-", plain(reason + before[name])] for name, reason in skipped.items()]
         rows += [[plain(artifact.name), "-", styled("failed"), ANOTHER_NETWORK] for artifact in strangers]
-        print_table(f"{bundle.path}: {len(samples)} samples of {samples.origin}", ["artifact", "engine", "parity", "evidence"], rows)
+        where = bundle.path if found.kept else source
+        print_table(f"{where}: {len(samples)} samples of {samples.origin}", ["artifact", "engine", "parity", "evidence"], rows)
     if strangers or not all(result.passed for result in results.values()):
         raise click.exceptions.Exit(1)
 

@@ -246,7 +246,8 @@ class ParityRow:
 @dataclass(frozen=True)
 class BenchmarkReport:
     """What ``benchmark.json`` holds. ``started`` is ISO 8601 in UTC; ``load_before`` and ``load_after`` are one-minute load averages;
-    ``complete`` is False when the run was interrupted; ``samples_sha256`` identifies the inputs; ``shipped`` is the setting for which the
+    ``complete`` is False when the run was interrupted; ``samples_sha256`` identifies the inputs, which are random where
+    ``drawn``; ``shipped`` is the setting for which the
     bundle was made, where one was chosen.
 
     Schema history: 1, the first.
@@ -262,6 +263,7 @@ class BenchmarkReport:
     parity: tuple[ParityRow, ...] = ()
     samples: str = ""
     samples_sha256: str = ""
+    drawn: bool = False
     complete: bool = True
     shipped: Setting | None = None
     schema: int = SCHEMA

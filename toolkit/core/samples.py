@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,15 @@ _TARGETS = "targets"
 
 @dataclass(frozen=True)
 class Samples:
-    """Inputs by name, each ``[N, ...]`` with one row a sample, and the true labels ``[N]`` where they are known."""
+    """Inputs by name, each ``[N, ...]`` with one row a sample, and the true labels ``[N]`` where they are known.
+
+    ``drawn`` says that they are random numbers, on which no metric means anything.
+    """
 
     inputs: Mapping[str, np.ndarray]
     targets: np.ndarray | None = None
     origin: str = ""
+    drawn: bool = False
 
     def __len__(self) -> int:
         return min((len(array) for array in self.inputs.values()), default=0)
@@ -50,7 +54,7 @@ class Samples:
     def rows(self, index: slice | np.ndarray) -> Samples:
         """The samples at these rows."""
         targets = None if self.targets is None else self.targets[index]
-        return Samples({name: array[index] for name, array in self.inputs.items()}, targets, self.origin)
+        return replace(self, inputs={name: array[index] for name, array in self.inputs.items()}, targets=targets)
 
     def without(self, other: Samples) -> Samples:
         """The samples that do not occur in `other`, compared by the bytes of their inputs."""
@@ -80,7 +84,7 @@ class Samples:
         counts = {name: array.shape[0] if array.ndim else 0 for name, array in columns.items()}
         if len(set(counts.values())) > 1:
             raise DataError(f"samples '{self.origin}'", expected="as many rows in every input", got=str(counts))
-        return Samples(inputs, self.targets, self.origin)
+        return replace(self, inputs=inputs)
 
     def save(self, path: Path) -> None:
         """Write the samples to a ``.npz`` file."""

@@ -139,6 +139,7 @@ def benchmark_bundle(
     bundle: Bundle,
     samples: Samples,
     *,
+    only: Artifact | None = None,
     protocol: Protocol | None = None,
     engines: Sequence[str] | None = None,
     device: str = "cpu",
@@ -148,7 +149,7 @@ def benchmark_bundle(
     offline_batch: int = 32,
     on_progress: Callable[[RoundProgress], None] | None = None,
 ) -> BenchmarkReport:
-    """Measure all artifacts of a bundle on `samples`; nothing is written, `keep_report` does that.
+    """Measure all artifacts of a bundle, or `only` one, on `samples`; nothing is written, `keep_report` does that.
 
     An artifact whose files are not those of its manifest, or that another training left, is a row with its reason. The arguments
     are those of `plan_settings`.
@@ -159,7 +160,7 @@ def benchmark_bundle(
     """
     protocol = protocol or Protocol()
     started, load_before = datetime.now(UTC).isoformat(timespec="seconds"), load_average()
-    artifacts, broken = _intact(bundle)
+    artifacts, broken = _intact(bundle, only)
     _check_samples(samples, artifacts)
     plan = plan_settings(
         artifacts, engines=engines, device=device, threads=threads, batches=batches, streams=streams, offline_batch=offline_batch
@@ -188,6 +189,7 @@ def benchmark_bundle(
         parity=join_parity(artifacts, measurements),
         samples=samples.origin,
         samples_sha256=samples.sha256,
+        drawn=samples.drawn,
         complete=complete,
     )
     if not complete:
@@ -200,11 +202,21 @@ def keep_report(bundle: Bundle, report: BenchmarkReport) -> None:
     write_file(bundle.path / BENCHMARK, report.to_json())
 
 
-def _intact(bundle: Bundle) -> tuple[list[Artifact], list[Measurement]]:
+def check_sizes(artifact: Artifact, samples: Samples) -> None:
+    """Raise `InputError` where the samples are random and their size is not known either, on which times depend."""
+    symbols = {size for spec in artifact.manifest.signature.inputs for size in spec.shape[1:] if isinstance(size, str)}
+    if samples.drawn and symbols:
+        raise InputError(
+            f"how long '{artifact.manifest.model}' takes depends on its free sizes: {', '.join(sorted(symbols))}",
+            hint="add --data with a .npz of inputs of the usual size",
+        )
+
+
+def _intact(bundle: Bundle, only: Artifact | None) -> tuple[list[Artifact], list[Measurement]]:
     artifacts: list[Artifact] = []
     broken: list[Measurement] = []
     strangers = bundle.strangers()
-    for artifact in bundle:
+    for artifact in [only] if only else bundle:
         try:
             artifact.verify_files()
             if artifact.path in strangers:

@@ -33,7 +33,7 @@ from toolkit.runtimes.parity import Limits
 
 from .progress import OnEvent
 from .source.place import trained_there
-from .source.samples import Split
+from .source.samples import Split, remember
 from .verify import Verified, Verifier, verify_all
 
 
@@ -63,7 +63,8 @@ class Row:
 @dataclass(frozen=True)
 class Request:
     """What to make: ``targets`` in order, into the bundle folder ``out``; each step within the time and the memory that it is given.
-    ``recipes`` are those of the targets' variants; ``overwrite`` says that another trained model in ``out`` may be lost.
+    ``recipes`` are those of the targets' variants; ``overwrite`` says that another trained model in ``out`` may be lost; ``data`` is what
+    the samples of ``split`` were named by, if by anything, and is remembered in the bundle.
     """
 
     source: Artifact
@@ -76,6 +77,7 @@ class Request:
     memory_bytes: int | None = None
     recipes: tuple[NamedRecipe, ...] = ()
     overwrite: bool = False
+    data: str | None = None
 
 
 def nodes(formats: Iterable[str], precisions: Iterable[str], recipes: Iterable[NamedRecipe] = ()) -> tuple[Node, ...]:
@@ -98,6 +100,8 @@ def convert(request: Request, *, verify: bool = True, on_progress: OnEvent | Non
         raise StorageError(f"'{log}' is a link", expected="a folder of the bundle's own", hint="remove it")
     make_folder(log)
     root = _in_bundle(request.source, request.out)
+    if request.data:
+        remember(request.out, request.data)
     with tempfile.TemporaryDirectory(prefix="toolkit-convert-") as work, ThreadPoolExecutor(available_threads()) as pool:
         scheduler = _Scheduler(request, root, Path(work), log, pool)
         rows = scheduler.run(report)

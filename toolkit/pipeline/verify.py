@@ -134,6 +134,7 @@ class Verifier:
             [(_facts(step), self._reference_engine(step)) for step in steps],
             instruction_sets(),
             self.samples.sha256,
+            self.samples.drawn,
             self.limits,
         ]
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

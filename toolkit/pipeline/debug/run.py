@@ -23,7 +23,7 @@ from toolkit.core import (
     run_isolated,
 )
 from toolkit.core.files import storage_errors
-from toolkit.runtimes.parity.probes import probe
+from toolkit.runtimes.parity import drawn
 
 from ..source.resolve import resolve_source
 from ..source.samples import split_samples
@@ -31,8 +31,6 @@ from .finding import Finding
 from .page import PAGE, render
 from .rule import layer_rule
 from .task import Compared, Model, Task
-
-RANDOM = "random"
 
 
 @dataclass(frozen=True)
@@ -154,10 +152,7 @@ def _samples(reference: Artifact, inputs: Inputs) -> Samples:
         if not whole:
             raise DataError(f"samples '{rows.origin}'", expected=f"at least a batch of {inputs.batch}", got=f"{len(rows)} rows")
         return rows.rows(slice(0, whole))
-    found = _range(reference)
-    drawn = [probe(signature, batch=inputs.batch, seed=inputs.seed + each, samples=found) for each in range(inputs.rounds)]
-    arrays = {spec.name: np.concatenate([each[place] for each in drawn]) for place, spec in enumerate(signature.inputs)}
-    return Samples(arrays, None, f"{RANDOM}, seed {inputs.seed}")
+    return drawn(signature, batch=inputs.batch, rounds=inputs.rounds, seed=inputs.seed, samples=_range(reference))
 
 
 def _range(reference: Artifact) -> Samples | None:

@@ -48,6 +48,11 @@ def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: s
     return Source(Artifact.load(folder))
 
 
+def is_model(folder: Path) -> bool:
+    """Whether the folder is a model of a format that is one, as SavedModel is, and no bundle of artifacts."""
+    return any(about.is_folder and (folder / about.format.file_name).is_file() for about in source_formats())
+
+
 def _from_path(path: Path, inputs: Sequence[str], *, out: Path) -> Source:
     if (path / MANIFEST).is_file():
         return Source(Artifact.load(path))

@@ -6,13 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
-from toolkit.core import NOISE, Artifact, ArtifactError, DataError, Samples, Signature, noise
+from toolkit.core import NOISE, Artifact, ArtifactError, DataError, Samples, Signature, decode_json, noise, read_file, write_file
 from toolkit.models.data import all_data, find_data
+from toolkit.runtimes.parity import drawn
 
 CALIBRATION_SAMPLES = 512
 NOISE_SAMPLES = 2000
+DRAWN_SAMPLES = 64
+REMEMBERED = "data.json"
+"""Beside a bundle's artifacts: which samples they were made with, so that no later command needs to be told. It does not travel."""
+
+
+@dataclass(frozen=True)
+class _Data:
+    """A data set's name, or the absolute path of a file."""
+
+    data: str
 
 
 @dataclass(frozen=True)
@@ -30,18 +42,21 @@ def split_samples(
     folder: Path | None = None,
     calibration: int = CALIBRATION_SAMPLES,
     evaluation: int | None = None,
+    may_draw: bool = False,
 ) -> Split:
     """Calibration samples from the training part and evaluation samples from the test part of a data set.
 
     Args:
-        data: a data set's name, a ``.npz`` or ``.npy`` file, or None for the set that the model was trained on; for a generator that is
-            noise. A file's rows are divided at random but seeded: a fifth, at most `calibration` rows, calibrates.
+        data: a data set's name, a ``.npz`` or ``.npy`` file, or None for the samples with which the artifact's bundle was made, or else
+            the set that the model was trained on; for a generator that is noise. A file's rows are divided at random but seeded: a fifth,
+            at most `calibration` rows, calibrates.
         evaluation: at most so many test samples; None means all.
+        may_draw: where no data are named or known, take random inputs, which ``Split.evaluation.drawn`` tells.
 
     Raises:
         DataError: no data are named or known, they are empty, or do not fit the model's inputs.
     """
-    name = data or artifact.manifest.data
+    name = data or _remembered(artifact) or artifact.manifest.data
     details = artifact.manifest.details
     if data is None and details.get("samples") == NOISE:
         classes = details.get("classes", 1)
@@ -50,6 +65,8 @@ def split_samples(
         first = noise(artifact.manifest.signature, calibration, classes=classes, seed=0)
         rest = noise(artifact.manifest.signature, evaluation or NOISE_SAMPLES, classes=classes, seed=1)
         return Split(first, rest)
+    if not name and may_draw:
+        return Split(*(drawn(artifact.manifest.signature, batch=DRAWN_SAMPLES, seed=seed) for seed in (1, 2)))
     if not name:
         known = ", ".join(d.name for d in all_data())
         raise DataError(f"no data are known for '{artifact.manifest.model}'", hint=f"add --data with a .npz file or one of: {known}")
@@ -81,6 +98,28 @@ def _labelled(samples: Samples, signature: Signature) -> Samples:
     if wanted != {"label"} or samples.targets is None:
         return samples
     return replace(samples, inputs={**samples.inputs, "label": samples.targets})
+
+
+def knows_data(artifact: Artifact) -> bool:
+    """Whether `split_samples` needs no ``data`` for this artifact; raises `DataError` as it does."""
+    return bool(_remembered(artifact) or artifact.manifest.data or artifact.manifest.details.get("samples") == NOISE)
+
+
+def remember(bundle: Path, data: str) -> None:
+    """Keep in a bundle's folder which samples it was made with: a data set's name, or a file. Raises `StorageError`."""
+    is_file = Path(data).suffix in {".npz", ".npy"}
+    write_file(bundle / REMEMBERED, msgspec.json.encode(_Data(str(Path(data).resolve()) if is_file else data)) + b"\n")
+
+
+def _remembered(artifact: Artifact) -> str:
+    """What `remember` kept beside `artifact`; nothing where there is none. Raises `DataError` when the file is gone."""
+    try:
+        known = decode_json(read_file(artifact.path.parent / REMEMBERED), _Data).data
+    except (OSError, msgspec.DecodeError):
+        return ""
+    if Path(known).is_absolute() and not Path(known).is_file():
+        raise DataError(f"the samples that this bundle was made with are gone: '{known}'", hint="name others: --data FILE")
+    return known
 
 
 def read_inputs(words: Sequence[str]) -> dict[str, np.ndarray]:

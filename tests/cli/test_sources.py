@@ -1,0 +1,115 @@
+"""Every command names a source alike: a bare file, Python code, an artifact; with and without data."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from tests.tiny import FEATURES, tiny_artifact
+from toolkit.cli import toolkit
+
+pytest.importorskip("torch", reason="the extra [train] is not installed")
+
+NET = """
+import torch
+
+class Scorer(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.wave, self.about = torch.nn.Conv1d(4, 8, 3, padding=1), torch.nn.Linear(6, 8)
+
+    def forward(self, signal, about):
+        return self.wave(signal).mean(2) + self.about(about)
+
+def scorer():
+    torch.manual_seed(0)
+    return Scorer().eval()
+"""
+SOURCE = ("net.py:scorer", "--input", "signal:float32[batch,4,length]", "--input", "about:float32[batch,6]")
+QUICK = ("--rounds", "1", "--seconds", "0.01", "--threads", "1")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of a user: Python code, a bare ONNX file of another network, labelled samples for the latter."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(NET)
+    shutil.copyfile(tiny_artifact(Path("tiny")).model_file, "mine.onnx")
+    shutil.rmtree("tiny")
+    random = np.random.default_rng(0)
+    np.savez("s.npz", x=random.standard_normal((240, FEATURES)).astype(np.float32), targets=random.integers(0, 10, 240))
+    return tmp_path
+
+
+def call(*words: str, code: int = 0) -> Any:
+    """What the command prints as JSON; what it prints else, where it prints none."""
+    result = CliRunner().invoke(toolkit, [*words])
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return json.loads(result.stdout)
+
+
+def refused(*words: str) -> str:
+    return str(CliRunner().invoke(toolkit, [*words]).exception)
+
+
+def evidence(rows: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    return {row["target"]: (report["verdict"], report["reason"]) for row in rows for report in row["artifact"]["manifest"]["evidence"][:1]}
+
+
+def test_a_network_of_python_code_without_data(here: Path) -> None:
+    rows = call("convert", *SOURCE, "--to", "onnx", "--precision", "fp32,int8-weights", "--json", code=1)
+    told = evidence(rows)
+    assert told["onnx-fp32"][0] == "passed"
+    assert told["onnx-fp32"][1].endswith("; seeded probes only")
+    assert told["onnx-int8-weights"] == ("undecided", told["onnx-int8-weights"][1])
+    assert told["onnx-int8-weights"][1].endswith("; seeded probes only, add --data")
+    assert "top-1 agreement drop" not in told["onnx-int8-weights"][1], "random numbers have no metric"
+    assert call("verify", "artifacts/scorer", "--json", code=1)["onnx-fp32"][0]["verdict"] == "passed"
+    text = refused("benchmark", "artifacts/scorer", *QUICK)
+    assert text == "how long 'scorer' takes depends on its free sizes: length; add --data with a .npz of inputs of the usual size"
+    assert not (here / "artifacts" / "scorer" / "benchmark.json").exists()
+
+
+def test_what_is_calibrated_needs_data() -> None:
+    text = refused("convert", *SOURCE, "--to", "onnx")
+    assert text.startswith("no data are known for 'scorer', and onnx-int8 cannot be calibrated without; add --data")
+    assert text.endswith("--precision fp32")
+    assert not Path("artifacts").exists()
+
+
+def test_a_bare_file_in_every_command_that_measures(here: Path) -> None:
+    report = call("benchmark", "mine.onnx", *QUICK, "--json")
+    assert ([row["setting"]["artifact"] for row in report["measurements"]], report["drawn"]) == (["onnx-fp32"], True)
+    assert "measured on random inputs" in " ".join(CliRunner().invoke(toolkit, ["benchmark", "mine.onnx", *QUICK]).output.split())
+    (seen,) = call("verify", "mine.onnx", "--engine", "openvino", "--json")["onnx-fp32"]
+    assert (seen["engine"], seen["verdict"]) == ("openvino", "passed")
+    assert refused("verify", "mine.onnx", "--engine", "onnxruntime").startswith(
+        "'mine.onnx' holds nothing to verify: expected another engine"
+    )
+    assert call("evaluate", "mine.onnx", "--data", "s.npz", "--json")["samples"] == 192
+    assert refused("evaluate", "mine.onnx").startswith("no data are known for 'mine'")
+    assert sorted(path.name for path in here.iterdir()) == ["mine.onnx", "net.py", "s.npz"], "nothing is left"
+
+
+def test_the_samples_are_named_once(here: Path) -> None:
+    call("convert", "mine.onnx", "--to", "onnx", "--precision", "fp32", "--data", "s.npz", "--json")
+    assert call("evaluate", "artifacts/mine/onnx-fp32", "--json")["data"] == "s.npz"
+    (seen,) = call("verify", "artifacts/mine", "--engine", "openvino", "--json")["onnx-fp32"]
+    assert "seeded probes only" not in seen["reason"]
+    report = call("benchmark", "artifacts/mine", *QUICK, "--json")
+    assert (report["samples"], report["drawn"]) == ("s.npz", False)
+    (here / "s.npz").rename(here / "elsewhere.npz")
+    assert "are gone" in refused("verify", "artifacts/mine", "--engine", "openvino")
+
+
+def test_one_artifact_is_measured_alone_and_its_report_is_not_the_bundles(here: Path) -> None:
+    call("convert", "mine.onnx", "--to", "onnx,openvino", "--precision", "fp32", "--json")
+    report = call("benchmark", "artifacts/mine/openvino-fp32", *QUICK, "--json")
+    assert [row["setting"]["artifact"] for row in report["measurements"]] == ["openvino-fp32"]
+    assert not (here / "artifacts" / "mine" / "benchmark.json").exists()

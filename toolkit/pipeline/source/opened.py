@@ -1,0 +1,60 @@
+"""What a command that measures may be given: a bundle, one of its artifacts, or whatever can be converted, in a bundle for that moment."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from toolkit.core import MANIFEST, Artifact, Bundle
+from toolkit.models import all_models
+
+from .resolve import is_model, resolve_source, trained
+
+HOME = Path("artifacts")
+"""Where bundles are, unless a user says otherwise."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """What a source names.
+
+    Args:
+        bundle: with its trained model, unless an artifact was named.
+        artifact: the one that was named; None for all of the bundle.
+        kept: whether it is the user's own folder, and not one that is removed afterwards.
+    """
+
+    bundle: Bundle
+    artifact: Artifact | None = None
+    kept: bool = True
+
+    @property
+    def subject(self) -> Artifact:
+        """The artifact that tells the inputs and the data: the one that was named, or the trained model."""
+        return self.artifact or trained(self.bundle)
+
+    @property
+    def single(self) -> Artifact:
+        """The artifact that was named, or the one that was made for the moment; raises `ArtifactError` for a bundle, with its artifacts."""
+        return self.artifact or (Artifact.load(self.bundle.path) if self.kept else trained(self.bundle))
+
+
+@contextmanager
+def opened(text: str, *, weights: Path | None = None, data: str | None = None, inputs: Sequence[str] = ()) -> Iterator[Opened]:
+    """What `text` names: an artifact's folder, a bundle, a reference model, or anything that `resolve_source` takes.
+
+    What is no artifact yet becomes one in a folder that is gone after the block. Raises as `resolve_source`.
+    """
+    path = Path(text)
+    if (path / MANIFEST).is_file():
+        yield Opened(Bundle.load(path.resolve().parent), Artifact.load(path))
+    elif path.is_dir() and not is_model(path):
+        yield Opened(Bundle.load(path))
+    else:
+        with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
+            own = weights is None and text in {model.name for model in all_models()}
+            found = resolve_source(text, out=HOME if own else Path(folder), weights=weights, data=data, inputs=inputs)
+            yield Opened(Bundle.load(found.place().path.parent), kept=own)
