@@ -66,7 +66,7 @@ def net(tmp_path: Path) -> Path:
     ("words", "parts"),
     [
         (["convert", "nothing.onnx"], ["no model file", "expected an existing file"]),
-        (["convert", "nothing"], ["unknown model 'nothing'", "cnn"]),
+        (["convert", "nothing"], ["unknown model 'nothing'", "cnn", "there is no such file or folder"]),
         (["convert", "cnn"], ["not trained yet", "toolkit train cnn"]),
         (["convert", "net", "--to", "onxx"], ["unknown format 'onxx'", "did you mean 'onnx'"]),
         (["convert", "net", "--precision", "int9"], ["unknown precision 'int9'", "did you mean 'int8'"]),
@@ -95,8 +95,8 @@ def net(tmp_path: Path) -> Path:
         (["run", "net", "--input", "x.npy", "--device", "tpu"], ["unknown device 'tpu'"]),
         (["run", "net/onnx-fp32", "--input", "x.npy", "--engine", "onnx"], ["unknown engine 'onnx'", "did you mean 'onnxruntime'"]),
         (["inspect", "net"], ["is not an artifact folder (manifest.json not found)"]),
-        (["verify", "nothing"], ["no such folder"]),
-        (["benchmark", "net"], ["no data are known", "--data"]),
+        (["verify", "nothing"], ["there is no such file or folder"]),
+        (["benchmark", "missing.onnx"], ["no model file 'missing.onnx'"]),
     ],
 )
 def test_one_clear_line(net: Path, commands: Commands, words: list[str], parts: list[str]) -> None:

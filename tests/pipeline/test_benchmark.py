@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.tiny import tiny_artifact, tiny_samples, with_parity
-from toolkit.core import Artifact, Bundle, DataError, InputError, Precision, Samples, UnknownNameError, Verdict
+from toolkit.core import Artifact, Bundle, DataError, InputError, Precision, Samples, UnknownNameError, Verdict, install_command
 from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, Protocol, Scenario
 from toolkit.pipeline.benchmark import BundleInterrupted, benchmark_bundle, join_parity, keep_report, plan_settings, read_report
 from toolkit.pipeline.recommend import recommend
@@ -146,7 +146,7 @@ def test_an_artifact_without_an_engine_is_a_row_with_its_reason(artifacts: list[
 def test_an_engine_that_is_not_installed_names_the_command(artifacts: list[Artifact], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(find_runtime("onnxruntime")), "module", "no_such_module")
     (row,) = plan_settings(artifacts[:1], engines=["onnxruntime"]).skipped
-    assert row.reason == f"onnxruntime not installed; run: pip install 'edge-inference-toolkit[{find_runtime('onnxruntime').extra}]'"
+    assert row.reason == f"onnxruntime not installed; run: {install_command(find_runtime('onnxruntime').extra)}"
 
 
 def test_bad_requests_are_refused(artifacts: list[Artifact], tmp_path: Path) -> None:

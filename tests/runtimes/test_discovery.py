@@ -67,7 +67,7 @@ def test_a_missing_engine_is_the_command_that_installs_it(
     for name in ("litert", "tensorflow", "tflite-micro"):
         monkeypatch.setattr(type(find_runtime(name)), "module", "no_such_module")
     monkeypatch.setenv("TOOLKIT_CHROMIUM", "no-such-browser")
-    with pytest.raises(MissingDependencyError, match=r"pip install 'edge-inference-toolkit\[tflite\]'"):
+    with pytest.raises(MissingDependencyError, match=r"pip install .*\[tflite\]"):
         open_session(artifact)
     with pytest.raises(MissingDependencyError, match=r"\[tflite\]"):
         open_session(artifact, engine="litert")

@@ -13,7 +13,7 @@ from ._common import complete, console, data_names, json_option, plain, print_js
 
 
 @click.command(cls=Command, interrupted=RESUMES, short_help="Run the end-to-end demo on built-in data.")
-@click.option("--out", type=click.Path(path_type=Path), default=Path("artifacts/demo"), show_default=True, help="Folder of bundles.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("artifacts"), show_default=True, help="Folder of bundles.")
 @click.option("--data", default="digits", show_default=True, shell_complete=complete(data_names), help="A data set: toolkit data.")
 @click.option("--html", type=click.Path(path_type=Path), help="Where the page goes. Default: report.html in the bundle.")
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds of the benchmark.")

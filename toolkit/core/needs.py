@@ -9,8 +9,12 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from .errors import MissingDependencyError
 
@@ -23,9 +27,42 @@ _BUILDS = {"onnxruntime": ("onnxruntime-gpu", "onnxruntime-qnn", "onnxruntime-di
 """Distributions that bring the same module for other devices, and are installed in place of the first."""
 
 
+@dataclass(frozen=True)
+class _Origin:
+    """``direct_url.json``, as PEP 610 has it: where an installed distribution came from, unless that was an index."""
+
+    url: str
+    dir_info: dict[str, bool] | None = None
+    vcs_info: dict[str, str] | None = None
+
+
+@functools.cache
+def _origin() -> _Origin | None:
+    """Where this distribution came from; None where that was an index, or nobody knows."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError, msgspec.DecodeError):
+        text = importlib.metadata.distribution(DISTRIBUTION).read_text("direct_url.json")
+        return msgspec.json.decode(text, type=_Origin) if text else None
+    clone = Path(__file__).parents[2]
+    return _Origin(clone.as_uri(), {}) if (clone / "pyproject.toml").is_file() else None
+
+
 def install_command(extra: str) -> str:
-    """The command that installs an extra of this distribution."""
-    return f"pip install '{DISTRIBUTION}[{extra}]'"
+    """The command that installs an extra of this distribution from where it came: who registered its name at an index, if anybody did,
+    is not known.
+    """
+    origin = _origin()
+    if origin is None:
+        return f"pip install '{DISTRIBUTION}[{extra}]'"
+    if origin.vcs_info is not None:
+        commit = origin.vcs_info.get("commit_id", "")
+        return f"pip install '{DISTRIBUTION}[{extra}] @ {origin.vcs_info.get('vcs', 'git')}+{origin.url}{f'@{commit}' if commit else ''}'"
+    if origin.dir_info is None:  # An archive, such as a wheel.
+        return f"pip install '{DISTRIBUTION}[{extra}] @ {origin.url}'"
+    from urllib.parse import urlsplit  # Here: they take 50 ms, which a command that misses nothing need not wait for.
+    from urllib.request import url2pathname
+
+    editable = "--editable " if origin.dir_info.get("editable") else ""
+    return f"pip install {editable}'{url2pathname(urlsplit(origin.url).path)}[{extra}]'"
 
 
 @contextlib.contextmanager

@@ -53,5 +53,5 @@ def test_convert_asks_for_what_it_needs(words: list[str], tmp_path: Path) -> Non
     said = " ".join((done.stdout + done.stderr).split())
     assert done.returncode in {1, 2}, said
     assert "Traceback" not in said
-    assert "edge-inference-toolkit[convert]" in said
-    assert "edge-inference-toolkit[train]" not in said
+    assert "[convert]" in said
+    assert "[train]" not in said

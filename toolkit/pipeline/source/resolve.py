@@ -41,7 +41,7 @@ def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: s
         return _from_path(path, inputs, out=out)
     names = [model.name for model in all_models()]
     if text not in names:
-        raise UnknownNameError("model", text, names, hint="" if "/" not in text else "there is no such file or folder")
+        raise UnknownNameError("model", text, names, hint="there is no such file or folder")
     folder = out / text / artifact_name(Format.PT2, Precision.FP32)
     if not (folder / MANIFEST).is_file():
         raise ArtifactError(f"model '{text}' is not trained yet in '{out}'", hint=f"run: toolkit train {text} --out {out}")

@@ -1,0 +1,224 @@
+"""What stands in fenced blocks of the README and of docs, run as a reader would paste it, page by page: ``python -m tests.documents``.
+
+A block of Python or TOML that begins with ``# NAME.py`` or ``# NAME.toml`` is that file; other Python runs; lines of a console block that
+begin with ``$`` run in a shell, and what stands below them must be printed where the page says so. HTML comments above a block, which no
+reader sees, say what a page supposes:
+
+- ``<!-- given: NAME, ... -->``: files of the reader's own, made by `GIVEN`;
+- ``<!-- not run: REASON -->``: a block that needs hardware, the net, hours or a person;
+- ``<!-- exit code N: REASON -->``: a block whose last command ends so;
+- ``<!-- printed -->``: each line below a command is among what it prints, whatever the numbers are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+TIMEOUT_S = 900.0
+_BLOCK = re.compile(r"^```(?P<kind>console|python|toml)\n(?P<text>.*?)^```$", flags=re.MULTILINE | re.DOTALL)
+_COMMENTS = re.compile(r"(?:^<!-- (?P<text>[^\n]*) -->\n+)\Z", flags=re.MULTILINE)
+_FILE = re.compile(r"# (?P<name>[\w.-]+\.(?:py|toml))\n")
+_NUMBERS = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block.
+
+    Args:
+        page: its file.
+        line: its first line there, counted from one.
+        kind: console, python or toml.
+        text: without the fences.
+        given: names of the reader's own files.
+        not_run: why it is not run; empty where it is.
+        code: with which the last command ends.
+        printed: whether what stands below the commands is compared.
+    """
+
+    page: Path
+    line: int
+    kind: str
+    text: str
+    given: tuple[str, ...] = ()
+    not_run: str = ""
+    code: int = 0
+    printed: bool = False
+
+    @property
+    def file(self) -> str:
+        """The name of the file that it is; empty for a block that runs."""
+        match = _FILE.match(self.text)
+        return match["name"] if match else ""
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is something to do: a block of output only has no command."""
+        return not self.not_run and bool(self.file or self.kind == "python" or self.commands)
+
+    @property
+    def commands(self) -> list[tuple[str, list[str]]]:
+        """Each command of a console block with the lines below it."""
+        found: list[tuple[str, list[str]]] = []
+        for line in self.text.splitlines():
+            if line.startswith("$ "):
+                found.append((line[2:], []))
+            elif found:
+                found[-1][1].append(line)
+        return found
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    """The blocks of a page in order; raises `ValueError` for a comment above one that says nothing known."""
+    text = page.read_text(encoding="utf-8")
+    for match in _BLOCK.finditer(text):
+        block = Block(page, text[: match.start()].count("\n") + 1, match["kind"], match["text"])
+        before = text[: match.start()]
+        while comment := _COMMENTS.search(before):
+            block, before = _told(block, comment["text"]), before[: comment.start()]
+        yield block
+
+
+def _told(block: Block, comment: str) -> Block:
+    key, _, value = (part.strip() for part in comment.partition(":"))
+    if key == "given":
+        return replace(block, given=tuple(name.strip() for name in value.split(",")))
+    if key == "not run" and value:
+        return replace(block, not_run=value)
+    if key.startswith("exit code ") and value:
+        return replace(block, code=int(key.removeprefix("exit code ")))
+    if key == "printed":
+        return replace(block, printed=True)
+    # Marks of other programs, such as where generated figures stand.
+    return block
+
+
+def run(page: Path, folder: Path, demo: Path) -> Iterator[tuple[Block, str]]:
+    """Run the blocks of a page in `folder`, where `demo` is copied to ``artifacts/cnn``; each with its problem, empty where there is none."""
+    shutil.copytree(demo, folder / "artifacts" / "cnn")
+    for name in ("models", "benchmarks", "tests"):
+        (folder / name).symlink_to(ROOT / name)
+    for block in blocks(page):
+        if block.runs:
+            yield block, _problem(block, folder, demo)
+
+
+def _problem(block: Block, folder: Path, demo: Path) -> str:
+    for name in block.given:
+        GIVEN[name](folder, demo)
+    if block.file:
+        (folder / block.file).write_text(block.text, encoding="utf-8")
+        return ""
+    if block.kind == "python":
+        return _of_run([sys.executable, "-c", block.text], folder)[1]
+    commands = block.commands
+    for number, (command, below) in enumerate(commands, 1):
+        output, problem = _of_run(["bash", "-c", command], folder, block.code if number == len(commands) else 0)
+        if problem:
+            return f"$ {command}\n{problem}"
+        told = {_alike(each) for each in output.splitlines()} | {"", "..."}
+        missing = [line for line in below if block.printed and _alike(line) not in told]
+        if missing:
+            return f"$ {command}\nnot printed: {missing}\nbut\n{output}"
+    return ""
+
+
+def _alike(line: str) -> str:
+    """A line without its numbers and without the widths that they give to columns; three dots stand for whatever the page leaves out."""
+    return re.sub(r"\s+", " ", _NUMBERS.sub("#", line)).strip()
+
+
+def _of_run(words: list[str], folder: Path, code: int = 0) -> tuple[str, str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "COLUMNS": "80", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+    )
+    if done.returncode != code:
+        return done.stdout, f"exit code {done.returncode}, not {code}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+    return done.stdout + done.stderr, ""
+
+
+def _image(folder: Path, _demo: Path) -> None:
+    np.save(folder / "image.npy", np.zeros((1, 1, 8, 8), np.float32))
+
+
+def _images(folder: Path, _demo: Path) -> None:
+    random = np.random.default_rng(0)
+    images, digits = random.standard_normal((200, 1, 8, 8)).astype(np.float32), random.integers(0, 10, 200)
+    np.savez(folder / "samples.npz", image=images, targets=digits)
+
+
+def _tokens(folder: Path, _demo: Path) -> None:
+    random = np.random.default_rng(0)
+    np.savez(folder / "samples.npz", tokens=random.integers(0, 1000, (1000, 12)), mask=random.random((1000, 12)) < 0.9)
+
+
+def _large_images(folder: Path, _demo: Path) -> None:
+    np.savez(folder / "samples.npz", image=np.random.default_rng(0).standard_normal((1000, 3, 32, 32)).astype(np.float32))
+
+
+def _weights(folder: Path, _demo: Path) -> None:
+    """Of the network in ``net.py``, as its owner keeps them."""
+    code = "import net, safetensors.torch as s; s.save_file(net.make().state_dict(), 'net.safetensors')"
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+
+
+def _torchscript(folder: Path, _demo: Path) -> None:
+    code = """
+import torch
+layers = torch.nn.Conv2d(3, 8, 3, 2), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(8, 5)
+torch.jit.save(torch.jit.script(torch.nn.Sequential(*layers).eval()), "model.ts")
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=folder, check=True)
+
+
+def _onnx(folder: Path, demo: Path) -> None:
+    shutil.copyfile(demo / "onnx-fp32" / "model.onnx", folder / "model.onnx")
+
+
+GIVEN: dict[str, Callable[[Path, Path], None]] = {
+    "image.npy": _image,
+    "samples.npz of images": _images,
+    "samples.npz of tokens": _tokens,
+    "samples.npz of large images": _large_images,
+    "net.safetensors": _weights,
+    "model.ts": _torchscript,
+    "model.onnx": _onnx,
+}
+
+
+def main() -> int:
+    """Run every page, or those that are named, and print each block with its result."""
+    chosen = [Path(word).resolve() for word in sys.argv[1:]] or PAGES
+    failed = 0
+    with tempfile.TemporaryDirectory(prefix="toolkit-docs-") as name:
+        home = Path(name)
+        print("making the demo's bundle", flush=True)
+        _, problem = _of_run([sys.executable, "-m", "toolkit", "demo", "--rounds", "1", "--out", "first"], home)
+        if problem:
+            print(problem)
+            return 1
+        for page in chosen:
+            folder = home / page.stem
+            folder.mkdir()
+            for block, problem in run(page, folder, home / "first" / "cnn"):
+                failed += bool(problem)
+                print(f"{page.relative_to(ROOT)}:{block.line}: {problem or 'ok'}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
