@@ -24,6 +24,8 @@ from pathlib import Path
 
 import numpy as np
 
+from toolkit.models.data import find_data
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TIMEOUT_S = 900.0
@@ -106,7 +108,7 @@ def _told(block: Block, comment: str) -> Block:
 
 
 def run(page: Path, folder: Path, demo: Path) -> Iterator[tuple[Block, str]]:
-    """Run the blocks of a page in `folder`, where `demo` is copied to ``artifacts/cnn``; each with its problem, empty where there is none."""
+    """Run the blocks of a page in `folder`, with the bundle `demo` as ``artifacts/cnn``; each with its problem or nothing."""
     shutil.copytree(demo, folder / "artifacts" / "cnn")
     for name in ("models", "benchmarks", "tests"):
         (folder / name).symlink_to(ROOT / name)
@@ -189,6 +191,37 @@ def _onnx(folder: Path, demo: Path) -> None:
     shutil.copyfile(demo / "onnx-fp32" / "model.onnx", folder / "model.onnx")
 
 
+def _digits(folder: Path, demo: Path) -> None:
+    shutil.copyfile(demo / "onnx-fp32" / "model.onnx", folder / "digits.onnx")
+
+
+def _rows(folder: Path, _demo: Path) -> None:
+    """240 images that no training has seen, and what they show."""
+    samples = find_data("digits").load("test", rows=slice(240))
+    np.savez(folder / "rows.npz", image=samples.inputs["image"], targets=np.asarray(samples.targets))
+
+
+def _keras(folder: Path, _demo: Path) -> None:
+    """A network that has learnt the digits for a moment, in channels-last order as Keras has it."""
+    train = find_data("digits").load("train")
+    np.savez(folder / "train.npz", image=train.inputs["image"], digit=np.asarray(train.targets))
+    code = """
+import keras, numpy
+keras.utils.set_random_seed(0)
+data = numpy.load("train.npz")
+layers = keras.layers
+net = keras.Sequential([layers.Input((1, 8, 8), name="image"), layers.Flatten(), layers.Dense(64, "relu"), layers.Dense(10)])
+net.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+net.fit(data["image"], data["digit"], epochs=10, verbose=0)
+net.save("mine.keras")
+"""
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=folder, check=True, stderr=subprocess.DEVNULL)
+
+
+def _x(folder: Path, _demo: Path) -> None:
+    np.save(folder / "x.npy", np.ones((1, 8), np.float32))
+
+
 GIVEN: dict[str, Callable[[Path, Path], None]] = {
     "image.npy": _image,
     "samples.npz of images": _images,
@@ -197,6 +230,10 @@ GIVEN: dict[str, Callable[[Path, Path], None]] = {
     "net.safetensors": _weights,
     "model.ts": _torchscript,
     "model.onnx": _onnx,
+    "digits.onnx": _digits,
+    "rows.npz": _rows,
+    "mine.keras": _keras,
+    "x.npy": _x,
 }
 
 

@@ -87,7 +87,9 @@ class UnknownNameError(InputError):
         known = sorted(known)
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         guess = f"did you mean '{near[0]}'?" if near else ""
-        super().__init__(f"unknown {kind} '{name}'", expected=f"one of {', '.join(known)}" if known else "", hint=guess or hint)
+        super().__init__(
+            f"unknown {kind} '{name}'", expected=f"one of {', '.join(known)}" if known else "", hint=" ".join(filter(None, (guess, hint)))
+        )
 
 
 class DataError(InputError):
