@@ -54,6 +54,9 @@ hypothesis.settings.load_profile("any machine")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# On a busy machine any command may take ten seconds, and would then say where it is.
+os.environ["TOOLKIT_PROGRESS_S"] = "0"
+
 
 class _ByFile(LoadScopeScheduling):
     """A file's tests run in one worker, which makes what they share once; those of one folder too.

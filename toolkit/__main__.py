@@ -1,4 +1,4 @@
-"""``python -m toolkit``, and what the command ``toolkit`` calls first: the rest is imported where Ctrl-C can be answered."""
+"""``python -m toolkit``, and what the command ``toolkit`` calls first: the rest is imported where Ctrl-C and SIGTERM can be answered."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import signal
 import sys
 from types import FrameType
 
-from toolkit._interrupted import LOADING
+from toolkit._interrupted import ANSWERED, LOADING, exit_code, stop
 
 
 def main() -> None:
     """Run the command line."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # A shell starts what runs in the background with Ctrl-C ignored.
-        signal.signal(signal.SIGINT, _interrupt)
+    for number, usual in ANSWERED.items():
+        if signal.getsignal(number) is usual:  # A shell starts what runs in the background with Ctrl-C ignored.
+            signal.signal(number, _interrupt)
     try:
         from toolkit.cli import main as run
 
         run()
     except KeyboardInterrupt:
         print(f"\n{LOADING}", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(exit_code())
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -35,10 +36,10 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
         name = frame.f_code.co_filename
         if importing and name.startswith(commands):
             os.write(2, f"\n{LOADING}\n".encode())
-            os._exit(130)
+            os._exit(128 + signum)
         importing = name.startswith("<frozen importlib") or (importing and name == importlib.__file__)
         frame = frame.f_back
-    signal.default_int_handler(signum, None)
+    stop(signum)
 
 
 if __name__ == "__main__":

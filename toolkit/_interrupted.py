@@ -1,14 +1,35 @@
-"""What Ctrl-C is answered with, wherever it comes: a module of its own, because it is known before anything else is imported."""
+"""What Ctrl-C and SIGTERM are answered with, wherever they come: a module of its own, because it is known before anything else is
+imported.
+"""
 
 from __future__ import annotations
+
+import signal
 
 LOADING = "interrupted while the command was loading, before any work: rerun it"
 NOTHING = "interrupted; nothing to resume: the same command starts anew"
 RESUMES = "interrupted; what was complete is kept. Rerun the same command to resume"
 
 
+ANSWERED = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+"""The signals that end a command in order, and what Python does with each unless somebody has changed it."""
+
+_came = [signal.SIGINT]
+
+
+def stop(signum: int) -> None:
+    """Raise KeyboardInterrupt for one of the signals `ANSWERED`, which `exit_code` then knows."""
+    _came.append(signal.Signals(signum))
+    raise KeyboardInterrupt
+
+
+def exit_code() -> int:
+    """128 and the number of the signal that came, as shells count: 130 for Ctrl-C, 143 for SIGTERM."""
+    return 128 + _came[-1]
+
+
 class Interrupted(KeyboardInterrupt):
-    """Ctrl-C in a command that knows how it resumes, which is its text."""
+    """Ctrl-C or SIGTERM in a command that knows how it resumes, which is its text."""
 
 
 def answer(error: BaseException) -> str:

@@ -45,6 +45,11 @@ class _Row:
     actual: dict[str, str | int] = field(default_factory=dict)
     reason: str = ""
 
+    @classmethod
+    def of(cls, setting: Setting, before: Measurement | None) -> _Row:
+        """A row with the rounds that were measured `before`, None where none were."""
+        return cls(setting) if before is None else cls(setting, list(before.rounds), before.size_bytes, dict(before.actual))
+
     def frozen(self) -> Measurement:
         reason = self.reason or ("" if self.rounds else "interrupted before its first round")
         return Measurement(self.setting, tuple(self.rounds), self.size_bytes, self.actual, reason)
@@ -56,6 +61,7 @@ def run_benchmark(
     inputs: Path,
     protocol: Protocol,
     first_round: int = 0,
+    before: Sequence[Measurement] = (),
     on_progress: Callable[[RoundProgress], None] | None = None,
 ) -> tuple[Measurement, ...]:
     """Measure each setting in ``protocol.rounds`` processes of its own, one running at a time.
@@ -67,6 +73,7 @@ def run_benchmark(
         inputs: a ``.npz`` of samples under the models' input names.
         protocol: how long, how often, in which order.
         first_round: the index of the first round, where others were measured before.
+        before: what an interrupted run has measured of these settings under this protocol: its rounds are not measured again.
         on_progress: called after each round.
 
     Returns:
@@ -75,22 +82,24 @@ def run_benchmark(
     Raises:
         BenchmarkInterrupted: Ctrl-C; holds what was measured until then.
     """
-    rows = [_Row(setting) for setting in settings]
+    known = {each.setting: each for each in before if each.ok}
+    rows = [_Row.of(setting, known.get(setting)) for setting in settings]
     random = np.random.default_rng([protocol.seed, first_round] if first_round else protocol.seed)
     total = len(rows) * protocol.rounds
-    order, done = first_round * len(rows), 0
+    kept = [each for row in rows for each in row.rounds]
+    order, done = max((each.order + 1 for each in kept), default=first_round * len(rows)), len(kept)
     try:
         for index in range(first_round, first_round + protocol.rounds):
             for number in random.permutation(len(rows)):
                 row = rows[number]
-                if row.reason:
+                if row.reason or any(each.index == index for each in row.rounds):
                     continue
                 task = Task(row.setting, protocol, str(inputs), index, order)
                 try:
                     answer = msgspec.convert(run_isolated(_ROUND, task, timeout_s=protocol.timeout_s, fresh=True), Answer)
                 except ToolkitError as error:
                     row.reason = f"round {index + 1}: {error}" if index else str(error)
-                    done += first_round + protocol.rounds - index
+                    done += first_round + protocol.rounds - index - sum(each.index > index for each in row.rounds)
                 else:
                     row.rounds.append(answer.round)
                     row.size_bytes, row.actual = answer.size_bytes, answer.actual

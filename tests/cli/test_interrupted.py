@@ -12,13 +12,17 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.pipeline.bundle.test_field import a_bundle
+from tests.tiny import tiny_samples
 from toolkit._interrupted import NOTHING, RESUMES, answer
 from toolkit.cli import toolkit
 from toolkit.cli._commands import Command, Commands
+from toolkit.core.measurement import BenchmarkReport
+from toolkit.pipeline.bundle import pack
 
 BY_OPTION = {"train", "go train"}
-ITSELF = {"clean", "convert", "data", "demo", "optimize", "quantize", "tune", "verify"}
-ANEW = {"benchmark", "go match", "go selfplay"}
+ITSELF = {"benchmark", "clean", "convert", "data", "demo", "optimize", "quantize", "tune", "verify"}
+ANEW = {"go match", "go selfplay"}
 NOTHING_TO_RESUME = {
     "bundle", "cache", "cache clear", "check", "debug", "doctor", "evaluate", "export c", "export web", "formats", "go demo", "go gtp",
     "go play", "go strength", "inspect", "models", "recipes", "report", "run",
@@ -91,3 +95,22 @@ def test_a_training_that_has_kept_nothing_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "lenet" / "training"
     told = interrupted("train", "lenet", "--batch-size", "2", "--out", tmp_path, when=folder.exists)
     assert told == "interrupted before the first epoch was complete: nothing is kept, the same command starts anew"
+
+
+def test_a_check_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    pack(a_bundle(tmp_path / "tiny"), tiny_samples(40), tmp_path / "tiny.zip")
+    monkeypatch.setenv("TOOLKIT_PROGRESS_S", "0.05")
+    told: list[str] = []
+
+    def measured() -> bool:
+        told.extend(capsys.readouterr().err.splitlines())
+        return any(line.startswith("measuring onnx-fp16 in onnxruntime: 2 of 60 in ") for line in told)
+
+    words = ("--engine", "onnxruntime", "--threads", "1", "--rounds", "60", "--seconds", "0.1", "--out", tmp_path / "it.json")
+    answered = interrupted("check", tmp_path / "tiny.zip", *words, when=measured)
+    assert answered == f"interrupted; what was measured is in {tmp_path / 'it.json'}: the same command checks all anew"
+    assert "60 rounds of measuring: 12 s at least" in told
+    report = BenchmarkReport.load(tmp_path / "it.json")
+    assert (report.model, report.complete) == ("tiny", False)
+    assert [len(each.rounds) for each in report.measurements] == [2]
+    assert report.parity_of(report.measurements[0]) is not None

@@ -1,4 +1,4 @@
-"""Real processes: a closed pipe, a full disk, Ctrl-C in the middle of a benchmark."""
+"""Real processes: a closed pipe, a full disk, Ctrl-C and SIGTERM in the middle of a benchmark."""
 
 from __future__ import annotations
 
@@ -118,40 +118,60 @@ def test_a_benchmark_that_cannot_be_written_is_shown_all_the_same(tmp_path: Path
 
 
 @pytest.mark.parametrize("start", [TOOLKIT, [str(Path(sys.executable).with_name("toolkit"))]], ids=["module", "script"])
-@pytest.mark.parametrize(("module", "words"), [("click", ["models"]), ("rich", ["models"]), ("numpy", ["inspect", "x"])])
-def test_ctrl_c_while_a_command_is_imported_is_one_line(start: list[str], module: str, words: list[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("module", "words", "number"),
+    [
+        ("click", ["models"], signal.SIGINT),
+        ("rich", ["models"], signal.SIGINT),
+        ("numpy", ["inspect", "x"], signal.SIGINT),
+        ("click", ["models"], signal.SIGTERM),
+        ("numpy", ["inspect", "x"], signal.SIGTERM),
+    ],
+)
+def test_ctrl_c_while_a_command_is_imported_is_one_line(
+    start: list[str], module: str, words: list[str], number: signal.Signals, tmp_path: Path
+) -> None:
     # It comes while this module is imported, and as in some real ones the import makes another error of it.
-    code = "import os, signal, time\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n    time.sleep(30)\n"
+    code = f"import os, time\ntry:\n    os.kill(os.getpid(), {int(number)})\n    time.sleep(30)\n"
     (tmp_path / f"{module}.py").write_text(code + "except KeyboardInterrupt:\n    raise ImportError('cut short') from None\n")
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
     result = subprocess.run([*start, *words], env=environment, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert (result.returncode, result.stdout) == (130, "")
+    assert (result.returncode, result.stdout) == (128 + number, "")
     assert result.stderr == "\ninterrupted while the command was loading, before any work: rerun it\n"
 
 
-def test_ctrl_c_in_a_benchmark_prints_what_was_measured_and_writes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_benchmark_keeps_what_was_measured_and_resumes(tmp_path: Path, number: signal.Signals, code: int) -> None:
     bundle = a_trained_bundle(tmp_path)
-    words = ["benchmark", "net", "--data", "s.npz", "--threads", "1"]
-    command = [*TOOLKIT, *words, "--seconds", "0.05", "--rounds", "100000"]
+    command = [*TOOLKIT, "benchmark", "net", "--data", "s.npz", "--threads", "1", "--seconds", "0.05", "--rounds", "5"]
     child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    # The third process shows that rounds have been measured.
+    # The third process shows that a round has been measured.
     seen: set[str] = set()
     deadline = time.monotonic() + 120
     while len(seen) < 3 and time.monotonic() < deadline:
         seen.update(_children(child.pid))
         time.sleep(0.01)
-    os.killpg(child.pid, signal.SIGINT)
+    child.send_signal(number)
     output, errors = child.communicate(timeout=60)
+    partial = BenchmarkReport.load(bundle / "benchmark-partial.json")
+    kept = partial.measurements[0].rounds
+    rounds = "1 round" if len(kept) == 1 else f"{len(kept)} rounds"
     # Click begins a new line, for the ^C that a terminal shows.
-    assert child.returncode == 130
-    assert errors == "\ninterrupted; what was measured is above and not kept: the same command measures anew\n"
+    told = f"\ninterrupted; {rounds} kept in net/benchmark-partial.json. Rerun the same command to resume\n"
+    assert (child.returncode, errors) == (code, told)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in seen), "its processes have ended"
     assert "onnx-fp32" in output
-    assert [path.name for path in bundle.iterdir()] == ["onnx-fp32"]
-    again = subprocess.run(
-        [*TOOLKIT, *words, "--seconds", "0.01", "--rounds", "1"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert again.returncode == 0, again.stderr
-    assert BenchmarkReport.load(bundle / "benchmark.json").complete
+    assert "The run was interrupted" in output
+    assert not (bundle / "benchmark.json").exists()
+    assert not partial.complete
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    resumed = f"resuming: {len(kept)} of 5 rounds are measured; to measure all anew, remove net/benchmark-partial.json\n"
+    assert (again.returncode, again.stderr) == (0, resumed)
+    (whole,) = (report := BenchmarkReport.load(bundle / "benchmark.json")).measurements
+    assert report.complete
+    assert whole.rounds[: len(kept)] == kept
+    assert [(each.index, each.order) for each in whole.rounds] == [(n, n) for n in range(5)]
+    assert not (bundle / "benchmark-partial.json").exists()
 
 
 def a_trained_bundle(folder: Path) -> Path:

@@ -13,7 +13,7 @@ from functools import partial
 import click
 
 from toolkit import __version__
-from toolkit._interrupted import answer
+from toolkit._interrupted import answer, exit_code
 
 from ._commands import Commands
 
@@ -36,7 +36,7 @@ def toolkit() -> None:
 
 
 def main() -> None:
-    """Run the command line: 0 well, 1 a target or a check failed, 2 bad input, 130 interrupted."""
+    """Run the command line: 0 well, 1 a target or a check failed, 2 bad input, 130 interrupted, 143 ended by SIGTERM."""
     _speak_ascii()
     warnings.showwarning = partial(_warn, warnings.showwarning)
     try:
@@ -46,7 +46,7 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.exceptions.Abort) as stop:
-        _end(answer(stop), 130)
+        _end(answer(stop), exit_code())
     except OSError as error:
         # Such as a full disk behind standard output: what stays in Python's buffer would be tried again at exit. A pipe that its
         # reader closed does not arrive here: click and rich then end the process without a word.

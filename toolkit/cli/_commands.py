@@ -17,7 +17,9 @@ _WORDS = "toolkit.words"
 
 
 class Command(click.Command):
-    """A command that answers Ctrl-C with ``interrupted``, a text or what makes one of its context; one that can resume must say so."""
+    """A command that answers Ctrl-C and SIGTERM with ``interrupted``, a text or what makes one of its context; one that can resume
+    must say so.
+    """
 
     def __init__(self, *args: Any, interrupted: str | Callable[[click.Context], str] = NOTHING, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -27,6 +29,8 @@ class Command(click.Command):
         """As click does; raises `Interrupted`."""
         try:
             return super().invoke(ctx)
+        except Interrupted:
+            raise  # The command knows more than what it says at any time.
         except KeyboardInterrupt as stop:
             raise Interrupted(self.interrupted if isinstance(self.interrupted, str) else self.interrupted(ctx)) from stop
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,12 +14,18 @@ from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, Task
 
     from toolkit.core import Artifact
 
 F = TypeVar("F", bound=Callable[..., Any])
 WIDE = 120
+LINE_EVERY = "TOOLKIT_PROGRESS_S"
+"""The environment variable that says how often a long command tells where it is on a standard error that is no terminal, in seconds;
+0 for never.
+"""
+_LINE_EVERY_S = 10.0
+
 VERDICT_STYLE = {"passed": "green", "undecided": "yellow", "failed": "red"}
 
 
@@ -176,14 +184,63 @@ def console(*, error: bool = False) -> Console:
 
 @contextlib.contextmanager
 def progress() -> Iterator[Progress]:
-    """A progress display on standard error; it is silent where that is no terminal."""
+    """A progress display on standard error; where that is no terminal, a line every ten seconds, or as `LINE_EVERY` says."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     out = console(error=True)
     # Where it is no terminal, even a display that draws nothing would leave an empty line before an error.
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as display:
+    # What is left is estimated by all that was done: a step may take longer than the half minute that rich looks back.
+    display = Progress(*columns, console=out, transient=True, disable=not out.is_terminal, speed_estimate_period=86400)
+    seconds = 0.0 if out.is_terminal else _line_every_s()
+    with display, _lines(display, every_s=seconds) if seconds else contextlib.nullcontext():
         yield display
+
+
+def _line_every_s() -> float:
+    try:
+        return max(0.0, float(os.environ.get(LINE_EVERY, _LINE_EVERY_S)))
+    except ValueError:
+        return _LINE_EVERY_S
+
+
+@contextlib.contextmanager
+def _lines(display: Progress, *, every_s: float) -> Iterator[None]:
+    """Print a line for each task of `display` that has not ended, every `every_s` seconds."""
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(every_s):
+            for task in display.tasks:
+                if not task.finished:
+                    click.echo(_line(task), err=True)
+
+    printer = threading.Thread(target=run, daemon=True)
+    printer.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        printer.join()
+
+
+def _line(task: Task) -> str:
+    """``onnx-int8: 12 of 80 in 45 s, about 4 min left``."""
+    from rich.markup import render
+
+    from toolkit.pipeline.text import rough
+
+    count = "" if task.total is None else f"{task.completed:.0f} of {task.total:.0f} in "
+    left = "" if task.time_remaining is None else f", about {rough(task.time_remaining)} left"
+    return f"{render(task.description).plain}: {count}{rough(task.elapsed or 0.0)}{left}"
+
+
+def say_estimate(least_s: float, *, of: str) -> None:
+    """Say on standard error how long the work `of` takes at least; what ends before the first line of `progress` needs none."""
+    from toolkit.pipeline.text import rough
+
+    if 0 < _line_every_s() <= least_s:
+        click.echo(f"{of}: {rough(least_s)} at least", err=True)
 
 
 def print_json(value: object, json_to: str | None = "-") -> None:

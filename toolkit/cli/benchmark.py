@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+
+from toolkit._interrupted import RESUMES, Interrupted
 
 from ._commands import Command
 from ._common import (
@@ -22,6 +24,7 @@ from ._common import (
     print_table,
     progress,
     rounds_option,
+    say_estimate,
     seconds_option,
     styled,
     threads_option,
@@ -29,8 +32,11 @@ from ._common import (
 from ._request import source_argument, source_options
 
 if TYPE_CHECKING:
-    from toolkit.core.measurement import BenchmarkReport
+    from toolkit.core import Bundle, Samples
+    from toolkit.core.measurement import BenchmarkReport, Protocol
     from toolkit.pipeline.recommend import Prefer
+    from toolkit.pipeline.source.opened import Opened
+    from toolkit.runtimes.benchmark import RoundProgress
 
 # What a narrow terminal shows in place of the accuracy of an artifact that did not pass.
 _SHORT = {"not verified": "unverified", "reference": "–"}
@@ -38,7 +44,7 @@ _SHORT = {"not verified": "unverified", "reference": "–"}
 
 @click.command(
     cls=Command,
-    interrupted="interrupted; what was measured is above and not kept: the same command measures anew",
+    interrupted=RESUMES,
     short_help="Measure a bundle and say which artifact to ship.",
 )
 @source_argument
@@ -83,8 +89,9 @@ def command(
 
     SOURCE is a bundle, one artifact, or what toolkit convert takes, such as a bare model file. Where no data are known, inputs are random.
     Each row's rounds run in fresh processes, one at a time, in a random order; times are medians with 95 % intervals,
-    speed-ups are paired ratios to ONNX Runtime fp32. Ctrl-C prints what was measured so far. Exit code 1 where a measurement
-    failed, where nothing but the trained model could be measured, or where an artifact was made from another network.
+    speed-ups are paired ratios to ONNX Runtime fp32. Ctrl-C prints and keeps what was measured so far; the same
+    command then resumes. Exit code 1 where a measurement failed, where nothing but the trained model could be measured, or where an
+    artifact was made from another network.
 
     \b
     toolkit benchmark artifacts/cnn --threads 1,2 --batch 1,32 --html report.html
@@ -95,45 +102,37 @@ def command(
 
     from toolkit.core import EngineError, write_file
     from toolkit.core.measurement import Protocol
-    from toolkit.pipeline.benchmark import BundleInterrupted, benchmark_bundle, check_sizes, keep_report
+    from toolkit.pipeline.benchmark import check_sizes
     from toolkit.pipeline.recommend import Prefer, recommend
     from toolkit.pipeline.report import write_html
     from toolkit.pipeline.source.opened import opened
     from toolkit.pipeline.source.samples import split_samples
 
     protocol = Protocol(rounds=rounds, min_seconds=seconds, seed=seed)
-    interrupted = False
-    with opened(source, weights=weights, data=data, inputs=inputs) as found, progress() as display:
+    with opened(source, weights=weights, data=data, inputs=inputs) as found:
         subject = found.subject
         samples = split_samples(subject, data, folder=data_dir, evaluation=2048, may_draw=True).evaluation
         check_sizes(subject, samples)
-        bar = display.add_task("measuring", total=None)
         strangers = found.bundle.strangers()
-        try:
-            report = benchmark_bundle(
-                found.bundle,
-                samples,
-                only=found.artifact,
-                protocol=protocol,
-                engines=engines,
-                device=device,
-                threads=threads,
-                batches=batches,
-                streams=streams or (),
-                on_progress=lambda step: display.update(bar, total=step.total, completed=step.done, description=step.setting.artifact),
-            )
-        except BundleInterrupted as stop:
-            report, interrupted = stop.report, True
+        report = _measured(
+            found.bundle,
+            samples,
+            protocol=protocol,
+            only=found.artifact,
+            engines=engines,
+            device=device,
+            threads=threads,
+            batches=batches,
+            streams=streams or (),
+        )
     if prefer != Prefer.SIZE and (told := recommend(report, prefer=Prefer(prefer)).measurement):
         report = replace(report, shipped=told.setting)  # which an app's toolkit.load then follows
     failed = [m for m in report.measurements if m.setting.engine and not m.ok]
     measured = {m.setting.artifact for m in report.measurements if m.ok}
-    if not interrupted and not measured:
+    if report.complete and not measured:
         raise EngineError(f"nothing could be measured: {(failed or report.measurements)[0].reason}")
     alone = measured == {subject.name} and len({m.setting.artifact for m in report.measurements}) > 1
-    # A report of a single artifact is none by which an app could choose.
-    keep = found.kept and found.artifact is None and not interrupted
-    writes: list[Callable[[], None]] = [lambda: keep_report(found.bundle, report)] if keep else []
+    writes: list[Callable[[], object]] = [lambda: _keep(found, report)]
     if json_to and json_to != "-":
         writes.append(lambda: write_file(Path(json_to), report.to_json()))
     if html:
@@ -143,15 +142,67 @@ def command(
         click.echo(report.to_json())
     else:
         show(report, prefer=Prefer(prefer))
-    if interrupted:
-        raise KeyboardInterrupt
     if problems:
         raise problems[0]
+    if not report.complete:
+        raise Interrupted(f"interrupted; {_rounds(report)} {_where(found)}")
     if failed or alone or strangers:
         raise click.exceptions.Exit(1)
 
 
-def _problem(write: Callable[[], None]) -> Exception | None:
+def _measured(bundle: Bundle, samples: Samples, *, protocol: Protocol, **options: Any) -> BenchmarkReport:
+    """What `benchmark_bundle` with these options measured, or had measured when it was interrupted."""
+    from toolkit.core.measurement import PARTIAL
+    from toolkit.pipeline.benchmark import BundleInterrupted, Plan, benchmark_bundle, read_partial
+
+    with progress() as display:
+        bar = display.add_task("measuring", total=None)
+
+        def on_plan(plan: Plan) -> None:
+            total, before = len(plan.settings) * protocol.rounds, plan.rounds_before
+            display.update(bar, total=total, completed=before)
+            if before:
+                where = bundle.path / PARTIAL
+                click.echo(f"resuming: {before} of {total} rounds are measured; to measure all anew, remove {where}", err=True)
+            say_estimate(plan.least_s(protocol), of=f"{total} rounds of measuring")
+
+        def on_progress(step: RoundProgress) -> None:
+            display.update(bar, total=step.total, completed=step.done, description=step.setting.artifact)
+
+        try:
+            return benchmark_bundle(
+                bundle, samples, protocol=protocol, before=read_partial(bundle), on_plan=on_plan, on_progress=on_progress, **options
+            )
+        except BundleInterrupted as stop:
+            return stop.report
+
+
+def _keep(found: Opened, report: BenchmarkReport) -> None:
+    """Write the report into the bundle, unless it is gone already; that of a single artifact is none by which an app could choose."""
+    from toolkit.pipeline.benchmark import keep_partial, keep_report
+
+    if found.kept and not report.complete:
+        keep_partial(found.bundle, report)
+    elif found.kept and found.artifact is None:
+        keep_report(found.bundle, report)
+
+
+def _where(found: Opened) -> str:
+    """Where the rounds of an interrupted benchmark are, and how to go on."""
+    from toolkit.core.measurement import PARTIAL
+
+    if not found.kept:
+        return "above; the same command starts anew"
+    return f"kept in {found.bundle.path / PARTIAL}. Rerun the same command to resume"
+
+
+def _rounds(report: BenchmarkReport) -> str:
+    """How much of it an interrupted benchmark has measured."""
+    done = sum(len(m.rounds) for m in report.measurements)
+    return f"{done} round{'' if done == 1 else 's'}"
+
+
+def _problem(write: Callable[[], object]) -> Exception | None:
     """The error of a write that failed: it is told after the measurements, which took minutes, are shown."""
     from toolkit.core import ToolkitError
 
@@ -201,4 +252,6 @@ def show(report: BenchmarkReport, *, prefer: Prefer | None = None) -> None:
             console().print(f"[red]{plain(row.artifact)} {plain(row.engine)}[/]: {plain(row.note)}")
     if report.drawn:
         console().print(f"measured on {report.samples}: no data are known; name some with --data")
+    if not report.complete:
+        console().print("The run was interrupted: these are the rounds that had ended.")
     console().print(f"[bold]{plain(chosen.reason)}[/]")

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from toolkit._interrupted import Interrupted
+
 from ._common import (
     Words,
     console,
@@ -16,6 +18,7 @@ from ._common import (
     plain,
     progress,
     rounds_option,
+    say_estimate,
     seconds_option,
     threads_option,
 )
@@ -44,7 +47,7 @@ def command(
     """Verify and measure what toolkit bundle packed into FILE, with the engines that are installed here.
 
     Outputs are compared with those of the trained model that travelled along. The report, a JSON file, is one column of toolkit
-    report. Exit code 1 unless every artifact passed.
+    report. Ctrl-C prints and writes what was measured so far. Exit code 1 unless every artifact passed.
 
     \b
     toolkit check cnn.zip
@@ -52,18 +55,28 @@ def command(
     """
     from toolkit.core import Verdict, write_file
     from toolkit.core.measurement import Protocol
+    from toolkit.pipeline.benchmark import BundleInterrupted, Plan
     from toolkit.pipeline.bundle import check
+
+    protocol = Protocol(rounds=rounds, min_seconds=seconds)
+
+    def on_plan(plan: Plan) -> None:
+        say_estimate(plan.least_s(protocol), of=f"{len(plan.settings) * rounds} rounds of measuring")
 
     with progress() as display:
         bar = display.add_task("unpacking", total=None)
-        report = check(
-            file,
-            engines=engines,
-            device=device,
-            threads=threads,
-            protocol=Protocol(rounds=rounds, min_seconds=seconds),
-            on_progress=lambda what, done, total: display.update(bar, description=what, completed=done, total=total),
-        )
+        try:
+            report = check(
+                file,
+                engines=engines,
+                device=device,
+                threads=threads,
+                protocol=protocol,
+                on_plan=on_plan,
+                on_progress=lambda what, done, total: display.update(bar, description=what, completed=done, total=total),
+            )
+        except BundleInterrupted as stop:
+            report = stop.report
     target = out or Path(f"{report.model}-{re.sub(r'[^a-z0-9]+', '-', report.machine.cpu.lower()).strip('-')}.json")
     write_file(target, report.to_json())
     if json_to == "-":
@@ -73,6 +86,8 @@ def command(
         console().print(f"{plain(target)}: merge it with those of other devices: toolkit report {plain(target.name)} ...")
     if json_to and json_to != "-":
         write_file(Path(json_to), report.to_json())
+    if not report.complete:
+        raise Interrupted(f"interrupted; what was measured is in {target}: the same command checks all anew")
     ran = [m for m in report.measurements if m.setting.engine]
     reports = [report.parity_of(m) for m in ran]
     if not ran or not all(m.ok for m in ran) or any(evidence is None or evidence.verdict is not Verdict.PASSED for evidence in reports):

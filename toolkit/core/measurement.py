@@ -28,6 +28,9 @@ MIN_PAIRS = 3
 BENCHMARK = "benchmark.json"
 """The report's file in the folder of a bundle."""
 
+PARTIAL = "benchmark-partial.json"
+"""The file of an interrupted benchmark there, with which the same command resumes."""
+
 
 class Scenario(StrEnum):
     """What is measured, under MLPerf's names (Reddi et al. 2020, section IV): one call after another, or all samples at once."""

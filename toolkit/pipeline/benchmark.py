@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +22,11 @@ from toolkit.core import (
     Verdict,
     available_threads,
     load_average,
+    storage_errors,
     this_machine,
     write_file,
 )
-from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, ParityRow, Protocol, Scenario, Setting
+from toolkit.core.measurement import BENCHMARK, PARTIAL, BenchmarkReport, Measurement, ParityRow, Protocol, Scenario, Setting
 from toolkit.runtimes import all_runtimes, elsewhere, find_runtime, runtimes_for
 from toolkit.runtimes.base import Runtime, check_device
 from toolkit.runtimes.benchmark import BenchmarkInterrupted, RoundProgress, run_benchmark
@@ -32,14 +34,25 @@ from toolkit.runtimes.benchmark import BenchmarkInterrupted, RoundProgress, run_
 
 @dataclass(frozen=True)
 class Plan:
-    """What will be measured, and a row with its reason for each artifact that cannot be."""
+    """What will be measured, a row with its reason for each artifact that cannot be, and what was measured before an interruption."""
 
     settings: tuple[Setting, ...]
     skipped: tuple[Measurement, ...] = ()
+    before: tuple[Measurement, ...] = ()
+
+    @property
+    def rounds_before(self) -> int:
+        """How many rounds need not be measured again."""
+        return sum(len(each.rounds) for each in self.before)
+
+    def least_s(self, protocol: Protocol) -> float:
+        """The seconds that the rounds take at least: without the starts of processes and engines."""
+        left = len(self.settings) * protocol.rounds - self.rounds_before
+        return left * (protocol.warmup_seconds + protocol.min_seconds)
 
 
 class BundleInterrupted(KeyboardInterrupt):
-    """Ctrl-C while a bundle was measured; ``report`` is valid for the rounds that had ended and is not written anywhere."""
+    """Ctrl-C while a bundle was measured; ``report`` is valid for the rounds that had ended; `keep_partial` writes it."""
 
     def __init__(self, report: BenchmarkReport) -> None:
         super().__init__("the benchmark was interrupted")
@@ -147,12 +160,23 @@ def benchmark_bundle(
     batches: tuple[int, ...] = (1,),
     streams: tuple[int, ...] = (),
     offline_batch: int = 32,
+    before: BenchmarkReport | None = None,
+    on_plan: Callable[[Plan], None] | None = None,
     on_progress: Callable[[RoundProgress], None] | None = None,
 ) -> BenchmarkReport:
     """Measure all artifacts of a bundle, or `only` one, on `samples`; nothing is written, `keep_report` does that.
 
-    An artifact whose files are not those of its manifest, or that another training left, is a row with its reason. The arguments
+    An artifact whose files are not those of its manifest, or that another training left, is a row with its reason. The other arguments
     are those of `plan_settings`.
+
+    Args:
+        bundle: whose artifacts are measured.
+        samples: the inputs.
+        protocol: how long and how often.
+        before: the report of an interrupted run. Its rounds count where the files, the samples, the protocol, the machine and the
+            engine's version are the same.
+        on_plan: called with what will be measured, before the first round.
+        on_progress: called after each round.
 
     Raises:
         BundleInterrupted: Ctrl-C; holds the partial report.
@@ -165,6 +189,10 @@ def benchmark_bundle(
     plan = plan_settings(
         artifacts, engines=engines, device=device, threads=threads, batches=batches, streams=streams, offline_batch=offline_batch
     )
+    if before is not None and (before.protocol, before.samples_sha256) == (protocol, samples.sha256):
+        plan = replace(plan, before=_still_valid(before, plan.settings))
+    if on_plan is not None:
+        on_plan(plan)
     rows = max((setting.batch for setting in plan.settings), default=1) * protocol.inputs
     measured: tuple[Measurement, ...] = ()
     complete = True
@@ -172,7 +200,7 @@ def benchmark_bundle(
         inputs = Path(folder) / "inputs.npz"
         samples.rows(slice(0, rows)).save(inputs)
         try:
-            measured = run_benchmark(plan.settings, inputs=inputs, protocol=protocol, on_progress=on_progress)
+            measured = run_benchmark(plan.settings, inputs=inputs, protocol=protocol, before=plan.before, on_progress=on_progress)
         except BenchmarkInterrupted as interrupt:
             measured, complete = interrupt.measurements, False
     measurements = tuple(
@@ -200,6 +228,34 @@ def benchmark_bundle(
 def keep_report(bundle: Bundle, report: BenchmarkReport) -> None:
     """Write ``benchmark.json``, by which `toolkit.load` chooses, into the bundle; raises `StorageError`."""
     write_file(bundle.path / BENCHMARK, report.to_json())
+    with storage_errors(bundle.path):
+        (bundle.path / PARTIAL).unlink(missing_ok=True)
+
+
+def keep_partial(bundle: Bundle, report: BenchmarkReport) -> Path:
+    """Write what an interrupted benchmark measured into the bundle, beside the report of one that was not; raises `StorageError`."""
+    file = bundle.path / PARTIAL
+    write_file(file, report.to_json())
+    return file
+
+
+def read_partial(bundle: Bundle) -> BenchmarkReport | None:
+    """What `keep_partial` wrote; None where there is nothing that can be read."""
+    with suppress(InputError):
+        return BenchmarkReport.load(bundle.path / PARTIAL)
+    return None
+
+
+def _still_valid(before: BenchmarkReport, settings: Iterable[Setting]) -> tuple[Measurement, ...]:
+    """The measurements of `before` that hold for `settings` on this machine, with the versions of the engines that are here."""
+    if before.machine.fingerprint != this_machine().fingerprint:
+        return ()
+    here = {replace(setting, folder=Path(setting.folder).name): setting for setting in settings}
+    return tuple(
+        replace(each, setting=here[each.setting])
+        for each in before.measurements
+        if each.ok and each.setting in here and each.actual.get("engine_version") == find_runtime(each.setting.engine).version()
+    )
 
 
 def check_sizes(artifact: Artifact, samples: Samples) -> None:

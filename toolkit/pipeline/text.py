@@ -16,6 +16,11 @@ def duration(nanoseconds: float) -> str:
     return f"{_digits(nanoseconds / scale, nanoseconds / scale)} {unit}"
 
 
+def rough(seconds: float) -> str:
+    """``45 s``, ``12 min``, ``2.5 h``: how long something takes, as far as anybody wants to know."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
 def duration_interval(interval: Interval) -> str:
     """``39.2 [38.9, 40.1] µs``: one unit for the three."""
     scale, unit = _time_unit(interval.value)

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from toolkit.core import (
 from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol
 from toolkit.runtimes.parity import Limits, Observation, judge, observe
 
-from ..benchmark import benchmark_bundle
+from ..benchmark import BundleInterrupted, Plan, benchmark_bundle
 from ..progress import OnCount
 from ..verify import engines_for
 from .contents import CONTENTS, EXPECTED, INPUTS, SCHEMA, Contents
@@ -44,6 +44,7 @@ def check(
     device: str = "cpu",
     threads: tuple[int, ...] | None = None,
     protocol: Protocol | None = None,
+    on_plan: Callable[[Plan], None] | None = None,
     on_progress: OnCount | None = None,
 ) -> BenchmarkReport:
     """Verify and measure each artifact of a field bundle in every engine that is installed here.
@@ -56,9 +57,11 @@ def check(
         device: cpu, gpu, npu or auto.
         threads: thread counts; None means all that this process may use.
         protocol: how long and how often is measured.
+        on_plan: called with what will be measured, before the first round.
         on_progress: called after each verification and each round.
 
     Raises:
+        BundleInterrupted: Ctrl-C while it was measured; holds the partial report.
         ArtifactError: the file is no field bundle, or was changed.
         StorageError: there is no room to unpack it.
         UnknownNameError: no engine or device has such a name.
@@ -83,16 +86,25 @@ def check(
                 reports.setdefault(artifact.name, []).append(judge(artifact, found, expected, samples, limits=Limits(contents.max_drop)))
         for artifact in artifacts:
             artifact.with_evidence(tuple(reports.get(artifact.name, ())))
-        measured = benchmark_bundle(
-            bundle,
-            samples,
-            protocol=protocol,
-            engines=engines,
-            device=device,
-            threads=threads,
-            on_progress=lambda step: report(f"measuring {step.setting.artifact} in {step.setting.engine}", step.done, step.total),
-        )
-    return replace(measured, model=contents.model, measurements=tuple(_told(row, problems) for row in measured.measurements))
+
+        def told(measured: BenchmarkReport) -> BenchmarkReport:
+            return replace(measured, model=contents.model, measurements=tuple(_told(row, problems) for row in measured.measurements))
+
+        try:
+            return told(
+                benchmark_bundle(
+                    bundle,
+                    samples,
+                    protocol=protocol,
+                    engines=engines,
+                    device=device,
+                    threads=threads,
+                    on_plan=on_plan,
+                    on_progress=lambda step: report(f"measuring {step.setting.artifact} in {step.setting.engine}", step.done, step.total),
+                )
+            )
+        except BundleInterrupted as stop:
+            raise BundleInterrupted(told(stop.report)) from stop
 
 
 def _expected(file: Path, reference: str) -> Observation:
