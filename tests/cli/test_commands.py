@@ -17,7 +17,18 @@ from click.testing import CliRunner, Result
 from tests.conftest import Trained
 from tests.tiny import FEATURES, tiny_artifact, tiny_samples, with_parity
 from toolkit.cli import toolkit
-from toolkit.core import MANIFEST, Artifact, DataError, DeviceError, EngineError, InputError, Precision, ToolkitError, UnknownNameError
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    Bundle,
+    DataError,
+    DeviceError,
+    EngineError,
+    InputError,
+    Precision,
+    ToolkitError,
+    UnknownNameError,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -319,6 +330,19 @@ def test_bundle_check_and_report(tiny: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert "ti\\x1b[2Jny" in told.output
     assert "onnx\\x1b[31mruntime" in told.output
     assert_refused("bundle", "nowhere")
+
+
+def test_evidence_says_what_an_artifact_was_compared_with(tiny: Path) -> None:
+    bundle = Bundle.load(tiny / "net")
+    root, half = (next(each for each in bundle if each.name == name) for name in ("onnx-fp32", "onnx-fp16"))
+    (report,) = half.manifest.evidence
+    known = (root.manifest.content_sha256, "0123456789abcdef")
+    half.with_evidence(tuple(replace(report, edge="made", reference=reference) for reference in known))
+    rows = [line.split() for line in call("inspect", half.path).output.partition("Evidence")[2].splitlines()]
+    compared = [row[1:3] for row in rows if row[:1] == ["made"]]
+    assert compared == [["onnx-fp32", "onnxruntime"], ["01234567…", "onnxruntime"]]
+    shutil.copytree(half.path, tiny / "alone")
+    assert " the trained model " in " ".join(call("inspect", tiny / "alone").output.split())
 
 
 def test_inspect_prints_no_control_characters_of_a_manifest(tiny: Path) -> None:

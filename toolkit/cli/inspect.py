@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,9 +62,11 @@ def _show(manifest: Manifest, path: Path, total: int) -> None:
         out.print(f"calibrated on: {manifest.calibration.samples} samples of {plain(manifest.calibration.origin)}")
     for name, digest in manifest.files.items():
         out.print(f"SHA-256: {digest[:16]}…  {plain(name)}")
+    names = _names(manifest, path)
     rows = [
         [
             plain(r.edge),
+            plain(names.get(r.reference, f"{r.reference[:8]}…")),
             plain(r.engine),
             styled(r.verdict),
             plain(r.reason),
@@ -72,6 +75,16 @@ def _show(manifest: Manifest, path: Path, total: int) -> None:
         for r in manifest.evidence
     ]
     if rows:
-        print_table("Evidence", ["step", "engine", "parity", "reason", "max error"], rows, right=["max error"])
+        print_table("Evidence", ["step", "compared with", "engine", "parity", "reason", "max error"], rows, right=["max error"])
     else:
         out.print("evidence: none; run: toolkit verify")
+
+
+def _names(manifest: Manifest, path: Path) -> dict[str, str]:
+    """What evidence can be compared with, by its content's SHA-256: the artifacts beside this one, its parent, the trained model."""
+    from toolkit.core import Bundle, ToolkitError
+
+    names = {manifest.content_sha256: "itself", manifest.parent: "its parent", manifest.root: "the trained model"}
+    with contextlib.suppress(ToolkitError):
+        names |= {each.manifest.content_sha256: each.name for each in Bundle.load(path.parent) if each.path != path}
+    return names
