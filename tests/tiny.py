@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,12 @@ def tiny_artifact(
         manifest = Manifest("tiny", Format.ONNX, precision, signature, {file.name: sha256_of(file)}, "by hand", root="trained")
         (work / MANIFEST).write_bytes(manifest.to_json())
     return Artifact.load(folder)
+
+
+def as_trained(artifact: Artifact) -> Artifact:
+    """The artifact as the start of a path."""
+    (artifact.path / MANIFEST).write_bytes(replace(artifact.manifest, root="").to_json())
+    return Artifact.load(artifact.path)
 
 
 def with_parity(

@@ -20,6 +20,7 @@ from toolkit.core import (
     TaskMetric,
     TensorError,
     Verdict,
+    class_labels,
     paired_difference,
     points,
     rule_for,
@@ -102,8 +103,9 @@ def _task(output: str, candidate: Observation, reference: Observation, samples: 
     if first.ndim != 2 or first.shape[1] < 2 or not rows:
         return None
     expected, got = first[:rows].argmax(axis=1), second[:rows].argmax(axis=1)
-    labelled = samples.targets is not None and samples.targets.ndim == 1
-    truth = samples.targets[:rows] if labelled and samples.targets is not None else expected
+    labels = class_labels(samples, first.shape[1])
+    labelled = labels is not None
+    truth = expected if labels is None else labels[:rows]
     right, still = expected == truth, got == truth
     # The reference agrees with itself in every sample: nothing can agree more.
     drop = paired_difference(right, still) if labelled else shortfall(int(np.sum(still)), rows)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ import pytest
 
 from tests.commands import Commands
 from tests.conftest import Trained
-from tests.tiny import tiny_artifact, with_parity
-from toolkit.core import MANIFEST, Bundle
+from tests.tiny import FEATURES, as_trained, tiny_artifact, with_parity
+from toolkit.core import MANIFEST, Bundle, Precision
 
 
 def run(*words: str | Path, folder: Path, cache: str | None = "cache") -> subprocess.CompletedProcess[str]:
@@ -106,6 +107,36 @@ def test_one_clear_line(net: Path, commands: Commands, words: list[str], parts: 
     manifest.write_text(manifest.read_text().replace('"root": "trained"', '"root": ""'))
     assert_refused(commands.run(*words, folder=net), *parts)
     assert sorted(path.name for path in net.iterdir()) == before
+
+
+_TARGETS = {
+    "one-hot": (np.eye(40, 10, dtype=np.float32), "got float32[40,10]; of one-hot rows"),
+    "float": (np.arange(40) % 10 / 1, "got float64[40]; of whole numbers"),
+    "mask": (np.zeros((40, 8, 8), np.int64), "got int64[40,8,8]"),
+    "unknown": (np.arange(40) % 11, "unknown labels: expected 0 to 9, got 10"),
+}
+
+
+_WITH_DATA = ("verify", "quantize", "optimize", "evaluate", "benchmark", "bundle", "debug")
+
+
+@pytest.mark.parametrize(("command", "kind"), [*(("convert", kind) for kind in _TARGETS), *((name, "one-hot") for name in _WITH_DATA)])
+def test_every_command_refuses_targets_that_are_no_labels_before_any_work(
+    tmp_path: Path, commands: Commands, command: str, kind: str
+) -> None:
+    root = as_trained(tiny_artifact(tmp_path / "net"))
+    made = tiny_artifact(tmp_path / "net", Precision.FP16)
+    (made.path / MANIFEST).write_bytes(replace(made.manifest, root=root.manifest.content_sha256).to_json())
+    targets, told = _TARGETS[kind]
+    np.savez(tmp_path / "s.npz", x=np.random.default_rng(0).standard_normal((40, FEATURES)).astype(np.float32), targets=targets)
+    paths = {
+        "evaluate": ["net/onnx-fp16"],
+        "debug": ["net/onnx-fp32", "net/onnx-fp16", "--out", "page"],
+        "bundle": ["net", "--out", "b.zip"],
+    }
+    before = sorted(path for path in tmp_path.rglob("*"))
+    assert_refused(commands.run(command, *paths.get(command, ["net"]), "--data", "s.npz", folder=tmp_path), "s.npz", told)
+    assert sorted(path for path in tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("words", [("convert", "net", "--to", "onxx"), ("run", "net", "--input", "wide.npy"), ("inspect", "net/onnx-fp32")])

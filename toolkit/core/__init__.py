@@ -52,6 +52,7 @@ from .files import (
 )
 from .formats import Format, Precision
 from .isolated import memory_limit, run_isolated, stop_isolated
+from .labels import check_labels, class_labels
 from .machine import Machine, available_memory, available_threads, instruction_sets, load_average, this_machine, this_system
 from .needs import has_module, hidden, install_command, needs, outdated, version_of, without_telemetry
 from .reading import decode_json, decode_toml, read_file, write_arrays
@@ -115,6 +116,8 @@ __all__ = [
     "bootstrap_median",
     "bootstrap_ratio",
     "cache_home",
+    "check_labels",
+    "class_labels",
     "decode_json",
     "decode_toml",
     "discover",

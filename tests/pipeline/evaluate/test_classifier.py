@@ -86,7 +86,8 @@ def test_the_calibration_error_of_a_known_case() -> None:
         (None, "have no labels"),
         (np.array([0, 10]), "unknown labels: expected 0 to 9, got 10"),
         (np.array([-1, 0]), "unknown labels: expected 0 to 9, got -1"),
-        (np.array([0.0, 1.0]), "have no labels"),
+        (np.array([0.0, 1.0]), "no class labels: expected a whole number from 0 to 9"),
+        (np.eye(2, 10), "of one-hot rows"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(int8: Artifact, samples: Samples, targets: np.ndarray | None, line: str) -> None:

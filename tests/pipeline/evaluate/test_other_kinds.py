@@ -52,6 +52,8 @@ def test_an_autoencoder(tmp_path: Path) -> None:
     assert figures.error.low < figures.error.value < figures.error.high
     assert figures.anomaly_auc == pytest.approx((strange[:, None] > usual[None]).mean(), abs=1e-6)  # Mann and Whitney 1947
     assert [c.label for c in figures.classes] == list("0123456789")
+    with pytest.raises(DataError, match=r"no class labels: .*got float64\[40,10\]"):
+        evaluate(artifact, replace(test.rows(slice(40)), targets=np.eye(40, 10)))
     assert {path.stem for path in (tmp_path / "page").glob("*.png")} == {"errors", "reconstructions", "worst"}
 
 

@@ -12,16 +12,10 @@ import pytest
 
 from tests.conftest import Trained
 from tests.models.contract import image_model
-from tests.tiny import FEATURES, tiny_artifact, tiny_samples
+from tests.tiny import FEATURES, as_trained, tiny_artifact, tiny_samples
 from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, DataError, InputError, Precision, UnknownNameError
 from toolkit.pipeline.source.resolve import current, resolve_source, trained
 from toolkit.pipeline.source.samples import read_inputs, split_samples
-
-
-def as_trained(artifact: Artifact) -> Artifact:
-    """The artifact as the start of a path."""
-    (artifact.path / MANIFEST).write_bytes(replace(artifact.manifest, root="").to_json())
-    return Artifact.load(artifact.path)
 
 
 def test_a_bundle_an_artifact_and_a_models_name_are_the_same_source(trained_cnn: Trained) -> None:

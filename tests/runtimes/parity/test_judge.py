@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.tiny import tiny_artifact, tiny_samples
-from toolkit.core import Artifact, Operators, Precision, Samples, Signature, TensorSpec, Verdict
+from toolkit.core import Artifact, DataError, Operators, Precision, Samples, Signature, TensorSpec, Verdict
 from toolkit.runtimes.base import Actual
 from toolkit.runtimes.parity import BATCH_SIZES, Limits, Observation, batch_sizes, judge, observe, probe
 from toolkit.runtimes.parity.compare import compare
@@ -84,6 +84,15 @@ def test_the_limit_is_the_callers(artifact: Artifact) -> None:
     logits, samples = scores()
     report = judge(of(artifact, Precision.INT8), seen(spoilt(logits, 30)), seen(logits), samples, limits=Limits(max_drop=10))
     assert report.verdict is Verdict.PASSED
+
+
+def test_targets_that_are_no_labels_are_no_agreement(artifact: Artifact) -> None:
+    """They were left out, and int8 was judged by another metric than its user had asked for; labels of other classes were just wrong."""
+    logits, samples = scores(400)
+    assert samples.targets is not None
+    for targets in (np.eye(10)[samples.targets], samples.targets + 1):
+        with pytest.raises(DataError, match="samples 'some'"):
+            judge(of(artifact, Precision.INT8), seen(logits), seen(logits), Samples(samples.inputs, targets, "some"))
 
 
 def test_few_samples_prove_little(artifact: Artifact) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.core import Artifact, Interval, Samples, mean_interval, needs
+from toolkit.core import Artifact, Interval, Samples, class_labels, mean_interval, needs
 from toolkit.models.training.choice import HELD_OUT
 
 from .base import Answers, Evaluation, Table, answers_of, labels_of, pixels_of
@@ -49,10 +49,12 @@ def is_autoencoder(artifact: Artifact) -> bool:
 
 def evaluate_autoencoder(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
     """EvaluatedRun an autoencoder over samples; `options` are those of `answers_of`."""
+    labels = labels_of(artifact)
+    known = class_labels(samples, len(labels)) if labels else None
     answers = answers_of(artifact, samples, **options)
+    targets = None if known is None else known[: len(answers.samples)]
     given, back = _images(answers, artifact)
     errors: np.ndarray = np.square(back - given).reshape(len(given), -1).mean(axis=1)
-    targets, labels = answers.samples.targets, labels_of(artifact)
     held_out = str(artifact.manifest.details.get(HELD_OUT, ""))
     strange = np.zeros(len(errors), bool)
     if held_out in labels and targets is not None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import Artifact, ArtifactError, DataError, Samples
+from toolkit.core import Artifact, ArtifactError, DataError, Samples, class_labels
 
 from .base import Evaluation, Table, answers_of
 from .classifier_figures import ClassifierFigures, Predictions, figures_of
@@ -85,16 +85,9 @@ def _sentences(predictions: Predictions, figures: ClassifierFigures, artifact: A
 def _targets(artifact: Artifact, samples: Samples) -> tuple[np.ndarray, tuple[str, ...]]:
     classes = classes_of(artifact)
     assert classes is not None, "asked before"
-    targets = samples.targets
-    if targets is None or targets.ndim != 1 or not np.issubdtype(targets.dtype, np.integer):
+    targets = class_labels(samples, classes)
+    if targets is None:
         raise DataError(f"samples '{samples.origin}' have no labels", expected="an integer 'targets' for each sample")
-    unknown = sorted({int(target) for target in targets if not 0 <= target < classes})
-    if unknown:
-        raise DataError(
-            f"samples '{samples.origin}' have unknown labels",
-            expected=f"0 to {classes - 1}",
-            got=", ".join(map(str, unknown[:5])),
-        )
     labels = artifact.manifest.labels or tuple(map(str, range(classes)))
     if len(labels) != classes:
         raise ArtifactError(f"the labels of '{artifact.path}' do not fit its output", expected=str(classes), got=f"{len(labels)} labels")

@@ -9,7 +9,19 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from toolkit.core import NOISE, Artifact, ArtifactError, DataError, Samples, Signature, decode_json, noise, read_file, write_file
+from toolkit.core import (
+    NOISE,
+    Artifact,
+    ArtifactError,
+    DataError,
+    Samples,
+    Signature,
+    check_labels,
+    decode_json,
+    noise,
+    read_file,
+    write_file,
+)
 from toolkit.models.data import all_data, find_data
 from toolkit.runtimes.parity import drawn
 
@@ -54,16 +66,16 @@ def split_samples(
         may_draw: where no data are named or known, take random inputs, which ``Split.evaluation.drawn`` tells.
 
     Raises:
-        DataError: no data are named or known, they are empty, or do not fit the model's inputs.
+        DataError: no data are named or known, they are empty, or do not fit the model's inputs or the classes of its outputs.
     """
     name = data or _remembered(artifact) or artifact.manifest.data
-    details = artifact.manifest.details
+    details, signature = artifact.manifest.details, artifact.manifest.signature
     if data is None and details.get("samples") == NOISE:
         classes = details.get("classes", 1)
         if not isinstance(classes, int) or classes < 1:
             raise ArtifactError(f"'{artifact.path}' says nonsense of its classes", expected="a number from 1 on", got=repr(classes))
-        first = noise(artifact.manifest.signature, calibration, classes=classes, seed=0)
-        rest = noise(artifact.manifest.signature, evaluation or NOISE_SAMPLES, classes=classes, seed=1)
+        first = noise(signature, calibration, classes=classes, seed=0)
+        rest = noise(signature, evaluation or NOISE_SAMPLES, classes=classes, seed=1)
         return Split(first, rest)
     if not name and may_draw:
         return Split(*(drawn(artifact.manifest.signature, batch=DRAWN_SAMPLES, seed=seed) for seed in (1, 2)))
@@ -71,7 +83,8 @@ def split_samples(
         known = ", ".join(d.name for d in all_data())
         raise DataError(f"no data are known for '{artifact.manifest.model}'", hint=f"add --data with a .npz file or one of: {known}")
     if Path(name).suffix in {".npz", ".npy"}:
-        rows = Samples.load(Path(name)).fit(artifact.manifest.signature)
+        rows = Samples.load(Path(name)).fit(signature)
+        check_labels(rows, signature)
         order = np.random.default_rng(0).permutation(len(rows))
         count = max(1, min(calibration, len(rows) // 5))
         if len(rows) < 2:
@@ -81,9 +94,10 @@ def split_samples(
         first, rest = rows.rows(np.sort(order[:count])), rows.rows(np.sort(order[count:]))
     else:
         dataset = find_data(name)
-        signature = artifact.manifest.signature
         first = _labelled(dataset.load("train", folder, rows=slice(calibration)), signature).fit(signature)
         rest = _labelled(dataset.load("test", folder, rows=slice(evaluation)), signature).fit(signature)
+        check_labels(first, signature)
+        check_labels(rest, signature)
     if evaluation is not None:
         rest = rest.rows(slice(0, evaluation))
     first = first.without(rest)
