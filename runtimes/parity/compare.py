@@ -39,6 +39,7 @@ def compare(output: str, pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Tens
         cosine=float(reference @ candidate) / norms if norms else float(powers.noise == 0.0),
         top1_agreement=top1_agreement(pairs),
         within_tolerance=bool(np.all(error <= TOLERANCE.atol + TOLERANCE.rtol * scale)),
+        rows=sum(len(r) if np.ndim(r) else 1 for r, _ in pairs),
     )
 
 

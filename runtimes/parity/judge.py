@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.core import (
+    ADD_SAMPLES,
     MAX_DROP,
     Artifact,
     ParityReport,
@@ -21,8 +22,8 @@ from toolkit.core import (
     TensorError,
     Verdict,
     class_labels,
+    inconclusive,
     paired_difference,
-    points,
     rule_for,
     shortfall,
 )
@@ -145,21 +146,24 @@ def _verdict(
 
 def _of_drop(task: TaskMetric, rule: Rule, limit: float) -> tuple[Verdict, str]:
     verdict = rule.judge_drop(task)
-    text = f"{task.name} drop {task.drop:+.2f} points [{task.drop_low:+.2f}, {task.drop_high:+.2f}], n={task.samples}"
-    if verdict is Verdict.UNDECIDED:
-        text += f": too few samples to confirm a drop of at most {points(limit)}"
-    return verdict, text
+    few = f"; {inconclusive(task.samples, limit)}; {ADD_SAMPLES}" if verdict is Verdict.UNDECIDED else ""
+    return verdict, f"{task}{few}"
 
 
 def _of_floor(errors: tuple[TensorError, ...], floor: Floor) -> tuple[Verdict, str]:
     for error in errors:
         if error.sqnr_db is not None and error.sqnr_db < floor.sqnr_db:
             return Verdict.FAILED, f"'{error.output}': {error.sqnr_db:.1f} dB, expected at least {floor.sqnr_db:g} dB"
-        if error.top1_agreement is not None and error.top1_agreement < floor.top1:
-            reason = f"'{error.output}': top-1 agreement {error.top1_agreement:.2%}, expected at least {floor.top1:.0%}"
-            return Verdict.FAILED, reason
+    agreements = {error.output: agreement for error in errors if (agreement := error.agreement) is not None}
+    verdicts = {output: floor.judge_agreement(agreement) for output, agreement in agreements.items()}
+    worst = Verdict.worst(verdicts.values())
+    for output, found in agreements.items():
+        if worst is not Verdict.PASSED and verdicts[output] is worst:
+            rows = next(error.rows for error in errors if error.output == output)
+            few = f"; inconclusive: {rows} rows do not tell; add samples" if worst is Verdict.UNDECIDED else ""
+            got = f"top-1 agreement {found.value:.2%} [{found.low:.2%}, {found.high:.2%}], n={rows}"
+            return worst or Verdict.FAILED, f"'{output}': {got}, expected at least {floor.top1:.0%}{few}"
     ratios = [error.sqnr_db for error in errors if error.sqnr_db is not None]
-    agreements = [error.top1_agreement for error in errors if error.top1_agreement is not None]
     parts = [f"{min(ratios):.0f} dB" if ratios else "equal"]
-    parts += [f"top-1 agreement {min(agreements):.2%}"] if agreements else []
+    parts += [f"top-1 agreement {min(a.value for a in agreements.values()):.2%}"] if agreements else []
     return Verdict.PASSED, ", ".join(parts)

@@ -9,7 +9,21 @@ import numpy as np
 import pytest
 
 from toolkit.cli import toolkit
-from toolkit.core import MAX_DROP, RULES, Interval, Precision, TaskMetric, Verdict, paired_difference, points, rule_for, shortfall
+from toolkit.core import (
+    ADD_SAMPLES,
+    MAX_DROP,
+    RULES,
+    Interval,
+    Precision,
+    TaskMetric,
+    Verdict,
+    inconclusive,
+    paired_difference,
+    points,
+    rule_for,
+    shortfall,
+    wilson,
+)
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -27,10 +41,12 @@ def test_every_precision_has_one_rule() -> None:
 
 def test_the_texts_are_the_rules() -> None:
     assert rule_for(Precision.FP32).text("accuracy") == "every value within 1e-4 + 1e-3 of the reference's size"
-    assert rule_for(Precision.FP16).text("accuracy") == "at least 40 dB, top-1 agreement at least 99 %"
+    assert (
+        rule_for(Precision.FP16).text("accuracy") == "at least 40 dB, top-1 agreement at least 99 %, its 95 % interval wholly below fails"
+    )
     half = rule_for(Precision.INT8, max_drop=0.5)
     assert half.text("accuracy") == "accuracy drop: 95 % interval up to 0.5 points passes, wholly above fails"
-    assert half.text() == "at least 20 dB, top-1 agreement at least 99 %"
+    assert half.text() == "at least 20 dB, top-1 agreement at least 99 %, its 95 % interval wholly below fails"
     assert rule_for(Precision.FP16, max_drop=0.5) == rule_for(Precision.FP16)
     assert (points(1), points(0), points(2.5)) == ("1 point", "0 points", "2.5 points")
 
@@ -72,6 +88,29 @@ def test_a_drop_is_judged_by_its_whole_interval(low: float, high: float, verdict
     task = TaskMetric("accuracy", 100, 0.9, 0.88, (low + high) / 2, low, high, 3)
     assert rule_for(Precision.INT8).judge_drop(task) is verdict
     assert rule_for(Precision.INT8, max_drop=10).judge_drop(task) is Verdict.PASSED
+
+
+@pytest.mark.parametrize(
+    ("same", "rows", "verdict"),
+    [
+        (50, 50, Verdict.PASSED),
+        (49, 50, Verdict.UNDECIDED),  # 98 % [89.5, 99.6]
+        (45, 50, Verdict.FAILED),  # 90 % [78.6, 95.7]
+        (990, 1000, Verdict.PASSED),
+        (985, 1000, Verdict.UNDECIDED),
+        (980, 1000, Verdict.FAILED),  # 98 % [96.9, 98.7]
+    ],
+)
+def test_an_agreement_below_the_floor_fails_only_where_its_interval_is_below(same: int, rows: int, verdict: Verdict) -> None:
+    floor = rule_for(Precision.FP16).floor
+    assert floor is not None
+    assert floor.judge_agreement(wilson(same, rows)) is verdict
+
+
+def test_what_too_few_samples_means_is_said_in_one_way() -> None:
+    assert f"{inconclusive(192, 1.0)}; {ADD_SAMPLES}" == (
+        "inconclusive: 192 samples cannot confirm a drop of at most 1 point; add samples or raise --max-drop"
+    )
 
 
 @pytest.mark.parametrize("samples", [300, 2000])

@@ -56,7 +56,7 @@ from .labels import check_labels, class_labels
 from .machine import Machine, available_memory, available_threads, instruction_sets, load_average, this_machine, this_system
 from .needs import has_module, hidden, install_command, needs, outdated, version_of, without_telemetry
 from .reading import decode_json, decode_toml, read_file, write_arrays
-from .rules import MAX_DROP, RULES, TOLERANCE, Rule, points, rule_for
+from .rules import ADD_SAMPLES, MAX_DROP, RULES, TOLERANCE, Rule, inconclusive, points, rule_for
 from .samples import NOISE, Samples, noise, read_arrays
 from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec, fits, rename_symbols
 from .sources import plugin_sha256, sources_sha256
@@ -64,6 +64,7 @@ from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interv
 from .vocabulary import Vocabulary
 
 __all__ = [
+    "ADD_SAMPLES",
     "ANOTHER_NETWORK",
     "MANIFEST",
     "MAX_DROP",
@@ -125,6 +126,7 @@ __all__ = [
     "fits",
     "has_module",
     "hidden",
+    "inconclusive",
     "install_command",
     "instruction_sets",
     "left_out",

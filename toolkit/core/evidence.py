@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .formats import Precision
+from .statistics import Interval, wilson
 
 
 class Verdict(StrEnum):
@@ -36,7 +37,8 @@ class TensorError:
 
     ``sqnr_db`` is the signal-to-quantization-noise ratio 10 log10(sum r^2 / sum (r - c)^2) in decibels, None when the
     two are equal; ``cosine`` is the cosine similarity of the flattened outputs; ``top1_agreement`` is the share of samples
-    whose largest entry is at the same place, None where the output is no row of class scores.
+    whose largest entry is at the same place, None where the output is no row of class scores; ``rows`` is how many were compared, 0 in
+    evidence of earlier versions.
     """
 
     output: str
@@ -47,6 +49,14 @@ class TensorError:
     top1_agreement: float | None
     within_tolerance: bool
     finite: bool = True
+    rows: int = 0
+
+    @property
+    def agreement(self) -> Interval | None:
+        """``top1_agreement`` with its 95 % interval; None where there is none, or nobody counted the rows."""
+        if self.top1_agreement is None or not self.rows:
+            return None
+        return wilson(round(self.top1_agreement * self.rows), self.rows)
 
 
 @dataclass(frozen=True)
@@ -65,6 +75,9 @@ class TaskMetric:
     drop_low: float
     drop_high: float
     differing: int
+
+    def __str__(self) -> str:
+        return f"{self.name} drop {self.drop:+.2f} points [{self.drop_low:+.2f}, {self.drop_high:+.2f}], n={self.samples}"
 
 
 @dataclass(frozen=True)

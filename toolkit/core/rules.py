@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from .evidence import TaskMetric, Verdict
 from .formats import Precision
+from .statistics import Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,17 @@ class Floor:
     top1: float
 
     def __str__(self) -> str:
-        return f"at least {self.sqnr_db:g} dB, top-1 agreement at least {100 * self.top1:g} %"
+        return f"at least {self.sqnr_db:g} dB, top-1 agreement at least {100 * self.top1:g} %, its 95 % interval wholly below fails"
+
+    def judge_agreement(self, agreement: Interval) -> Verdict:
+        """Passed where the agreement itself reaches the floor, failed where its whole interval is below, else undecided.
+
+        Unlike that of a drop, the interval need not be above the limit to pass: it is the ratio that holds every output to the reference,
+        and the 381 rows without a difference which that would take tell little more of a file that keeps it.
+        """
+        if agreement.value >= self.top1:
+            return Verdict.PASSED
+        return Verdict.FAILED if agreement.high < self.top1 else Verdict.UNDECIDED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +94,7 @@ TOLERANCE = Tolerance(atol=1e-4, rtol=1e-3)
 """Of fp32; evidence says of every precision whether it was kept."""
 MAX_DROP = 1.0
 """What integers may cost of the task's metric in percentage points, unless the user says otherwise."""
+ADD_SAMPLES = "add samples or raise --max-drop"
 RULES = (
     Rule(precisions=(Precision.FP32,), tolerance=TOLERANCE),
     Rule(precisions=(Precision.FP16,), floor=Floor(sqnr_db=40.0, top1=0.99), layer_db=40.0),
@@ -101,6 +113,11 @@ def rule_for(precision: Precision, *, max_drop: float | None = None) -> Rule:
     """The rule of a precision; `max_drop` in place of its own limit, if it has one."""
     rule = next(rule for rule in RULES if precision in rule.precisions)
     return rule if max_drop is None or rule.max_drop is None else replace(rule, max_drop=max_drop)
+
+
+def inconclusive(samples: int, max_drop: float) -> str:
+    """What an interval that holds the limit means; `ADD_SAMPLES` says what to do."""
+    return f"inconclusive: {samples} samples cannot confirm a drop of at most {points(max_drop)}"
 
 
 def points(count: float) -> str:

@@ -10,7 +10,18 @@ from pathlib import Path
 from toolkit.converters.base import Recipe
 from toolkit.converters.study import Sensitivity, sensitivities, static_quantizer
 from toolkit.converters.task import obtain
-from toolkit.core import Artifact, ConversionError, InconclusiveError, ParityReport, Samples, ToolkitError, Verdict, points
+from toolkit.core import (
+    ADD_SAMPLES,
+    Artifact,
+    ConversionError,
+    InconclusiveError,
+    ParityReport,
+    Samples,
+    ToolkitError,
+    Verdict,
+    inconclusive,
+    points,
+)
 from toolkit.runtimes.parity import Limits, Observation, judge, observe
 
 from ..convert import Request
@@ -19,7 +30,6 @@ from ..verify import default_engine
 _SAMPLES = 64
 _NO_NOISE_DB = 199.0
 _GIVEN_BACK = 8
-_MORE = "add samples or raise --max-drop"
 
 
 @dataclass(frozen=True)
@@ -119,21 +129,18 @@ def _check_decidable(target: str, plain: Trial, reference: Observation, choice: 
     same = judge(plain.artifact, reference, reference, choice, limits=limits)
     if same.verdict is Verdict.UNDECIDED and same.task is not None:
         got = f"up to {same.task.drop_high:.2f} points even where no answer differs"
-        raise InconclusiveError(_too_few(target, len(choice), limits), got=got, hint=_MORE)
+        raise InconclusiveError(f"{target}: {inconclusive(len(choice), limits.max_drop)}", got=got, hint=ADD_SAMPLES)
 
 
 def _no_choice(target: str, trials: Sequence[Trial], limits: Limits) -> ConversionError:
     """Why no trial holds the limit: some may, but for the number of samples, or all lose more."""
     open_ = [trial for trial in trials if trial.report is not None and trial.report.verdict is Verdict.UNDECIDED]
     best = min(open_ or trials, key=lambda trial: trial.drop)
-    if best.report is not None and best.report.task is not None and open_:
-        return InconclusiveError(_too_few(target, best.report.task.samples, limits), got=best.reason, hint=_MORE)
+    task = best.report.task if best.report is not None else None
+    if open_ and task is not None:
+        return InconclusiveError(f"{target}: {inconclusive(task.samples, limits.max_drop)}", got=str(task), hint=ADD_SAMPLES)
     limit = f"at most {points(limits.max_drop)}"
     return ConversionError(f"{target}: no mixed-precision setting met --max-drop", expected=limit, got=best.reason, hint="raise --max-drop")
-
-
-def _too_few(target: str, samples: int, limits: Limits) -> str:
-    return f"{target}: inconclusive: {samples} samples cannot confirm a drop of at most {points(limits.max_drop)}"
 
 
 def _fewest(ranking: Sequence[Sensitivity], attempt: Callable[[Sequence[Sensitivity]], Trial]) -> list[Sensitivity] | None:
