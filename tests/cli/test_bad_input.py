@@ -109,7 +109,7 @@ def test_one_clear_line(net: Path, commands: Commands, words: list[str], parts: 
     assert sorted(path.name for path in net.iterdir()) == before
 
 
-_TARGETS = {
+_TARGETS: dict[str, tuple[np.ndarray, str]] = {
     "one-hot": (np.eye(40, 10, dtype=np.float32), "got float32[40,10]; of one-hot rows"),
     "float": (np.arange(40) % 10 / 1, "got float64[40]; of whole numbers"),
     "mask": (np.zeros((40, 8, 8), np.int64), "got int64[40,8,8]"),

@@ -28,6 +28,7 @@ from toolkit.core import (
     Precision,
     ToolkitError,
     UnknownNameError,
+    Verdict,
 )
 
 
@@ -78,7 +79,7 @@ def tiny(tmp_path: Path) -> Path:
 def test_lists(words: list[str], keys: set[str], tmp_path: Path) -> None:
     table = call(*words)
     assert max(map(len, table.output.splitlines())) <= 80
-    rows = json.loads(call(*words, "--json").output)
+    rows = json.loads(call(*words, "--json").stdout)
     assert {frozenset(row) for row in rows} == {frozenset(keys)}
     file = tmp_path / "rows.json"
     assert call(*words, "--json", file).output == table.output, "with a file the table is printed too"
@@ -87,7 +88,7 @@ def test_lists(words: list[str], keys: set[str], tmp_path: Path) -> None:
 
 def test_a_data_set_by_name() -> None:
     assert "1000 training and 797 test samples" in " ".join(call("data", "digits").output.split())
-    assert json.loads(call("data", "digits", "--json").output) == {"name": "digits", "train": 1000, "test": 797}
+    assert json.loads(call("data", "digits", "--json").stdout) == {"name": "digits", "train": 1000, "test": 797}
     assert isinstance(assert_refused("data", "digitz"), UnknownNameError)
 
 
@@ -100,10 +101,10 @@ def test_a_recipe_is_printed_to_be_saved() -> None:
         "ranges": "percentile",
         "percentile": 99.99,
     }
-    assert json.loads(call("recipes", "int8-percentile", "--json").output) == [
+    assert json.loads(call("recipes", "int8-percentile", "--json").stdout) == [
         {"recipe": tomllib.loads(text), "formats": ["onnx", "openvino"]}
     ]
-    schema = json.loads(call("recipes", "--schema").output)
+    schema = json.loads(call("recipes", "--schema").stdout)
     assert schema["$defs"]["NamedRecipe"]["required"] == ["name", "precision"]
 
 
@@ -112,7 +113,7 @@ def test_recipes_take_the_place_of_the_default_precisions(trained_cnn: Trained, 
     words = ("convert", trained_cnn.bundle, "--to", "onnx", "--out", tmp_path, "--max-drop", "20", "--json", "-")
 
     def made(*more: str | Path) -> list[str]:
-        return [row["target"] for row in json.loads(call(*words, *more).output)]
+        return [row["target"] for row in json.loads(call(*words, *more).stdout)]
 
     own = tmp_path / "mine.toml"
     assert made("--recipe", own) == ["onnx-int8-mine"]
@@ -138,7 +139,7 @@ def test_quantization_aware_training_into_every_format(tmp_path: Path) -> None:
     trained = json.loads(file.read_text())
     assert (len(trained["metrics"]), len(trained["qat_metrics"]), trained["resumed_epochs"]) == (3, 2, 3)
     targets = {f"{format}-int8" for format in ("onnx", "openvino", "tflite")}
-    rows = call("convert", tmp_path / "cnn", "--precision", "int8", "--max-drop", "5", "--evaluation", "200", "--json", "-").output
+    rows = call("convert", tmp_path / "cnn", "--precision", "int8", "--max-drop", "5", "--evaluation", "200", "--json", "-").stdout
     assert {row["target"] for row in json.loads(rows)} == targets
     for target in targets:
         assert "learned with int8 rounding: 2 epochs" in call("inspect", tmp_path / "cnn" / target).output
@@ -174,10 +175,10 @@ def test_inspect(tiny: Path, trained_cnn: Trained) -> None:
     assert "calibrated on: 512 samples of digits/train" in text
     assert "made by: tflite_int8" in " ".join(text.split())
     assert "Evidence" in text
-    about = json.loads(call("inspect", artifact, "--json").output)
+    about = json.loads(call("inspect", artifact, "--json").stdout)
     assert about["precision"] == "int8"
     assert about["operators"]["quantized"] > 0
-    bare = json.loads(call("inspect", tiny / "net" / "onnx-fp32" / "model.onnx", "--json").output)
+    bare = json.loads(call("inspect", tiny / "net" / "onnx-fp32" / "model.onnx", "--json").stdout)
     assert bare["signature"]["inputs"][0] == {"name": "x", "dtype": "float32", "shape": ["batch", FEATURES], "layout": ""}
     assert "evidence: none; run: toolkit verify" in call("inspect", tiny / "net" / "onnx-fp32" / "model.onnx").output
     assert "is not an artifact folder (manifest.json not found)" in str(assert_refused("inspect", tiny / "net"))
@@ -189,7 +190,7 @@ def test_run(tiny: Path) -> None:
     logits = np.load(tiny / "y.npz")["logits"]
     assert logits.shape == (3, 10)
     np.testing.assert_allclose(json.loads(by_name.output)["logits"], logits, rtol=1e-6)
-    assert json.loads(call("run", model, "--input", x, "--json").output) == json.loads(by_name.output)
+    assert json.loads(call("run", model, "--input", x, "--json").stdout) == json.loads(by_name.stdout)
     text = call("run", tiny / "net", "--input", x, "--threads", "1", "--engine", "onnxruntime").output
     assert "onnxruntime" in text
     assert re.search(r", cpu, (fp16 weights, computed in )?fp32, 1 threads", text), "whichever the bundle's quick benchmark recommends"
@@ -203,23 +204,23 @@ def test_verify_skips_what_the_engines_asked_for_do_not_run(trained_cnn: Trained
     for name in ("pt2-fp32", "onnx-fp32", "tflite-fp32"):
         shutil.copytree(trained_cnn.bundle / name, bundle / name)
     before = (bundle / "tflite-fp32" / MANIFEST).read_bytes()
-    found: dict[str, Any] = json.loads(call("verify", bundle, "--engine", "onnxruntime", "--evaluation", "50", "--json").output)
+    found: dict[str, Any] = json.loads(call("verify", bundle, "--engine", "onnxruntime", "--evaluation", "50", "--json").stdout)
     assert [report["verdict"] for report in found["onnx-fp32"]] == ["passed"]
     assert "no installed engine of those asked for runs tflite-fp32" in found["tflite-fp32"]
     assert (bundle / "tflite-fp32" / MANIFEST).read_bytes() == before
     assert "nothing to verify" in str(assert_refused("verify", bundle, "--engine", "torch"))
-    table = call("verify", bundle, "--engine", "onnxruntime", "--evaluation", "50").output
+    table = call("verify", bundle, "--engine", "onnxruntime", "--evaluation", "50").stdout
     assert max(map(len, table.splitlines())) <= 80
 
 
 def test_the_trained_model_is_proved_in_other_engines_than_its_own(tiny: Path) -> None:
     words = ("verify", tiny / "net", "--data", tiny / "s.npz", "--json")
-    assert list(json.loads(call(*words).output)) == ["onnx-fp16"]
-    assert list(json.loads(call(*words, "--engine", "onnxruntime").output)) == ["onnx-fp16"]
-    found = json.loads(call(*words, "--engine", "openvino").output)
+    assert list(json.loads(call(*words).stdout)) == ["samples", "onnx-fp16"]
+    assert list(json.loads(call(*words, "--engine", "onnxruntime").stdout)) == ["samples", "onnx-fp16"]
+    found = json.loads(call(*words, "--engine", "openvino").stdout)
     assert [(report["engine"], report["verdict"]) for report in found["onnx-fp32"]] == [("openvino", "passed")]
     measured = ("benchmark", tiny / "net", "--data", tiny / "s.npz", "--rounds", "1", "--seconds", "0.01", "--threads", "1", "--json")
-    settings = [m["setting"] for m in json.loads(call(*measured).output)["measurements"]]
+    settings = [m["setting"] for m in json.loads(call(*measured).stdout)["measurements"]]
     assert [s["engine"] for s in settings if s["artifact"] == "onnx-fp32"] == ["onnxruntime", "openvino"]
 
 
@@ -243,9 +244,9 @@ def test_what_another_training_left_is_a_row_that_failed(tiny: Path) -> None:
     rows = " ".join(call("verify", bundle, *samples, code=1).output.split())
     assert "onnx-int8 - failed made from another network" in rows
     assert "onnx-fp16 onnxruntime passed" in rows
-    assert json.loads(call("verify", bundle, *samples, "--json", code=1).output)["onnx-int8"] == told
-    assert json.loads(call("verify", left.path, *samples, "--json", code=1).output) == {"onnx-int8": told}
-    report = json.loads(call("benchmark", bundle, *samples, *quick, "--json", code=1).output)
+    assert json.loads(call("verify", bundle, *samples, "--json", code=1).stdout)["onnx-int8"] == told
+    assert json.loads(call("verify", left.path, *samples, "--json", code=1).stdout)["onnx-int8"] == told
+    report = json.loads(call("benchmark", bundle, *samples, *quick, "--json", code=1).stdout)
     assert {m["setting"]["artifact"]: m["reason"] for m in report["measurements"]}["onnx-int8"] == told
     assert told in str(assert_refused("bundle", bundle, *samples, "--artifact", "onnx-int8", "--out", tiny / "net.zip"))
     shutil.rmtree(bundle / "onnx-fp16")
@@ -269,7 +270,7 @@ def test_nothing_to_do_is_no_success(tiny: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_benchmark(tiny: Path) -> None:
     words = ("--data", tiny / "s.npz", "--rounds", "1", "--seconds", "0.01", "--threads", "1")
-    report = json.loads(call("benchmark", tiny / "net", *words, "--json").output)
+    report = json.loads(call("benchmark", tiny / "net", *words, "--json").stdout)
     assert [m["setting"]["artifact"] for m in report["measurements"]] == ["onnx-fp16", "onnx-fp32"]
     assert json.loads((tiny / "net" / "benchmark.json").read_text())["shipped"] is None
     call("benchmark", tiny / "net", *words, "--prefer", "latency")
@@ -319,7 +320,7 @@ def test_bundle_check_and_report(tiny: Path, monkeypatch: pytest.MonkeyPatch) ->
     told = call("report", "a.json", "b.json", "--html", "page.html")
     assert "device 2 is" in told.output
     assert "<h1>tiny on 2 devices</h1>" in (tiny / "page.html").read_text()
-    found = json.loads(call("report", "a.json", "b.json", "--json").output)
+    found = json.loads(call("report", "a.json", "b.json", "--json").stdout)
     assert [len(line["cells"]) for line in found["lines"]] == [2]
     assert_refused("check", "s.npz")
     assert_refused("report", "a.json", "s.npz")
@@ -350,3 +351,30 @@ def test_inspect_prints_no_control_characters_of_a_manifest(tiny: Path) -> None:
     reports = tuple(replace(report, edge="a\x1b[2Jb", engine="c\x1b[2Jd") for report in root.manifest.evidence)
     (root.path / MANIFEST).write_bytes(replace(root.manifest, edge="e\x1b[2Jf", evidence=reports).to_json())
     assert "\x1b" not in call("inspect", root.path).output
+
+
+def test_how_samples_are_divided_is_said_before_the_work_and_in_json(tiny: Path) -> None:
+    np.savez(tiny / "y.npz", x=tiny_samples(40).inputs["x"].astype(np.float64), y=np.arange(40) % 10)
+    words = ("convert", tiny / "net", "--to", "onnx", "--precision", "fp32", "--json")
+    done = call(*words, "--data", tiny / "y.npz")
+    assert done.stderr.splitlines() == [
+        "samples of y.npz: 8 calibrate, 32 verify by accuracy",
+        "samples: 'y' holds the targets",
+        "samples: input 'x' was cast from float64 to float32",
+    ]
+    (row,) = json.loads(done.stdout)
+    plan = row["samples"]
+    assert (plan["calibration"], plan["choice"], plan["evaluation"], plan["metric"], plan["max_drop"]) == (8, 0, 32, "accuracy", None)
+    done = call("verify", tiny / "net", "--data", tiny / "s.npz", "--json")
+    assert done.stderr.splitlines() == ["samples of s.npz: 32 verify by top-1 agreement"]
+    assert json.loads(done.stdout)["samples"]["evaluation"] == 32
+
+
+def test_a_narrow_benchmark_shows_the_accuracy_that_is_undecided(tiny: Path) -> None:
+    for name in ("onnx-fp16", "onnx-fp32"):  # Their files are the same.
+        made = Artifact.load(tiny / "net" / name)
+        with_parity(replace(made, manifest=replace(made.manifest, evidence=())), Verdict.UNDECIDED)
+    words = ("--data", tiny / "s.npz", "--rounds", "1", "--seconds", "0.01", "--threads", "1", "--engine", "onnxruntime")
+    text = " ".join(call("benchmark", tiny / "net", *words).stdout.split())
+    assert "89.90 % ?" in text
+    assert "?: undecided, the samples are too few to confirm the limit" in text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from toolkit.core import DataError, Samples, Signature, TensorSpec, noise, samples
+from toolkit.core import DataError, Samples, Signature, TensorSpec, check_names, noise, samples
 
 SIGNATURE = Signature((TensorSpec("image", "float32", ("batch", 2)),), ())
 
@@ -77,7 +78,7 @@ def test_a_pickle_is_refused(tmp_path: Path) -> None:
     [
         (np.zeros((0, 2), np.float32), "are empty"),
         (np.zeros((3, 5), np.float32), r"expected image:float32\[batch,2\], got float32\[3,5\]"),
-        (np.zeros((3, 2)), "got float64"),
+        (np.zeros((3, 2), np.float16), "got float16"),
         (np.full((3, 2), np.nan, np.float32), "NaN or infinity"),
         (np.float32(3), r"got float32\[\]"),
     ],
@@ -138,3 +139,55 @@ def test_drawn_inputs_that_would_not_fit_into_memory_are_refused() -> None:
 def test_an_input_may_have_any_name(tmp_path: Path, name: str) -> None:
     Samples({name: np.ones((2, 3), np.float32)}).save(tmp_path / "x.npz")
     assert list(Samples.load(tmp_path / "x.npz").inputs) == [name]
+
+
+@pytest.mark.parametrize("name", ["targets", "target", "labels", "y"])
+def test_targets_have_several_names(tmp_path: Path, name: str) -> None:
+    arrays: dict[str, Any] = {name: np.arange(4)}
+    np.savez(tmp_path / "s.npz", image=some().inputs["image"], **arrays)
+    found = Samples.load(tmp_path / "s.npz").fit(SIGNATURE)
+    assert found.targets is not None
+    assert found.targets.tolist() == [0, 1, 2, 3]
+    assert found.notes == (() if name == "targets" else (f"'{name}' holds the targets",))
+    assert found.fit(SIGNATURE).notes == found.rows(slice(2)).notes == found.notes, "said once, and not lost"
+    check_names(tmp_path / "s.npz", ["image"])
+
+
+@pytest.mark.parametrize("name", ["y", "targets"])
+def test_an_input_with_a_name_of_targets_is_an_input(tmp_path: Path, name: str) -> None:
+    both = Signature((*SIGNATURE.inputs, TensorSpec(name, "int64", ("batch",))), ())
+    arrays: dict[str, Any] = {name: np.arange(4)}
+    np.savez(tmp_path / "s.npz", image=some().inputs["image"], labels=np.arange(4) + 1, **arrays)
+    found = Samples.load(tmp_path / "s.npz").fit(both)
+    assert found.inputs[name].tolist() == [0, 1, 2, 3]
+    assert found.targets is not None
+    assert found.targets.tolist() == [1, 2, 3, 4]
+
+
+def test_float64_becomes_float32_and_that_is_said() -> None:
+    found = Samples({"x": np.array([[0.1, 1 / 3]])}).fit(SIGNATURE)
+    assert found.inputs["image"].dtype == np.float32
+    assert found.inputs["image"].tolist() == np.array([[0.1, 1 / 3]], np.float32).tolist()
+    assert found.notes == ("input 'image' was cast from float64 to float32",)
+    with pytest.raises(DataError, match="NaN or infinity"):
+        Samples({"x": np.array([[0.0, 1e300]])}).fit(SIGNATURE)
+    with pytest.raises(DataError, match="got int64"):
+        Samples({"x": np.zeros((1, 2), np.int64)}).fit(SIGNATURE)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "line"),
+    [
+        (["img", "lbl"], "wrong inputs: expected image, got img, lbl; name the arrays after the inputs, and the true labels targets"),
+        (["image", "y", "labels"], "several targets: expected one of them, got y, labels"),
+        (["targets"], "wrong inputs: expected image, got none"),
+    ],
+)
+def test_wrong_names_are_told_without_reading_an_array(tmp_path: Path, arrays: list[str], line: str) -> None:
+    with zipfile.ZipFile(tmp_path / "s.npz", "w") as archive:
+        for name in arrays:
+            archive.writestr(f"{name}.npy", b"no array")
+    with pytest.raises(DataError, match=line):
+        check_names(tmp_path / "s.npz", ["image"])
+    with pytest.raises(DataError, match=line):
+        Samples({name: np.zeros(3) for name in arrays if name != "targets"}, np.zeros(3) if "targets" in arrays else None).fit(SIGNATURE)

@@ -36,6 +36,17 @@ def test_contract(format: Format, tmp_path: Path) -> None:
     check_format(find_format(format), FILES[format], [*foreign, *NO_MODELS], tmp_path)
 
 
+NAMES = {Format.ONNX: ("image",), Format.PT2: ("input",), Format.KERAS: ("x",)}
+
+
+@pytest.mark.parametrize("format", Format)
+def test_names_of_inputs_are_told_without_an_engine_or_not_at_all(format: Format, tmp_path: Path) -> None:
+    about = find_format(format)
+    assert about.input_names(FILES[format]) == NAMES.get(format)
+    (tmp_path / "cut").write_bytes(FILES[format].read_bytes()[:100])
+    assert about.input_names(tmp_path / "cut") is None
+
+
 def test_a_file_of_no_format_says_what_there_is() -> None:
     with pytest.raises(InputError, match=r"cannot tell the format of 'x.bin': expected a file ending in .*\.onnx.*, got '\.bin'"):
         format_of(Path("x.bin"))

@@ -19,7 +19,7 @@ LIMIT_S = 180.0
 MAX_LINES, MAX_TEXT = 4, 3000
 MAX_BYTES = 3 * 2**30
 # A line that click writes around an error of its own.
-_USAGE = re.compile(r"Usage: |Try 'toolkit |\s*$")
+_USAGE = re.compile(r"Usage: |Try 'toolkit |samples(: | of )|\s*$")
 # What torch keeps in the folder for temporary files as a cache.
 _LIBRARIES = re.compile(r"torchinductor_")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\x80-\x9f]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -173,6 +173,14 @@ def data_options(function: F) -> F:
         shell_complete=complete(data_names, files=True),
         help="A data set (toolkit data), or a .npz or .npy of samples. Default: what the model was trained on.",
     )(function)
+
+
+def say(lines: Iterable[str]) -> None:
+    """Lines on standard error: what is known before the work begins, beside results on standard output."""
+    from toolkit.core import printable
+
+    for line in lines:
+        click.echo(printable(line), err=True)
 
 
 def console(*, error: bool = False) -> Console:

@@ -106,9 +106,10 @@ def read_source(
     """
     from toolkit.core import DataError
     from toolkit.pipeline.source.opened import HOME
-    from toolkit.pipeline.source.resolve import resolve_source
+    from toolkit.pipeline.source.resolve import check_samples, resolve_source
     from toolkit.pipeline.source.samples import knows_data, split_samples
 
+    check_samples(source, data, inputs)
     with progress() as display:
         display.add_task(f"reading {source}", total=None)
         found = resolve_source(source, out=out or HOME, weights=weights, data=data, inputs=inputs)

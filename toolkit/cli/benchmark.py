@@ -24,6 +24,7 @@ from ._common import (
     print_table,
     progress,
     rounds_option,
+    say,
     say_estimate,
     seconds_option,
     styled,
@@ -35,10 +36,11 @@ if TYPE_CHECKING:
     from toolkit.core import Bundle, Samples
     from toolkit.core.measurement import BenchmarkReport, Protocol
     from toolkit.pipeline.recommend import Prefer
+    from toolkit.pipeline.report.rows import Row
     from toolkit.pipeline.source.opened import Opened
     from toolkit.runtimes.benchmark import RoundProgress
 
-# What a narrow terminal shows in place of the accuracy of an artifact that did not pass.
+# What a narrow terminal, which has no column for parity, shows in place of the accuracy of an artifact that did not pass.
 _SHORT = {"not verified": "unverified", "reference": "–"}
 
 
@@ -113,6 +115,7 @@ def command(
         subject = found.subject
         samples = split_samples(subject, data, folder=data_dir, evaluation=2048, may_draw=True).evaluation
         check_sizes(subject, samples)
+        say(f"samples: {note}" for note in samples.notes)
         strangers = found.bundle.strangers()
         report = _measured(
             found.bundle,
@@ -213,11 +216,17 @@ def _problem(write: Callable[[], object]) -> Exception | None:
     return None
 
 
+def _short(row: Row) -> str:
+    """The accuracy, with a mark where it is undecided; else the verdict."""
+    if row.parity == "passed":
+        return row.accuracy
+    return f"{row.accuracy} ?" if row.parity == "undecided" else _SHORT.get(row.parity, row.parity)
+
+
 def show(report: BenchmarkReport, *, prefer: Prefer | None = None) -> None:
     """Print one table for each scenario, thread count and batch, the failed rows, and the recommendation."""
     from itertools import groupby
 
-    from toolkit.core import Verdict
     from toolkit.core.measurement import Scenario
     from toolkit.pipeline.recommend import Prefer, recommend
     from toolkit.pipeline.report.rows import table_rows
@@ -238,7 +247,7 @@ def show(report: BenchmarkReport, *, prefer: Prefer | None = None) -> None:
                 plain(r.latency if single else r.throughput),
                 plain(r.ratio if wide else r.ratio.partition(" ")[0].removesuffix("×")),
                 styled(r.parity),
-                plain(r.accuracy if wide or r.parity == Verdict.PASSED else _SHORT.get(r.parity, r.parity)),
+                plain(r.accuracy if wide else _short(r)),
                 r.size,
                 r.memory,
             ]
@@ -247,6 +256,8 @@ def show(report: BenchmarkReport, *, prefer: Prefer | None = None) -> None:
         columns = ["artifact", "engine", figure, "speed", "parity", "accuracy", "size", "memory"]
         print_table(title, columns, cells, right=["speed", "accuracy", "size", "memory"], whole=columns, spare=["parity", "memory"])
         console().print()
+    if not wide and any(r.parity == "undecided" for r in good):
+        console().print("?: undecided, the samples are too few to confirm the limit")
     for row in rows:
         if not row.ok:
             console().print(f"[red]{plain(row.artifact)} {plain(row.engine)}[/]: {plain(row.note)}")

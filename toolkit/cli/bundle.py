@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ._common import Words, console, data_options, json_option, plain, print_json, progress, size
+from ._common import Words, console, data_options, json_option, plain, print_json, progress, say, size
 from ._request import max_drop_option
 
 
@@ -45,6 +45,7 @@ def command(
 
     loaded = Bundle.load(bundle)
     chosen = split_samples(trained(loaded), data, folder=data_dir, evaluation=samples).evaluation
+    say(f"samples: {note}" for note in chosen.notes)
     target = out or Path(f"{bundle.resolve().name}.zip")
     with progress() as display:
         display.add_task("asking the trained model", total=None)

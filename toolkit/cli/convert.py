@@ -10,7 +10,7 @@ import click
 from toolkit._interrupted import RESUMES
 
 from ._commands import Command
-from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, size, styled
+from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, say, size, styled
 from ._request import (
     batch_sizes_option,
     calibration_option,
@@ -89,7 +89,10 @@ def command(
     toolkit convert net.py:make --weights net.safetensors
             --input 'image:float32[batch,3,224,224]' --data samples.npz
     """
+    from dataclasses import replace
+
     from toolkit.pipeline.convert import check_kept, convert, succeeded
+    from toolkit.pipeline.source.plan import plan_samples
 
     targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(
@@ -117,13 +120,16 @@ def command(
         data=data,
     )
     check_kept(request)
+    in_integers = any(target.precision.is_quantized for target in targets)
+    plan = plan_samples(split, found.artifact.manifest.signature, max_drop=max_drop if in_integers else None)
+    say(plan.lines)
     with progress() as display:
         bar = display.add_task("converting", total=2 * len(targets))
 
         def on_progress(name: str, event: str) -> None:
             display.update(bar, advance=1, description=f"{name} {event}")
 
-        rows = convert(request, on_progress=on_progress)
+        rows = [replace(row, samples=plan) for row in convert(request, on_progress=on_progress)]
     if json_to:
         print_json(rows, json_to)
     if json_to != "-":

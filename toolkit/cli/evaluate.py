@@ -6,7 +6,19 @@ from pathlib import Path
 
 import click
 
-from ._common import complete, console, data_options, device_option, engine_names, json_option, plain, print_json, print_table, progress
+from ._common import (
+    complete,
+    console,
+    data_options,
+    device_option,
+    engine_names,
+    json_option,
+    plain,
+    print_json,
+    print_table,
+    progress,
+    say,
+)
 from ._request import source_argument, source_options
 
 
@@ -56,6 +68,7 @@ def command(
         if labels is not None:
             artifact = with_labels(artifact, _names(labels))
         samples = split_samples(artifact, data, folder=data_dir, evaluation=evaluation).evaluation
+        say(f"samples: {note}" for note in samples.notes)
         display.add_task(f"{artifact.name}: {len(samples):,} samples", total=None)
         found = evaluate(artifact, samples, folder=data_dir, engine=engine, device=device)
         if out is not None:

@@ -10,7 +10,7 @@ import click
 from toolkit._interrupted import RESUMES
 
 from ._commands import Command
-from ._common import console, data_options, json_option, plain, print_json, print_table, progress, size
+from ._common import console, data_options, json_option, plain, print_json, print_table, progress, say, size
 from ._request import (
     batch_sizes_option,
     calibration_option,
@@ -78,7 +78,10 @@ def command(
     toolkit optimize artifacts/cnn
     toolkit optimize net.onnx --data samples.npz --budget size --max-drop 0.5
     """
+    from dataclasses import replace
+
     from toolkit.pipeline.optimize import Budget, optimize
+    from toolkit.pipeline.source.plan import plan_samples
 
     targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(
@@ -96,6 +99,9 @@ def command(
         overwrite=overwrite,
         data=data,
     )
+    in_integers = any(target.precision.is_quantized for target in targets)
+    plan = plan_samples(split, found.artifact.manifest.signature, max_drop=max_drop if in_integers else None)
+    say(plan.lines)
     with progress() as display:
         bar = display.add_task("converting", total=None)
 
@@ -103,6 +109,7 @@ def command(
             display.update(bar, description=what, completed=done, total=total or None)
 
         result = optimize(request, choice=choice, budget=Budget(budget), on_progress=on_progress)
+    result = replace(result, samples=plan)
     if json_to:
         print_json(result, json_to)
     if json_to != "-":

@@ -11,7 +11,7 @@ import click
 from toolkit._interrupted import RESUMES
 
 from ._commands import Command
-from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, size, styled
+from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, say, size, styled
 from ._request import (
     batch_sizes_option,
     calibration_option,
@@ -77,6 +77,7 @@ def command(
 
     from toolkit.pipeline.convert import nodes
     from toolkit.pipeline.quantize import PROTOCOL, divide, quantize
+    from toolkit.pipeline.source.plan import plan_samples
 
     targets = nodes(formats, ["int8"])
     found, split = read_source(
@@ -94,6 +95,8 @@ def command(
     request = request_for(
         found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, overwrite=overwrite, data=data
     )
+    plan = plan_samples(split, found.artifact.manifest.signature, max_drop=max_drop, choice=choosing)
+    say(plan.lines)
     with progress() as display:
         bars = {target.format.value: display.add_task(f"{target.format}", total=None) for target in targets}
 
@@ -101,6 +104,7 @@ def command(
             display.update(bars[name.partition("-")[0]], description=f"{name}: {event}")
 
         results = quantize(request, choice=choosing, protocol=replace(PROTOCOL, rounds=rounds), on_progress=on_progress)
+    results = [replace(result, samples=plan) for result in results]
     if json_to:
         print_json(results, json_to)
     if json_to != "-":

@@ -22,6 +22,7 @@ from ._common import (
     print_json,
     print_table,
     progress,
+    say,
     styled,
 )
 from ._request import source_argument, source_options
@@ -66,8 +67,11 @@ def command(
     toolkit verify artifacts/cnn/tflite-int8 --engine all --max-drop 0.5
     toolkit verify net.onnx --engine openvino
     """
+    from dataclasses import replace
+
     from toolkit.core import ANOTHER_NETWORK, Artifact, InputError
     from toolkit.pipeline.source.opened import opened
+    from toolkit.pipeline.source.plan import plan_samples
     from toolkit.pipeline.source.resolve import current, trained
     from toolkit.pipeline.source.samples import split_samples
     from toolkit.pipeline.verify import Verifier, others_for, verify_all
@@ -90,17 +94,23 @@ def command(
                 expected="artifacts beside the trained model" if found.kept else "another engine that runs it than its own",
                 hint="run: toolkit convert",
             )
-        samples = split_samples(root, data, folder=data_dir, evaluation=evaluation, may_draw=True).evaluation
+        split = split_samples(root, data, folder=data_dir, evaluation=evaluation, may_draw=True)
+        samples = split.evaluation
         verifier = Verifier(root, samples, Limits(max_drop), device, made=bundle)
         before = {artifact.name: _elsewhere(artifact) for artifact in (root, *chosen)}
         names, skipped = _able(chosen, engines, {root.name: others} if others else {})
         chosen = [artifact for artifact in (chosen if single else [root, *chosen]) if artifact.name in names]
+        in_integers = any(artifact.manifest.precision.is_quantized for artifact in chosen)
+        plan = plan_samples(
+            replace(split, calibration=samples.rows(slice(0))), root.manifest.signature, max_drop=max_drop if in_integers else None
+        )
+        say(plan.lines)
         with progress() as display:
             bar = display.add_task("verifying", total=len(chosen))
             results = verify_all(verifier, chosen, engines=names, on_done=lambda name: display.update(bar, advance=1, description=name))
     if json_to:
         told = {name: [*r.reports, *({"engine": e, "error": str(error)} for e, error in r.errors.items())] for name, r in results.items()}
-        print_json(told | skipped | {artifact.name: ANOTHER_NETWORK for artifact in strangers}, json_to)
+        print_json({"samples": plan} | told | skipped | {artifact.name: ANOTHER_NETWORK for artifact in strangers}, json_to)
     if json_to != "-":
         rows = []
         for name, result in results.items():

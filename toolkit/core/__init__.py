@@ -52,12 +52,12 @@ from .files import (
 )
 from .formats import Format, Precision
 from .isolated import memory_limit, run_isolated, stop_isolated
-from .labels import check_labels, class_labels
+from .labels import check_labels, class_labels, scores_classes
 from .machine import Machine, available_memory, available_threads, instruction_sets, load_average, this_machine, this_system
 from .needs import has_module, hidden, install_command, needs, outdated, version_of, without_telemetry
 from .reading import decode_json, decode_toml, read_file, write_arrays
-from .rules import ADD_SAMPLES, MAX_DROP, RULES, TOLERANCE, Rule, inconclusive, points, rule_for
-from .samples import NOISE, Samples, noise, read_arrays
+from .rules import ADD_SAMPLES, MAX_DROP, RULES, TOLERANCE, Rule, confirmable_drop, inconclusive, needed_samples, points, rule_for
+from .samples import NOISE, TARGETS, Samples, check_names, noise, read_arrays
 from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec, fits, rename_symbols
 from .sources import plugin_sha256, sources_sha256
 from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interval, paired_difference, shortfall, wilson
@@ -71,6 +71,7 @@ __all__ = [
     "NOISE",
     "QAT_EPOCHS",
     "RULES",
+    "TARGETS",
     "TOLERANCE",
     "Affine",
     "Arrays",
@@ -118,7 +119,9 @@ __all__ = [
     "bootstrap_ratio",
     "cache_home",
     "check_labels",
+    "check_names",
     "class_labels",
+    "confirmable_drop",
     "decode_json",
     "decode_toml",
     "discover",
@@ -136,6 +139,7 @@ __all__ = [
     "mark_used",
     "mean_interval",
     "memory_limit",
+    "needed_samples",
     "needs",
     "new_folder",
     "noise",
@@ -152,6 +156,7 @@ __all__ = [
     "rename_symbols",
     "rule_for",
     "run_isolated",
+    "scores_classes",
     "sha256_of",
     "shortfall",
     "size_of",

@@ -11,15 +11,19 @@ from .signature import Signature
 _WITHOUT = "or leave the targets out: outputs are then compared with those of the trained model alone"
 
 
+def scores_classes(signature: Signature) -> bool:
+    """Whether the first output is a row of class scores ``[N, C]``, whose largest entry parity counts."""
+    shape = signature.outputs[0].shape if signature.outputs else ()
+    return len(shape) == 2 and shape[1] != 1
+
+
 def check_labels(samples: Samples, signature: Signature) -> None:
     """Raise `DataError` for targets by which the accuracy of a network with this signature cannot be counted; where its first output is no
-    row of class scores ``[N, C]``, nothing is counted by them.
+    row of class scores, nothing is counted by them.
     """
-    if not signature.outputs:
-        return
-    shape = signature.outputs[0].shape
-    if len(shape) == 2 and shape[1] != 1:
-        class_labels(samples, shape[1] if isinstance(shape[1], int) else None)
+    if scores_classes(signature):
+        classes = signature.outputs[0].shape[1]
+        class_labels(samples, classes if isinstance(classes, int) else None)
 
 
 def class_labels(samples: Samples, classes: int | None) -> np.ndarray | None:

@@ -6,11 +6,12 @@ and docs/debugging.md all come from it, or are compared with it by a test.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from .evidence import TaskMetric, Verdict
 from .formats import Precision
-from .statistics import Interval
+from .statistics import Z95, Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +114,22 @@ def rule_for(precision: Precision, *, max_drop: float | None = None) -> Rule:
     """The rule of a precision; `max_drop` in place of its own limit, if it has one."""
     rule = next(rule for rule in RULES if precision in rule.precisions)
     return rule if max_drop is None or rule.max_drop is None else replace(rule, max_drop=max_drop)
+
+
+def needed_samples(max_drop: float) -> int | None:
+    """How many samples confirm a drop of at most so many points where no answer differs, by the interval of `shortfall`; None for none.
+
+    With labels that is so where the reference is always right; where it errs more, a bit fewer or more do.
+    """
+    share = max_drop / 100
+    if share <= 0:
+        return None
+    return math.ceil(Z95**2 * (1 - share) / share)
+
+
+def confirmable_drop(samples: int) -> float:
+    """The smallest drop in points, rounded up to a tenth, that so many samples can confirm where no answer differs."""
+    return math.ceil(1000 * Z95**2 / (samples + Z95**2)) / 10
 
 
 def inconclusive(samples: int, max_drop: float) -> str:

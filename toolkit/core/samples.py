@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -21,19 +22,23 @@ NOISE = "noise"
 """In a manifest's details as ``samples``: the model's inputs are drawn, not measured."""
 
 _TARGETS = "targets"
+TARGETS = (_TARGETS, "target", "labels", "y")
+"""What the array of the true labels may be called in a file, unless an input has that name."""
 
 
 @dataclass(frozen=True)
 class Samples:
     """Inputs by name, each ``[N, ...]`` with one row a sample, and the true labels ``[N]`` where they are known.
 
-    ``drawn`` says that they are random numbers, on which no metric means anything.
+    ``drawn`` says that they are random numbers, on which no metric means anything; ``notes`` say what was made of a file's arrays so that
+    they fit.
     """
 
     inputs: Mapping[str, np.ndarray]
     targets: np.ndarray | None = None
     origin: str = ""
     drawn: bool = False
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return min((len(array) for array in self.inputs.values()), default=0)
@@ -70,21 +75,27 @@ class Samples:
     def fit(self, signature: Signature) -> Samples:
         """The samples under a signature's own input names; raises `DataError` when empty or of the wrong shape.
 
-        A single unnamed array takes the name of the only input.
+        A single array takes the name of the only input, whatever it is called; one of `TARGETS` that no input is called holds the targets;
+        float64 becomes float32 where an input has that.
         """
         specs = {spec.name: spec for spec in signature.inputs}
-        inputs = dict(self.inputs)
-        if len(inputs) == 1 and len(specs) == 1:
-            inputs = {next(iter(specs)): next(iter(inputs.values()))}
-        if set(inputs) != set(specs):
-            raise DataError(f"samples '{self.origin}' have the wrong inputs", expected=", ".join(specs), got=", ".join(inputs) or "none")
+        arrays, notes = self._arrays(), [*self.notes]
+        found, labels = assign(arrays, list(specs), self.origin)
+        inputs = {name: arrays[array] for name, array in found.items()}
+        targets = arrays[labels] if labels else None
+        if labels not in {"", _TARGETS}:
+            notes.append(f"'{labels}' holds the targets")
         for name, array in inputs.items():
-            _check_rows(specs[name], array, self.origin)
-        columns = inputs if self.targets is None else {**inputs, _TARGETS: self.targets}
+            if array.dtype == np.float64 and specs[name].dtype == "float32":
+                with np.errstate(over="ignore"):  # What is beyond float32 becomes infinity, and is refused as that.
+                    inputs[name] = array.astype(np.float32)
+                notes.append(f"input '{name}' was cast from float64 to float32")
+            _check_rows(specs[name], inputs[name], self.origin)
+        columns = inputs if targets is None else {**inputs, _TARGETS: targets}
         counts = {name: array.shape[0] if array.ndim else 0 for name, array in columns.items()}
         if len(set(counts.values())) > 1:
             raise DataError(f"samples '{self.origin}'", expected="as many rows in every input", got=str(counts))
-        return replace(self, inputs=inputs)
+        return replace(self, inputs=inputs, targets=targets, notes=tuple(notes))
 
     def save(self, path: Path) -> None:
         """Write the samples to a ``.npz`` file."""
@@ -92,25 +103,72 @@ class Samples:
 
     @classmethod
     def load(cls, path: Path) -> Samples:
-        """Read a ``.npz`` of inputs by name, ``targets`` being the labels, or a ``.npy`` of a single input; no pickles."""
+        """Read a ``.npz`` of inputs by name, ``targets`` being the labels (`fit` knows other names too), or a ``.npy`` of a single input;
+        no pickles.
+        """
         arrays = read_arrays(path)
         targets = arrays.pop(_TARGETS, None)
         return cls(arrays, targets, path.name)
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a ``.npz`` by name, or that of a ``.npy`` under no name; no pickles. Raises `DataError`."""
+def assign(arrays: Collection[str], inputs: Sequence[str], origin: str) -> tuple[dict[str, str], str]:
+    """Which array each input is, and which holds the targets (empty for none), by the names alone; raises `DataError` for wrong ones."""
+    if len(arrays) == len(inputs) == 1 and _TARGETS not in arrays:
+        return {inputs[0]: next(iter(arrays))}, ""
+    targets = [name for name in arrays if name in TARGETS and name not in inputs]
+    if len(targets) > 1:
+        raise DataError(f"samples '{origin}' have several targets", expected="one of them", got=", ".join(targets))
+    rest = [name for name in arrays if name not in targets]
+    if len(rest) == len(inputs) == 1:
+        return {inputs[0]: rest[0]}, "".join(targets)
+    if set(rest) != set(inputs):
+        raise DataError(
+            f"samples '{origin}' have the wrong inputs",
+            expected=", ".join(inputs),
+            got=", ".join(rest) or "none",
+            hint=f"name the arrays after the inputs, and the true labels {', '.join(TARGETS[:-1])} or {TARGETS[-1]}",
+        )
+    return {name: name for name in inputs}, "".join(targets)
+
+
+def check_names(path: Path, inputs: Sequence[str]) -> None:
+    """Raise `DataError` unless the arrays in the file at `path` are called as `inputs`, as `Samples.fit` asks; none is read."""
+    assign(array_names(path), inputs, path.name)
+
+
+def array_names(path: Path) -> list[str]:
+    """The names of the arrays in a ``.npz``, of which none is read; a ``.npy`` has one array without a name. Raises `DataError`."""
+    _check_file(path)
+    try:
+        with path.open("rb") as stream:
+            if not stream.read(2).startswith(b"PK"):
+                return [""]
+            with zipfile.ZipFile(stream) as archive:
+                return [name.removesuffix(".npy") for name in archive.namelist()]
+    except Exception as error:
+        raise _unreadable(path, first_line(error)) from error
+
+
+def _check_file(path: Path) -> None:
     if not path.is_file():
         raise DataError(f"no samples at '{path}'", expected="a .npz or .npy file")
     if problem := _no_arrays(path):
-        raise DataError(f"'{path}' cannot be read as NumPy arrays: {problem}", expected="a .npz or .npy file without pickles")
+        raise _unreadable(path, problem)
+
+
+def _unreadable(path: Path, why: str) -> DataError:
+    return DataError(f"'{path}' cannot be read as NumPy arrays: {why}", expected="a .npz or .npy file without pickles")
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a ``.npz`` by name, or that of a ``.npy`` under no name; no pickles. Raises `DataError`."""
+    _check_file(path)
     try:
         with path.open("rb") as stream:
             content = np.load(stream, allow_pickle=False)
             arrays = {"": content} if isinstance(content, np.ndarray) else _members(content)
     except Exception as error:  # A damaged header or member can raise anything: SyntaxError, TokenError, zlib.error, MemoryError.
-        text = first_line(error)
-        raise DataError(f"'{path}' cannot be read as NumPy arrays: {text}", expected="a .npz or .npy file without pickles") from error
+        raise _unreadable(path, first_line(error)) from error
     return arrays
 
 

@@ -105,6 +105,20 @@ class FileFormat(ABC):
         """
         return {self.format.file_name: path}
 
+    @final
+    def input_names(self, file: Path) -> tuple[str, ...] | None:
+        """What the inputs of a file are called, where that is told without an engine; None where it is not, or the file is damaged.
+
+        No check: it only spares who named samples wrongly the wait for a framework.
+        """
+        try:
+            return self._input_names(file)
+        except Exception:  # Whatever a damaged file raises, `check` says it.
+            return None
+
+    def _input_names(self, file: Path) -> tuple[str, ...] | None:  # noqa: ARG002 - for formats that tell it
+        return None
+
     @abstractmethod
     def _check(self, file: Path) -> None:
         """As `check`, for a file that is there; any exception means that it is not of this format."""

@@ -34,6 +34,19 @@ class Keras(FileFormat):
             for member in archive.infolist():
                 archive.open(member).close()  # Its own header says the same of it as the directory.
 
+    def _input_names(self, file: Path) -> tuple[str, ...] | None:
+        """Those of a sequential network, and of a functional one whose inputs are one, a list or a dictionary by name, without depth."""
+        whole = _config(file)
+        config = whole["config"]
+        if whole["class_name"] == "Sequential":
+            start = config["layers"][0]
+            return (start["config"]["name"],) if start["class_name"] == "InputLayer" else None
+        inputs = config["input_layers"]
+        if isinstance(inputs, dict):
+            return tuple(sorted(inputs)) if all(map(_is_layer, inputs.values())) else None
+        layers = [inputs] if _is_layer(inputs) else inputs
+        return tuple(layer[0] for layer in layers) if all(map(_is_layer, layers)) else None
+
     def _operators(self, file: Path) -> Operators:
         """Every layer by its class, those of networks inside it too; none is quantized, the file is a float network."""
         types = Counter(_layers(_config(file)))
@@ -62,3 +75,8 @@ def _layers(config: Any) -> Iterator[str]:
         return
     for layer in layers:
         yield from _layers(layer)
+
+
+def _is_layer(place: Any) -> bool:
+    """Whether this names a layer's output, ``["image", 0, 0]``."""
+    return isinstance(place, list) and bool(place) and isinstance(place[0], str)

@@ -19,6 +19,7 @@ _INTEGER = frozenset(
     {"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "MatMulNBits", "DynamicQuantizeMatMul", "QGemm", "QAttention"}
 )
 _GRAPH, _NODES, _OPERATOR = 7, 1, 4
+_INPUTS, _INPUT_NAME, _WEIGHTS, _WEIGHT_NAME = 11, 1, 5, 8
 """Numbers of fields in onnx.proto."""
 
 
@@ -42,6 +43,13 @@ class Onnx(FileFormat):
         graphs = [*fields(memoryview(file.read_bytes()), _GRAPH)]  # All: what stands behind the first is whole too.
         if not any(first(node, _OPERATOR) for graph in graphs for node in fields(graph, _NODES)):
             raise _no_graph(file)
+
+    def _input_names(self, file: Path) -> tuple[str, ...]:
+        """Those of the graph; old files list their weights among them."""
+        graph = first(memoryview(file.read_bytes()), _GRAPH)
+        names = [bytes(first(each, _INPUT_NAME)).decode() for each in fields(graph, _INPUTS)]
+        weights = {bytes(first(each, _WEIGHT_NAME)).decode() for each in fields(graph, _WEIGHTS)} if len(names) > 1 else set()
+        return tuple(name for name in names if name not in weights)
 
     def _operators(self, file: Path) -> Operators:
         """Every node, in sub-graphs and functions too.

@@ -6,6 +6,7 @@ import json
 import zipfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from toolkit.core import ArtifactError, Format, Operators
 
@@ -26,13 +27,23 @@ class Pt2(FileFormat):
 
         check_pt2(file)
 
+    def _input_names(self, file: Path) -> tuple[str, ...]:
+        """Those of the program's tensors that are neither weights nor constants."""
+        specs = _program(file)["graph_module"]["signature"]["input_specs"]
+        given = [spec["user_input"]["arg"] for spec in specs if "user_input" in spec]
+        return tuple(arg["as_tensor"]["name"] for arg in given if "as_tensor" in arg)
+
     def _operators(self, file: Path) -> Operators:
         """Every call in the exported graph by its operator, such as ``aten.conv2d``; none is quantized, the archive is a float network."""
-        with zipfile.ZipFile(file) as archive:
-            names = [name for name in archive.namelist() if name.partition("/")[2] == "models/model.json"]
-            if not names:
-                raise ArtifactError(f"'{file}' holds no exported program", expected="a file written by torch.export.save")
-            program = json.loads(archive.read(names[0]))
-        targets = [node["target"] for node in program["graph_module"]["graph"]["nodes"]]
+        targets = [node["target"] for node in _program(file)["graph_module"]["graph"]["nodes"]]
         types = Counter(".".join(target.removeprefix("torch.ops.").split(".")[:2]) for target in targets)
         return Operators(len(targets), 0, dict(sorted(types.items())))
+
+
+def _program(file: Path) -> Any:
+    """The exported program, as JSON."""
+    with zipfile.ZipFile(file) as archive:
+        names = [name for name in archive.namelist() if name.partition("/")[2] == "models/model.json"]
+        if not names:
+            raise ArtifactError(f"'{file}' holds no exported program", expected="a file written by torch.export.save")
+        return json.loads(archive.read(names[0]))

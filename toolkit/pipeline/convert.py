@@ -33,6 +33,7 @@ from toolkit.runtimes.parity import Limits
 
 from .progress import OnEvent
 from .source.place import trained_there
+from .source.plan import SamplePlan
 from .source.samples import Split, remember
 from .verify import Verified, Verifier, verify_all
 
@@ -43,7 +44,7 @@ class Row:
 
     ``measurable`` is False where its engines are for other machines: the artifact is made, and its parity must be measured there.
     ``available`` is False where the format has no such precision or cannot do what the recipe chooses, which is no failure while another
-    requested format can.
+    requested format can. ``samples`` says what it was judged by.
     """
 
     target: str
@@ -53,6 +54,7 @@ class Row:
     reason: str = ""
     available: bool = True
     measurable: bool = True
+    samples: SamplePlan | None = None
 
     @property
     def passed(self) -> bool:

@@ -127,14 +127,14 @@ def test_the_command(int8: Artifact, tmp_path: Path) -> None:
     assert table.exit_code == 0, table.output
     assert "n=100" in table.output
     assert (tmp_path / "page" / PAGE).is_file()
-    told = json.loads(CliRunner().invoke(toolkit, [*words, "--engine", "onnxruntime", "--json"]).output)
+    told = json.loads(CliRunner().invoke(toolkit, [*words, "--engine", "onnxruntime", "--json"]).stdout)
     assert (told["samples"], told["engine"], told["artifact"]) == (100, "onnxruntime", "onnx-int8")
 
 
 def test_class_names_of_the_user(int8: Artifact, tmp_path: Path) -> None:
     words = ["evaluate", str(int8.path), "--evaluation", "50", "--json", "--labels"]
     (tmp_path / "names.txt").write_text("\n".join(f"digit {number}" for number in range(10)))
-    told = json.loads(CliRunner().invoke(toolkit, [*words, str(tmp_path / "names.txt")]).output)
+    told = json.loads(CliRunner().invoke(toolkit, [*words, str(tmp_path / "names.txt")]).stdout)
     assert [each["label"] for each in told["classes"]] == [f"digit {number}" for number in range(10)]
     refused = CliRunner().invoke(toolkit, [*words, "cat,dog"])
     assert "--labels: expected 10 names, one for each class, got 2: cat, dog" in str(refused.exception)

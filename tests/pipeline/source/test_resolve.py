@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -193,7 +195,7 @@ def test_a_data_set_gives_its_own_splits(trained_cnn: Trained) -> None:
         (np.zeros((0, FEATURES), np.float32), "are empty"),
         (np.zeros((1, FEATURES), np.float32), "at least 2 rows"),
         (np.zeros((9, 3), np.float32), r"expected x:float32\[batch,64\], got float32\[9,3\]"),
-        (np.zeros((9, FEATURES)), "got float64"),
+        (np.zeros((9, FEATURES), np.int64), "got int64"),
         (np.full((9, FEATURES), np.nan, np.float32), "NaN or infinity"),
         (np.float32(1), r"got float32\[\]"),
     ],
@@ -221,3 +223,37 @@ def test_inputs_by_name(tmp_path: Path) -> None:
     assert list(read_inputs([str(tmp_path / "both.npz")])) == ["x", "y"]
     with pytest.raises(DataError, match="holds several arrays"):
         read_inputs([f"x={tmp_path / 'both.npz'}"])
+
+
+DATA = Path(__file__).parents[2] / "data"
+
+
+@pytest.mark.parametrize(
+    ("source", "more"),
+    [
+        (DATA / "0.1.0" / "perceptron" / "onnx-fp32" / "model.onnx", ()),
+        (DATA / "0.1.0" / "perceptron" / "pt2-fp32" / "model.pt2", ()),
+        (DATA / "formats" / "model.keras", ()),
+        (DATA / "formats" / "torchscript" / "model.ts", ("--input", "x:float32[batch,4]")),
+        ("net.py:make", ("--input", "x:float32[batch,4]")),
+    ],
+    ids=["onnx", "pt2", "keras", "torchscript", "python"],
+)
+def test_wrong_names_of_samples_are_told_before_any_process_or_framework(tmp_path: Path, source: Path | str, more: tuple[str, ...]) -> None:
+    """Where a framework is imported to read the source, the line came after its seconds."""
+    np.savez(tmp_path / "s.npz", img=np.zeros((9, 4), np.float32), lbl=np.zeros(9, np.int64))
+    code = f"""
+import sys
+def tripwire(event, found):
+    assert event not in {{"subprocess.Popen", "os.fork", "os.posix_spawn"}}, event
+    assert event != "import" or found[0] not in {{"torch", "onnx", "onnxruntime", "tensorflow", "keras"}}, found[0]
+sys.addaudithook(tripwire)
+sys.argv = ["toolkit", "convert", {str(source)!r}, *{more!r}, "--data", "s.npz"]
+from toolkit.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("error: samples 's.npz' have the wrong inputs: expected ")
+    assert "got img, lbl; name the arrays after the inputs, and the true labels targets, target, labels or y" in done.stderr
+    assert len(done.stderr.splitlines()) == 1

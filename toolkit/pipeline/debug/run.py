@@ -129,7 +129,7 @@ def _finding(found: Compared, what: Chosen, samples: Samples) -> Finding:
         divergences=found.divergences,
         unmatched=found.unmatched,
         unseen=found.unseen,
-        notes=(*what.notes, *found.notes),
+        notes=(*what.notes, *samples.notes, *found.notes),
     )
 
 

@@ -16,6 +16,7 @@ from ..benchmark import keep_report
 from ..convert import Request, convert
 from ..progress import OnCount
 from ..quantize import divide
+from ..source.plan import SamplePlan
 from .budget import Budget, Choice
 from .search import Search
 
@@ -27,7 +28,7 @@ PROTOCOL = Protocol(rounds=5, min_seconds=0.2)
 @dataclass(frozen=True)
 class Optimized:
     """What to ship and why, in the folder of a bundle of its own; the Pareto front over the budget and the size; why everything else is
-    out, by artifact, engine and threads.
+    out, by artifact, engine and threads; ``samples`` is what they were judged by.
     """
 
     shipped: Choice
@@ -37,6 +38,7 @@ class Optimized:
     dropped: dict[str, str]
     processes: int
     seconds: float
+    samples: SamplePlan | None = None
 
 
 def optimize(

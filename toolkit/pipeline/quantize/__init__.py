@@ -27,6 +27,7 @@ from toolkit.runtimes.parity import observe
 
 from ..convert import Request, Row, convert, stop_all
 from ..progress import OnEvent
+from ..source.plan import SamplePlan
 from ..source.samples import Split
 from ..verify import Verifier, default_engine
 from .cost import Cost, cost_of
@@ -40,7 +41,7 @@ PROTOCOL = Protocol(rounds=7, min_seconds=0.15)
 @dataclass(frozen=True)
 class Quantized:
     """What became of one target: the artifact with its evidence, how it was found and what it costs, or the reason why there is none;
-    ``inconclusive`` where that is that there were too few samples to choose by.
+    ``inconclusive`` where that is that there were too few samples to choose by; ``samples`` are those.
     """
 
     target: str
@@ -49,6 +50,7 @@ class Quantized:
     cost: Cost | None = None
     reason: str = ""
     inconclusive: bool = False
+    samples: SamplePlan | None = None
 
     @property
     def verdict(self) -> Verdict | None:

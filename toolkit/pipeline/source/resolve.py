@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, Format, InputError, Precision, UnknownNameError, artifact_name
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    ArtifactError,
+    Bundle,
+    Format,
+    InputError,
+    Precision,
+    TensorSpec,
+    UnknownNameError,
+    artifact_name,
+    check_names,
+)
 from toolkit.formats import find_format, format_of, source_formats, trained_names
 from toolkit.formats.parts.torch_zip import pickled_class
 from toolkit.models import all_models
 
 from .place import Source, from_files, from_module, from_weights
+from .samples import SAMPLE_FILES
 from .user_module import UserModule
 
 _WEIGHTS = (".pt", ".pth", ".pkl", ".ckpt", ".safetensors", ".h5")
@@ -46,6 +59,22 @@ def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: s
     if not (folder / MANIFEST).is_file():
         raise ArtifactError(f"model '{text}' is not trained yet in '{out}'", hint=f"run: toolkit train {text} --out {out}")
     return Source(Artifact.load(folder))
+
+
+def check_samples(text: str, data: str | None, inputs: Sequence[str] = ()) -> None:
+    """Raise `DataError` where the arrays in the file `data` are not called as the inputs of the source `text`, before a framework is
+    imported to read it; a source that tells no names without one is asked later.
+    """
+    if data is None or Path(data).suffix not in SAMPLE_FILES:
+        return
+    names = tuple(TensorSpec.parse(word).name for word in inputs) or _input_names(Path(text))
+    if names:
+        check_names(Path(data), names)
+
+
+def _input_names(path: Path) -> tuple[str, ...] | None:
+    about = next((each for each in source_formats() if not each.is_folder and each.owns(path)), None) if path.is_file() else None
+    return about.input_names(path) if about else None
 
 
 def is_model(folder: Path) -> bool:

@@ -27,6 +27,7 @@ from toolkit.runtimes.parity import drawn
 
 CALIBRATION_SAMPLES = 512
 NOISE_SAMPLES = 2000
+SAMPLE_FILES = (".npz", ".npy")
 DRAWN_SAMPLES = 64
 REMEMBERED = "data.json"
 """Beside a bundle's artifacts: which samples they were made with, so that no later command needs to be told. It does not travel."""
@@ -82,7 +83,7 @@ def split_samples(
     if not name:
         known = ", ".join(d.name for d in all_data())
         raise DataError(f"no data are known for '{artifact.manifest.model}'", hint=f"add --data with a .npz file or one of: {known}")
-    if Path(name).suffix in {".npz", ".npy"}:
+    if Path(name).suffix in SAMPLE_FILES:
         rows = Samples.load(Path(name)).fit(signature)
         check_labels(rows, signature)
         order = np.random.default_rng(0).permutation(len(rows))
@@ -121,7 +122,7 @@ def knows_data(artifact: Artifact) -> bool:
 
 def remember(bundle: Path, data: str) -> None:
     """Keep in a bundle's folder which samples it was made with: a data set's name, or a file. Raises `StorageError`."""
-    is_file = Path(data).suffix in {".npz", ".npy"}
+    is_file = Path(data).suffix in SAMPLE_FILES
     write_file(bundle / REMEMBERED, msgspec.json.encode(_Data(str(Path(data).resolve()) if is_file else data)) + b"\n")
 
 
