@@ -154,16 +154,14 @@ def _of_floor(errors: tuple[TensorError, ...], floor: Floor) -> tuple[Verdict, s
     for error in errors:
         if error.sqnr_db is not None and error.sqnr_db < floor.sqnr_db:
             return Verdict.FAILED, f"'{error.output}': {error.sqnr_db:.1f} dB, expected at least {floor.sqnr_db:g} dB"
-    agreements = {error.output: agreement for error in errors if (agreement := error.agreement) is not None}
-    verdicts = {output: floor.judge_agreement(agreement) for output, agreement in agreements.items()}
-    worst = Verdict.worst(verdicts.values())
-    for output, found in agreements.items():
-        if worst is not Verdict.PASSED and verdicts[output] is worst:
-            rows = next(error.rows for error in errors if error.output == output)
-            few = f"; inconclusive: {rows} rows do not tell; add samples" if worst is Verdict.UNDECIDED else ""
-            got = f"top-1 agreement {found.value:.2%} [{found.low:.2%}, {found.high:.2%}], n={rows}"
-            return worst or Verdict.FAILED, f"'{output}': {got}, expected at least {floor.top1:.0%}{few}"
+    counted = [(error, agreement) for error in errors if (agreement := error.agreement) is not None]
+    worst = max(counted, key=lambda pair: floor.judge_agreement(pair[1]).severity, default=None)
+    if worst is not None and (verdict := floor.judge_agreement(worst[1])) is not Verdict.PASSED:
+        error, agreement = worst
+        text = f"'{error.output}': top-1 agreement {agreement.value:.2%} [{agreement.low:.2%}, {agreement.high:.2%}], n={error.rows}"
+        few = f"; inconclusive: {error.rows} rows do not tell; add samples" if verdict is Verdict.UNDECIDED else ""
+        return verdict, f"{text}, expected at least {floor.top1:.0%}{few}"
     ratios = [error.sqnr_db for error in errors if error.sqnr_db is not None]
     parts = [f"{min(ratios):.0f} dB" if ratios else "equal"]
-    parts += [f"top-1 agreement {min(a.value for a in agreements.values()):.2%}"] if agreements else []
+    parts += [f"top-1 agreement {min(agreement.value for _, agreement in counted):.2%}"] if counted else []
     return Verdict.PASSED, ", ".join(parts)

@@ -38,6 +38,8 @@ def test_a_net_that_int8_breaks_is_held(tmp_path: Path, monkeypatch: pytest.Monk
     result = CliRunner().invoke(toolkit, words)
     assert result.exit_code == 0, result.output
     rows = {row["target"]: row for row in json.loads((tmp_path / "rows.json").read_text())}
+    assert all(0 < row["samples"]["choice"] <= 1500 and row["samples"]["needed"] == 381 for row in rows.values())
+    assert "choose layers" in result.stderr.splitlines()[0]
     for format in FORMATS:
         assert f"{format}-int8" in result.output
         check_held(rows[f"{format}-int8"], Artifact.load(bundle / f"{format}-int8"))
