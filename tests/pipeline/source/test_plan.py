@@ -16,7 +16,9 @@ IMAGES = replace(SCORES, outputs=(TensorSpec("y", "float32", ("batch", 3, 8, 8))
 
 
 def split(calibration: int, evaluation: int, *, labelled: bool = True, notes: tuple[str, ...] = ()) -> Split:
-    rows = [Samples({"x": np.zeros((n, 2))}, np.zeros(n, int) if labelled else None, "s.npz", notes) for n in (calibration, evaluation)]
+    rows = [
+        Samples({"x": np.zeros((n, 2))}, np.zeros(n, int) if labelled else None, "s.npz", notes=notes) for n in (calibration, evaluation)
+    ]
     return Split(*rows)
 
 
