@@ -50,6 +50,13 @@ class Node:
     def __str__(self) -> str:
         return artifact_name(self.format, self.precision, self.variant)
 
+    @classmethod
+    def parse(cls, name: str) -> Node:
+        """What `str` makes of a node, read back: ``onnx-int8-entropy``; raises `UnknownNameError`."""
+        format, _, rest = name.partition("-")
+        precision = Precision.leading(rest)
+        return cls(Format.parse(format), precision, rest.removeprefix(precision).removeprefix("-"))
+
 
 @dataclass(frozen=True)
 class Recipe:

@@ -4,7 +4,7 @@ import pytest
 
 from toolkit.converters.base import Node
 from toolkit.converters.planner import plan, reachable
-from toolkit.core import Format, InputError, Precision
+from toolkit.core import Format, InputError, Precision, UnknownNameError
 
 PT2 = Node(Format.PT2, Precision.FP32)
 FROM_PT2_ALONE = {
@@ -81,3 +81,16 @@ def test_what_a_foreign_onnx_file_can_become() -> None:
     source = Node(Format.ONNX, Precision.FP32)
     assert reachable(source) == reachable(PT2) - FROM_PT2_ALONE - {source}
     assert [converter.name for converter in plan(source, Node(Format.TFLITE, Precision.FP32))] == ["tflite_from_onnx"]
+
+
+@pytest.mark.parametrize(
+    "node", [*reachable(PT2), Node(Format.ONNX, Precision.INT8_WEIGHTS, "g128"), Node(Format.TFLITE, Precision.INT8, "a-b")], ids=str
+)
+def test_a_name_is_read_back(node: Node) -> None:
+    assert Node.parse(str(node)) == node
+
+
+@pytest.mark.parametrize("name", ["onnx", "onnx-", "onx-int8", "onnx-int9", ""])
+def test_a_wrong_name_is_refused(name: str) -> None:
+    with pytest.raises(UnknownNameError):
+        Node.parse(name)

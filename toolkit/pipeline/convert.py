@@ -133,8 +133,13 @@ def check_kept(request: Request) -> None:
 
 def succeeded(rows: Sequence[Row]) -> bool:
     """Whether every target that exists passed, and every requested precision exists in some requested format."""
-    made = {row.target.partition("-")[2] for row in rows if row.available}
-    return all(row.passed or _made_for_elsewhere(row) if row.available else row.target.partition("-")[2] in made for row in rows)
+    made = {_kind(row) for row in rows if row.available}
+    return all(row.passed or _made_for_elsewhere(row) if row.available else _kind(row) in made for row in rows)
+
+
+def _kind(row: Row) -> tuple[Precision, str]:
+    node = Node.parse(row.target)
+    return node.precision, node.variant
 
 
 def _made_for_elsewhere(row: Row) -> bool:

@@ -20,7 +20,7 @@ from toolkit.models.alphago.record import NOBODY, GameRecord
 from toolkit.models.alphago.search import SearchOptions, UniformEvaluator
 from toolkit.models.alphago.selfplay import SelfPlay, SelfPlayOptions
 from toolkit.pipeline.go.rating import RatingOptions
-from toolkit.pipeline.go.train import METRICS, Progress, Run, TrainOptions
+from toolkit.pipeline.go.train import METRICS, GenerationProgress, GoTraining, TrainOptions
 from toolkit.pipeline.go.train import OPTIONS as OPTIONS_FILE
 from toolkit.pipeline.go.workers import WorkerOptions, Workers
 from toolkit.runtimes import find_runtime
@@ -153,8 +153,8 @@ def test_a_worker_that_dies_is_named() -> None:
 @pytest.mark.slow
 def test_a_run_learns_converts_proves_and_resumes(tmp_path: Path) -> None:
     out = tmp_path / "run"
-    seen: list[Progress] = []
-    first = Run(TicTacToe(), OPTIONS, out=out, on_progress=seen.append)()
+    seen: list[GenerationProgress] = []
+    first = GoTraining(TicTacToe(), OPTIONS, out=out, on_progress=seen.append)()
     assert [generation.generation for generation in first] == [1]
     assert {progress.phase for progress in seen} == {"play", "learn", "convert", "rate", "done"}
     assert first[0].games >= 200
@@ -163,11 +163,11 @@ def test_a_run_learns_converts_proves_and_resumes(tmp_path: Path) -> None:
     assert playing.verdict is Verdict.PASSED
     assert playing.manifest.labels == ()
     with pytest.raises(InputError, match="holds a run; go on with it: --resume; replace it: --overwrite"):
-        Run(TicTacToe(), OPTIONS, out=out)
+        GoTraining(TicTacToe(), OPTIONS, out=out)
     with pytest.raises(InputError, match="another run"):
-        Run(ConnectFour(4, 4), OPTIONS, out=out, resume=True)
+        GoTraining(ConnectFour(4, 4), OPTIONS, out=out, resume=True)
 
-    both = Run(TicTacToe(), replace(OPTIONS, generations=2), out=out, resume=True)()
+    both = GoTraining(TicTacToe(), replace(OPTIONS, generations=2), out=out, resume=True)()
     assert both[0] == first[0]
     assert both[0].rated is None
     assert both[1].rated is not None
@@ -182,17 +182,17 @@ def test_a_run_learns_converts_proves_and_resumes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_run_begins_with_the_weights_of_another(tmp_path: Path) -> None:
-    first = Run(Go(2), OPTIONS, out=tmp_path / "small")
+    first = GoTraining(Go(2), OPTIONS, out=tmp_path / "small")
     first()
     options = replace(OPTIONS, games=20, start=tmp_path / "small", play="onnx-int8", max_drop=100)
-    larger = Run(Go(3), options, out=tmp_path / "large")
+    larger = GoTraining(Go(3), options, out=tmp_path / "large")
     for ours, theirs in zip(first._learner.net.parameters(), larger._learner.net.parameters(), strict=True):
         assert (ours == theirs).all()
     (generation,) = larger()
     assert generation.parity.startswith("onnx-int8"), "not played without a net"
     assert generation.evaluations > 0
     with pytest.raises(InputError, match="another network"):
-        Run(Go(3), replace(options, net=NetOptions(2, 8)), out=tmp_path / "deeper")
+        GoTraining(Go(3), replace(options, net=NetOptions(2, 8)), out=tmp_path / "deeper")
     with pytest.raises(ArtifactError, match="no checkpoint"):
-        Run(Go(3), replace(options, start=tmp_path / "none"), out=tmp_path / "nothing")
+        GoTraining(Go(3), replace(options, start=tmp_path / "none"), out=tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()

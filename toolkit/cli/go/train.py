@@ -123,7 +123,7 @@ def command(
     from toolkit.models.alphago.net import NetOptions
     from toolkit.models.alphago.selfplay import SelfPlayOptions
     from toolkit.pipeline.go.rating import RatingOptions
-    from toolkit.pipeline.go.train import Progress, Run, TrainOptions
+    from toolkit.pipeline.go.train import GenerationProgress, GoTraining, TrainOptions
 
     game = make_game(game_name)
     is_go = isinstance(game, Go)
@@ -157,13 +157,13 @@ def command(
     with progress() as display:
         bar = display.add_task("start", total=None)
 
-        def on_progress(step: Progress) -> None:
+        def on_progress(step: GenerationProgress) -> None:
             speed = f" {step.evaluations_per_s:,.0f} evaluations/s" if step.phase == "play" else ""
             display.update(bar, total=step.total, completed=step.done, description=f"generation {step.generation} {step.phase}{speed}")
             if step.last is not None:
                 display.console.print(_lines(step.last))
 
-        run = Run(game, options, out=home, resume=resume, overwrite=overwrite, on_progress=on_progress)
+        run = GoTraining(game, options, out=home, resume=resume, overwrite=overwrite, on_progress=on_progress)
         done = run()
         display.update(bar, total=None, description="convert what ships")
         rows = run.ship(ship)

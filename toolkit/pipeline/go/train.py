@@ -68,7 +68,7 @@ class TrainOptions:
 
 
 @dataclass(frozen=True)
-class Progress:
+class GenerationProgress:
     """Where a run is: ``phase`` is one of play, learn, convert, rate; ``done`` of ``total`` games or steps in it."""
 
     generation: int
@@ -79,10 +79,10 @@ class Progress:
     last: Generation | None = None
 
 
-OnProgress = Callable[[Progress], None]
+OnProgress = Callable[[GenerationProgress], None]
 
 
-class Run:
+class GoTraining:
     """One learning run in the folder `out`: ``out/alphago`` is the bundle that plays, ``out/checkpoint.safetensors`` what resumes it,
     ``out/metrics.jsonl`` its log, ``out/options.json`` how it was called.
 
@@ -145,7 +145,7 @@ class Run:
                 generation, playing, parity = self._generation(pool, parity)
                 self.generations = (*self.generations, generation)
                 self._save()
-                self._report(Progress(generation.generation, "done", 0, 0, last=generation))
+                self._report(GenerationProgress(generation.generation, "done", 0, 0, last=generation))
         return self.generations
 
     def _done(self) -> bool:
@@ -161,12 +161,12 @@ class Run:
         learning = time.monotonic()
         losses = self._learn(records, number)
         converting = time.monotonic()
-        self._report(Progress(number, "convert", 0, 1))
+        self._report(GenerationProgress(number, "convert", 0, 1))
         path, evidence = self._convert(number)
         rating = time.monotonic()
         rated = None
         if self._rating.due(number):
-            self._report(Progress(number, "rate", 0, 1))
+            self._report(GenerationProgress(number, "rate", 0, 1))
             rated = self._rating.rate(path, number, self.generations)
         wins = sum(record.outcome > 0 for record in records) + 0.5 * sum(record.outcome == 0 for record in records)
         generation = Generation(
@@ -210,7 +210,7 @@ class Run:
                 total.seconds_net + played.seconds_net,
             )
             speed = total.evaluations / max(time.monotonic() - start, 1e-9)
-            self._report(Progress(number, "play", len(records), games, speed))
+            self._report(GenerationProgress(number, "play", len(records), games, speed))
         return records, total
 
     def _learn(self, records: list[GameRecord], number: int) -> Losses:
@@ -218,7 +218,7 @@ class Run:
         steps = max(1, round(options.reuse * sum(map(len, records)) / options.learner.batch_size))
         parts = []
         for done in range(0, steps, 20):
-            self._report(Progress(number, "learn", done, steps))
+            self._report(GenerationProgress(number, "learn", done, steps))
             parts.append(self._learner.learn(self._replay, min(20, steps - done), self._random))
         policy, value, entropy = (
             float(np.average([getattr(part, name) for part in parts], weights=[part.steps for part in parts]))
@@ -228,8 +228,8 @@ class Run:
 
     def _convert(self, number: int, positions: Replay | None = None) -> tuple[Path, str]:
         """The artifact that plays next, and how its parity ended; calibrated on the newest of `positions`, by default the window's."""
-        format, _, precision = self._options.play.partition("-")
-        targets = nodes([format], dict.fromkeys([precision, "fp32"]))
+        played = Node.parse(self._options.play)
+        targets = tuple(dict.fromkeys([played, Node(played.format, Precision.FP32)]))
         limits = Limits(max_drop=self._options.max_drop)
         rows = convert(self._request(number, targets, _EVALUATION, limits, positions or self._replay))
         for row in rows:

@@ -114,7 +114,7 @@ def quantize(request: Request, *, choice: Samples, protocol: Protocol = PROTOCOL
 
 
 def _finished(step: Future[Found], row: Row, *, root: Artifact, request: Request, protocol: Protocol, report: OnEvent) -> Quantized:
-    target = f"{row.target.partition('-')[0]}-{Precision.INT8}"
+    target = str(Node(Node.parse(row.target).format, Precision.INT8))
     try:
         found = step.result()
         assert row.artifact is not None
