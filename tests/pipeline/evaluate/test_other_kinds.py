@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from tests.models.test_texts import reviews
+from tests.pages import browser, faults_of_file
 from toolkit.cli import toolkit
-from toolkit.core import Artifact, DataError
+from toolkit.core import Artifact, DataError, Samples
 from toolkit.models import find_model
 from toolkit.models.data import find_data
 from toolkit.models.training import train
@@ -21,7 +23,10 @@ from toolkit.pipeline.evaluate.page import PAGE, write_evaluation
 from toolkit.pipeline.source.samples import split_samples
 from toolkit.runtimes import open_session
 
-__all__ = ["reviews"]
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+__all__ = ["browser", "reviews"]
 
 
 def trained(name: str, out: Path, **changes: object) -> Artifact:
@@ -29,17 +34,18 @@ def trained(name: str, out: Path, **changes: object) -> Artifact:
     return train(model, data, recipe=replace(model.recipe("digits"), **changes), out=out / name).artifact  # type: ignore[arg-type]
 
 
-def judged(artifact: Artifact, page: Path) -> Evaluation:
-    found = evaluate(artifact, split_samples(artifact, None).evaluation)
+def judged(artifact: Artifact, page: Path, browser: Browser, samples: Samples | None = None) -> Evaluation:
+    found = evaluate(artifact, samples or split_samples(artifact, None).evaluation)
     write_evaluation(found, page)
     assert (page / PAGE).is_file()
     assert json.loads((page / "evaluation.json").read_text())["model"] == artifact.manifest.model
+    assert faults_of_file(browser, page / PAGE) == []
     return found
 
 
-def test_an_autoencoder(tmp_path: Path) -> None:
+def test_an_autoencoder(browser: Browser, tmp_path: Path) -> None:
     artifact = trained("autoencoder", tmp_path, epochs=8, hold_out="0")
-    found = judged(artifact, tmp_path / "page")
+    found = judged(artifact, tmp_path / "page", browser)
     figures = found.figures
     assert isinstance(figures, autoencoder.AutoencoderFigures)
     test = find_data("digits").load("test")
@@ -58,9 +64,9 @@ def test_an_autoencoder(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_generator(tmp_path: Path) -> None:
+def test_a_generator(browser: Browser, tmp_path: Path) -> None:
     artifact = trained("conditional-gan", tmp_path, epochs=3)
-    found = judged(artifact, tmp_path / "page")
+    found = judged(artifact, tmp_path / "page", browser)
     figures = found.figures
     assert isinstance(figures, generator.GeneratorFigures)
     assert figures.frechet_distance is not None
@@ -82,14 +88,14 @@ def test_what_is_of_no_kind(tmp_path: Path) -> None:
         evaluate(judge, samples)
 
 
-def test_a_text_net_shows_its_sentences(reviews: Path, tmp_path: Path) -> None:
+def test_a_text_net_shows_its_sentences(browser: Browser, reviews: Path, tmp_path: Path) -> None:
     model, data = find_model("text-cnn"), find_data("movie-reviews")
     recipe = replace(model.recipe(data.name), epochs=10, batch_size=8, learning_rate=1e-2)
     artifact = train(model, data, recipe=recipe, out=tmp_path / "text-cnn", data_folder=reviews).artifact
     samples = data.load("test", reviews)
     assert samples.targets is not None
     turned = replace(samples, targets=np.where(np.arange(len(samples)) == 0, 1 - samples.targets, samples.targets))
-    found = evaluate(artifact, turned)
+    found = judged(artifact, tmp_path / "page", browser, turned)
     right, wrong = found.tables[1:]
     assert (right.title, wrong.title) == ("Right, of the highest confidence", "Wrong, of the highest confidence")
     words = data.preparation(reviews).vocabulary
