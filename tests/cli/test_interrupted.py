@@ -114,3 +114,14 @@ def test_a_check_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.Mon
     assert (report.model, report.complete) == ("tiny", False)
     assert [len(each.rounds) for each in report.measurements] == [2]
     assert report.parity_of(report.measurements[0]) is not None
+
+
+def test_a_benchmark_that_has_measured_nothing_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = a_bundle(tmp_path / "tiny")
+    tiny_samples(40).save(tmp_path / "s.npz")
+    planned = threading.Event()
+    monkeypatch.setattr("toolkit.cli.benchmark.say_estimate", lambda *_, **__: planned.set())
+    words = ("--data", tmp_path / "s.npz", "--threads", "1", "--seconds", "60")
+    told = interrupted("benchmark", bundle.path, *words, when=planned.is_set)
+    assert told == "interrupted before the first round had ended: the same command starts anew"
+    assert not (bundle.path / "benchmark-partial.json").exists()

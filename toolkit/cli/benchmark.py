@@ -148,7 +148,7 @@ def command(
     if problems:
         raise problems[0]
     if not report.complete:
-        raise Interrupted(f"interrupted; {_rounds(report)} {_where(found)}")
+        raise Interrupted(_interrupted(found, report))
     if failed or alone or strangers:
         raise click.exceptions.Exit(1)
 
@@ -184,25 +184,27 @@ def _keep(found: Opened, report: BenchmarkReport) -> None:
     """Write the report into the bundle, unless it is gone already; that of a single artifact is none by which an app could choose."""
     from toolkit.pipeline.benchmark import keep_partial, keep_report
 
-    if found.kept and not report.complete:
+    if found.kept and not report.complete and _rounds(report):
         keep_partial(found.bundle, report)
-    elif found.kept and found.artifact is None:
+    elif found.kept and report.complete and found.artifact is None:
         keep_report(found.bundle, report)
 
 
-def _where(found: Opened) -> str:
-    """Where the rounds of an interrupted benchmark are, and how to go on."""
+def _rounds(report: BenchmarkReport) -> int:
+    return sum(len(m.rounds) for m in report.measurements)
+
+
+def _interrupted(found: Opened, report: BenchmarkReport) -> str:
+    """What an interrupted benchmark has measured, and how it resumes."""
     from toolkit.core.measurement import PARTIAL
 
+    done = _rounds(report)
+    if not done:
+        return "interrupted before the first round had ended: the same command starts anew"
+    told = f"interrupted; {done} round{'' if done == 1 else 's'}"
     if not found.kept:
-        return "above; the same command starts anew"
-    return f"kept in {found.bundle.path / PARTIAL}. Rerun the same command to resume"
-
-
-def _rounds(report: BenchmarkReport) -> str:
-    """How much of it an interrupted benchmark has measured."""
-    done = sum(len(m.rounds) for m in report.measurements)
-    return f"{done} round{'' if done == 1 else 's'}"
+        return f"{told} above; the same command starts anew"
+    return f"{told} kept in {found.bundle.path / PARTIAL}. Rerun the same command to resume"
 
 
 def _problem(write: Callable[[], object]) -> Exception | None:
