@@ -5,6 +5,7 @@ An engine is found, never listed: a file in this folder, or an entry point in th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from toolkit.core import (
@@ -50,20 +51,23 @@ def find_runtime(name: str) -> Runtime:
     raise UnknownNameError("engine", name, [runtime.name for runtime in all_runtimes()])
 
 
-def runtimes_for(format: Format, precision: Precision = Precision.FP32) -> tuple[Runtime, ...]:
+def runtimes_for(
+    format: Format, precision: Precision = Precision.FP32, *, runs: Callable[[Runtime, Format, Precision], bool] | None = None
+) -> tuple[Runtime, ...]:
     """The installed engines for a format, its default engine first.
 
     Of the others those for apps come before those that an app must ask for, then those made for this format alone before those that
-    run several, then they are in the order of their names.
+    run several, then they are in the order of their names. `runs` takes the place of `Runtime.runs`.
     """
+    runs = runs or (lambda runtime, *kind: runtime.runs(*kind))
     default = find_format(format).default_engine
-    able = [r for r in all_runtimes() if format in r.formats and r.is_installed() and precision in r.precisions(format)]
+    able = [r for r in all_runtimes() if format in r.formats and r.is_installed() and runs(r, format, precision)]
     return tuple(sorted(able, key=lambda r: (r.name != default, not r.for_apps, len(r.formats), r.name)))
 
 
 def known_runtimes(format: Format, precision: Precision) -> tuple[Runtime, ...]:
     """The engines that have a precision of a format, installed or not, here or on another processor; sorted by name."""
-    return tuple(r for r in all_runtimes() if format in r.formats and precision in r.precisions(format) | r.some_processors)
+    return tuple(r for r in all_runtimes() if format in r.formats and (precision in r.some_processors or r.runs(format, precision)))
 
 
 def elsewhere(format: Format, precision: Precision = Precision.FP32) -> str:

@@ -296,6 +296,10 @@ class Runtime(ABC):
         """The precisions of artifacts that this engine can run in `format`; all but bf16 unless it says otherwise."""
         return frozenset(Precision) - {Precision.BF16}
 
+    def runs(self, format: Format, precision: Precision) -> bool:
+        """Whether `precisions` holds this one. It imports the engine at most for one of ``some_processors``."""
+        return precision in self.precisions(format)
+
     def complete(self, file: Path, inputs: Signature) -> Signature:  # noqa: ARG002 - for formats that do not say what their inputs are
         """The signature of a bare file with those `inputs` and the outputs that they give; runs the file.
 

@@ -52,6 +52,10 @@ class OpenVino(Runtime):
         has_bf16 = self.is_installed() and "BF16" in self._core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return super().precisions(format) | ({Precision.BF16} if has_bf16 else frozenset())
 
+    def runs(self, format: Format, precision: Precision) -> bool:
+        """As `Runtime.runs`: the engine is asked about bf16 alone."""
+        return precision in (self.precisions(format) if precision in self.some_processors else super().precisions(format))
+
     def _open(self, request: OpenRequest) -> Session:
         _check_start(request)
         settings: dict[str, Any] = {

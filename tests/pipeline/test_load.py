@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -24,14 +27,28 @@ from toolkit.core import (
     UnknownNameError,
     Verdict,
     instruction_sets,
+    this_machine,
     write_file,
 )
 from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, Protocol
 from toolkit.pipeline.benchmark import benchmark_bundle
 from toolkit.pipeline.load import candidates
 
+FRESH = """
+import sys
+import toolkit
+with toolkit.load(sys.argv[1]) as session:
+    print(session.actual.engine, *sorted({"onnxruntime", "openvino", "tensorflow", "torch"} & set(sys.modules)))
+"""
 X = np.random.default_rng(3).standard_normal((1, FEATURES)).astype(np.float32)
 SEEDS = {Precision.FP32: 1, Precision.FP16: 2, Precision.INT8: 3}
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of its own for each test, which measures anew."""
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
 
 
 def answer(seed: int, folder: Path) -> np.ndarray:
@@ -95,6 +112,54 @@ def test_what_a_bundle_was_made_to_ship_is_opened_with_its_threads(tmp_path: Pat
     assert chosen(bundle, tmp_path) == "onnx-int8"  # Files that were made again since.
 
 
+def kept(cache: Path) -> list[Path]:
+    return sorted((cache / "choices").glob("*.json"))
+
+
+def test_what_was_measured_quickly_is_kept_for_the_next_start(tmp_path: Path, cache: Path) -> None:
+    bundle = a_bundle(tmp_path / "net")
+    chosen(bundle, tmp_path)
+    (file,) = kept(cache)
+    trials = json.loads(file.read_text())
+    assert all(trial["latency_ns"] > 0 and trial["import_ns"] > 0 and not trial["problem"] for trial in trials)
+    names = [f"{c.artifact.name}" for c in candidates(Bundle.load(bundle))]
+    for fastest in names:
+        changed = [trial | {"latency_ns": 1.0 if name == fastest else 9.0} for name, trial in zip(names, trials, strict=True)]
+        file.write_text(json.dumps(changed))
+        assert chosen(bundle, tmp_path) == fastest, "nothing was measured again"
+    with toolkit.load(bundle, threads=this_machine().threads + 1):
+        assert len(kept(cache)) == 2, "other threads are another question"
+    file.write_text("[")
+    chosen(bundle, tmp_path)
+    assert len(json.loads(file.read_text())) == len(trials), "what cannot be read is measured again"
+
+
+def test_within_the_noise_the_engine_that_is_imported_sooner_is_opened(tmp_path: Path, cache: Path) -> None:
+    artifact = with_parity(with_parity(tiny_artifact(tmp_path / "net")), engine="openvino")
+    toolkit.load(artifact.path.parent).close()
+    (file,) = kept(cache)
+    for import_ns, latency_ns, engine in (
+        ([6e9, 1e8], [1.0, 1.05], "openvino"),
+        ([1e8, 6e9], [1.05, 1.0], "onnxruntime"),
+        ([6e9, 1e8], [1, 2], "onnxruntime"),
+    ):
+        file.write_text(json.dumps([{"latency_ns": ns, "import_ns": int(i)} for ns, i in zip(latency_ns, import_ns, strict=True)]))
+        with toolkit.load(artifact.path.parent) as session:
+            assert session.actual.engine == engine
+
+
+def test_no_engine_is_imported_but_the_one_that_is_opened(tmp_path: Path, cache: Path) -> None:
+    """At the first start, which measures, and at the next; whether OpenVINO computes in bf16 here it is asked elsewhere too."""
+    bundle = tmp_path / "net"
+    with_parity(with_parity(tiny_artifact(bundle)), engine="openvino")
+    with_parity(tiny_artifact(bundle, Precision.BF16, seed=1), engine="openvino")
+    for _ in range(2):
+        done = subprocess.run([sys.executable, "-c", FRESH, str(bundle)], capture_output=True, text=True, check=True)
+        opened, *imported = done.stdout.split()
+        assert imported == [opened]
+        assert len(kept(cache)) == 2
+
+
 def slow_unless_measured(bundle: Path) -> None:
     """Only int8 opens: a choice that measures here must fall on it, whatever a stored benchmark says."""
     for name in ("onnx-fp32", "onnx-fp16"):
@@ -102,7 +167,7 @@ def slow_unless_measured(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["another machine", "fewer threads", "one is missing", "broken file", "another version"])
-def test_a_benchmark_that_does_not_apply_is_not_used(tmp_path: Path, measured: BenchmarkReport, change: str) -> None:
+def test_a_benchmark_that_does_not_apply_is_not_used(tmp_path: Path, measured: BenchmarkReport, change: str, cache: Path) -> None:
     bundle = a_bundle(tmp_path / "net")
     report = measured
     if change == "another machine":
@@ -119,6 +184,7 @@ def test_a_benchmark_that_does_not_apply_is_not_used(tmp_path: Path, measured: B
     slow_unless_measured(bundle)
     threads = {"threads": report.machine.threads + 1} if change == "fewer threads" else {}
     assert chosen(bundle, tmp_path, **threads) == "onnx-int8"
+    assert kept(cache) == [], "what failed may be mended"
 
 
 def test_a_candidate_that_fails_when_it_runs_drops_out(tmp_path: Path) -> None:

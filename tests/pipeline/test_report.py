@@ -311,6 +311,21 @@ def test_among_equals_in_size_and_precision_fewer_threads_then_the_median_decide
     assert "lowest median of them" in chosen.reason
 
 
+def test_among_equals_in_size_and_precision_the_engine_that_is_imported_sooner_decides() -> None:
+    def of(engine: str, ns: float, import_s: float, **cell: Any) -> Measurement:
+        made = measured("tflite-fp32", engine, ns, spread=-0.05 if engine == "litert" else 0.05, **cell)
+        return replace(made, rounds=tuple(replace(each, import_ns=int(import_s * 1e9)) for each in made.rounds))
+
+    evidence = (parity("tflite-fp32", "litert"), parity("tflite-fp32", "tensorflow"))
+    light, heavy = of("litert", 10_050.0, 0.1, threads=2), of("tensorflow", 10_000.0, 6.0, threads=1)
+    assert heavy.latency_ns.value < light.latency_ns.value
+    chosen = recommend(a_report(light, heavy, evidence=evidence))
+    assert chosen.engine == "litert", "though it is the slower one by its median, and has more threads"
+    assert "; its engine is imported the soonest of them." in chosen.note
+    chosen = recommend(a_report(light, of("tensorflow", 10_000.0, 0.3, threads=1), evidence=evidence))
+    assert (chosen.engine, "fewest threads" in chosen.note) == ("tensorflow", True), "nobody feels a fifth of a second"
+
+
 def test_the_answer_stands_once_on_the_page() -> None:
     words = " ".join(Page(render_html(among_equals(int8=100_000, fp32=400_000))).words)
     assert words.count("Ship ") == 1

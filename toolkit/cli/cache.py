@@ -15,8 +15,8 @@ _DAY_S = 86400.0
 def command(context: click.Context, json_to: str | None) -> None:
     """Say where the cache is, how many entries it has and how large they are.
 
-    It keeps converted artifacts, evidence, compiled programs and kernels, data sets that were fetched, nets whose features judge
-    generators, and the engines for web pages. TOOLKIT_CACHE moves it.
+    It keeps converted artifacts, evidence, what toolkit.load has measured, compiled programs and kernels, data sets that were
+    fetched, nets whose features judge generators, and the engines for web pages. TOOLKIT_CACHE moves it.
 
     \b
     toolkit cache

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
-
-import numpy as np
 
 from toolkit.core import (
     MANIFEST,
@@ -17,30 +14,19 @@ from toolkit.core import (
     DeviceError,
     InputError,
     ParityReport,
-    ToolkitError,
     ToolkitWarning,
     Verdict,
     instruction_sets,
     other_processor,
+    run_isolated,
     this_machine,
 )
 from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Scenario
 from toolkit.runtimes import all_runtimes, find_runtime, open_session, runtimes_for
 from toolkit.runtimes.base import Runtime, Session, SessionOptions, check_device
-from toolkit.runtimes.parity import batch_sizes, probe
 
+from .quickest import Candidate, quickest, runs_here
 from .recommend import recommend
-
-_QUICK_ROUNDS = 5
-_QUICK_CALLS = 20
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """An artifact that passed parity in an engine that is installed here."""
-
-    artifact: Artifact
-    engine: str
 
 
 def load(
@@ -57,7 +43,8 @@ def load(
 
     Returns:
         A session: ``session.run(array)``; use it as a context manager. From a bundle it is the fastest artifact that passed parity, by the
-        stored benchmark of this machine, else by a quick one (a fraction of a second an artifact).
+        stored benchmark of this machine, else by a quick one in other processes (a fraction of a second an artifact, and the import of each
+        engine), which is kept in the user's cache. In this process only the engine that opens it is imported.
 
     Warns:
         ToolkitWarning: the artifact passed parity on a processor whose instruction sets differ in what decides its results.
@@ -81,12 +68,15 @@ def load(
         _tell_of_another_processor(Candidate(artifact, name), device)
         return open_session(artifact, engine=engine, options=options)
     bundle = Bundle.load(path)
-    _check_here(bundle, engine, device)
-    found = candidates(bundle, engine=engine, device=device, unverified=unverified)
-    chosen, options = _from_benchmark(path, found, options) or (_quickest(found, options), options)
-    chosen.artifact.verify_files()
-    _tell_of_another_processor(chosen, device)
-    return find_runtime(chosen.engine).open(chosen.artifact, options)
+    try:
+        found = candidates(bundle, engine=engine, device=device, unverified=unverified)
+        chosen, options = _from_benchmark(path, found, options) or (quickest(found, options), options)
+        chosen.artifact.verify_files()
+        _tell_of_another_processor(chosen, device)
+        return find_runtime(chosen.engine).open(chosen.artifact, options)
+    except (ArtifactError, DeviceError):
+        _check_here(bundle, engine, device)
+        raise
 
 
 def _tell_of_another_processor(chosen: Candidate, device: str) -> None:
@@ -101,21 +91,22 @@ def _tell_of_another_processor(chosen: Candidate, device: str) -> None:
 
 def _check_here(bundle: Bundle, engine: str | None, device: str) -> None:
     """Raise `DeviceError` when no engine that could run the bundle finds `device` here: then no parity is of any use."""
-    if device in {"cpu", "auto"}:  # Every engine has these, and asking imports it.
+    if device in {"cpu", "auto"}:  # Every engine has these.
         return
     formats = {artifact.manifest.format for artifact in bundle}
-    asked = [r for r in all_runtimes() if r.is_installed() and formats & r.formats and _is_meant(r, engine)]
-    here: dict[str, None] = {}
-    for runtime in asked:
-        here |= dict.fromkeys(runtime.devices())
-        if device in here:
-            return
-    if asked:
+    asked = [r.name for r in all_runtimes() if r.is_installed() and formats & r.formats and _is_meant(r, engine)]
+    here: list[str] = run_isolated(f"{__name__}:devices_task", asked, fresh=True)  # To ask an engine imports it.
+    if asked and device not in here:
         raise DeviceError(
-            f"this machine has no device '{device}' that {' or '.join(r.name for r in asked)} can use",
+            f"this machine has no device '{device}' that {' or '.join(asked)} can use",
             expected=f"one of {', '.join(here)}",
             hint="run: toolkit doctor",
         )
+
+
+def devices_task(engines: list[str]) -> list[str]:
+    """The devices that any of these engines finds here."""
+    return [*dict.fromkeys(device for engine in engines for device in find_runtime(engine).devices())]
 
 
 def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto", unverified: bool = False) -> list[Candidate]:
@@ -128,11 +119,11 @@ def candidates(bundle: Bundle, *, engine: str | None = None, device: str = "auto
     strangers = bundle.strangers()
     found: list[Candidate] = []
     for artifact in artifacts:
-        if artifact.path in strangers:
-            continue
+        if artifact.path in strangers or not (unverified or any(r.verdict is Verdict.PASSED for r in artifact.manifest.evidence)):
+            continue  # No engine need be asked whether it would run it.
         found += [
             Candidate(artifact, runtime.name)
-            for runtime in runtimes_for(artifact.manifest.format, artifact.manifest.precision)
+            for runtime in runtimes_for(artifact.manifest.format, artifact.manifest.precision, runs=runs_here)
             if _is_meant(runtime, engine) and (unverified or _passed(artifact, runtime.name, device))
         ]
     if not found:
@@ -198,48 +189,3 @@ def _from_benchmark(path: Path, found: list[Candidate], options: SessionOptions)
         return None
     advice = recommend(replace(report, measurements=tuple(measured[key] for key in by_key))).measurement
     return (by_key[advice.setting.content_sha256, advice.setting.artifact, advice.setting.engine], options) if advice else None
-
-
-def _quickest(found: list[Candidate], options: SessionOptions) -> Candidate:
-    """The candidate with the lowest median latency at the smallest batch, in a few interleaved rounds; one that fails drops out."""
-    if len(found) == 1:
-        return found[0]
-    sessions: list[tuple[Candidate, Session]] = []
-    problems: list[str] = []
-    try:
-        for candidate in found:
-            try:
-                sessions.append((candidate, _tried(candidate, options)))
-            except ToolkitError as error:
-                problems.append(f"{candidate.artifact.name}: {error}")
-        if not sessions:
-            raise ArtifactError("no artifact of the bundle opens", got="; ".join(problems))
-        nanoseconds: list[list[int]] = [[] for _ in sessions]
-        for _ in range(_QUICK_ROUNDS):
-            for index, (_, session) in enumerate(sessions):
-                inputs = _smallest(session)
-                session.run(inputs)
-                start = session.clock()
-                for _ in range(_QUICK_CALLS):
-                    session.run(inputs)
-                nanoseconds[index].append(session.clock() - start)
-        best = min(range(len(sessions)), key=lambda index: median(nanoseconds[index]))
-        return sessions[best][0]
-    finally:
-        for _, session in sessions:
-            session.close()
-
-
-def _tried(candidate: Candidate, options: SessionOptions) -> Session:
-    """A session that has answered once."""
-    session = find_runtime(candidate.engine).open(candidate.artifact, options)
-    try:
-        session.run(_smallest(session))
-    except ToolkitError:
-        session.close()
-        raise
-    return session
-
-
-def _smallest(session: Session) -> list[np.ndarray]:
-    return probe(session.signature, batch=batch_sizes(session.signature)[0])

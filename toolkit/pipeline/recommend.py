@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from statistics import median
 
 from toolkit.core import Verdict
 from toolkit.core.measurement import BenchmarkReport, Measurement, Scenario, Speed, compare
@@ -38,7 +40,25 @@ class Prefer(StrEnum):
     LATENCY = "latency"
 
 
-_NEAR = 1.1
+@dataclass(frozen=True)
+class Figures:
+    """What decides among candidates: a call's median in ns, the file's size, how far its precision is from fp32, what the import of its
+    engine takes in ns, and its threads.
+    """
+
+    latency_ns: float
+    size_bytes: int
+    distance: int
+    import_ns: float
+    threads: int = 1
+
+
+NEAR = 1.1
+"""Where the noise is not known, what takes so many times the fastest median is as fast."""
+
+_SAME_START_NS = 0.25e9
+"""Engines whose imports differ by less start as quickly as each other."""
+
 _SAME_SIZE = 1.05
 """Files whose sizes differ by less are as large as each other: containers of the same weights differ by their headers."""
 
@@ -48,7 +68,7 @@ def recommend(report: BenchmarkReport, *, threads: int | None = None, batch: int
 
     Where several are statistically tied with the fastest, `prefer` decides. The smallest file is the default: all of them have passed
     parity, so none loses more than the limit, and at the edge the file is what is downloaded, kept in flash and mapped into memory. Then
-    the highest precision wins, the fewest threads, the lowest median.
+    the highest precision wins, the engine that is imported sooner, the fewest threads, the lowest median.
 
     Args:
         report: what was measured.
@@ -75,17 +95,28 @@ def recommend(report: BenchmarkReport, *, threads: int | None = None, batch: int
         return _nothing(f"no measured artifact has passed parity{few}. Run: toolkit verify")
     fastest = min(passed, key=lambda m: m.latency_ns.value)
     level = [m for m in passed if m is fastest or _as_fast(m, fastest)]
-    smallest = min(m.size_bytes for m in level)
-
-    def rank(m: Measurement) -> tuple[float, ...]:
-        first = {Prefer.SIZE: m.size_bytes > _SAME_SIZE * smallest, Prefer.PRECISION: False, Prefer.LATENCY: m.latency_ns.value}
-        return first[prefer], _distance(m), m.setting.threads, m.latency_ns.value
-
-    chosen, note = min(level, key=rank), ""
+    chosen, note = level[preferred([_figures_of(m) for m in level], prefer=prefer)], ""
     others = [m for m in level if m is not chosen]
     if others:
         note = f"{_tie(chosen, others)}; {_preference(chosen, others, prefer)}."
     return Recommendation(chosen.setting.artifact, chosen.setting.engine, f"{_figures(chosen, report)} {note}".rstrip(), note, chosen)
+
+
+def preferred(level: Sequence[Figures], *, prefer: Prefer = Prefer.SIZE) -> int:
+    """The index of the one to ship among those that are as fast as each other."""
+    smallest, soonest = min(each.size_bytes for each in level), min(each.import_ns for each in level)
+
+    def rank(index: int) -> tuple[float, ...]:
+        each = level[index]
+        first = {Prefer.SIZE: each.size_bytes > _SAME_SIZE * smallest, Prefer.PRECISION: False, Prefer.LATENCY: each.latency_ns}
+        return first[prefer], each.distance, each.import_ns > soonest + _SAME_START_NS, each.threads, each.latency_ns
+
+    return min(range(len(level)), key=rank)
+
+
+def _figures_of(measurement: Measurement) -> Figures:
+    import_ns = median(r.import_ns for r in measurement.rounds)
+    return Figures(measurement.latency_ns.value, measurement.size_bytes, _distance(measurement), import_ns, measurement.setting.threads)
 
 
 def _nothing(why: str) -> Recommendation:
@@ -97,7 +128,7 @@ def _as_fast(candidate: Measurement, fastest: Measurement) -> bool:
     if comparison is None:
         return False
     if comparison.verdict is Speed.TOO_FEW:  # Nothing is known of the noise: what is far behind is no tie.
-        return candidate.latency_ns.value <= _NEAR * fastest.latency_ns.value
+        return candidate.latency_ns.value <= NEAR * fastest.latency_ns.value
     return comparison.verdict is Speed.NOT_DISTINGUISHABLE
 
 
@@ -139,6 +170,10 @@ def _preference(chosen: Measurement, others: list[Measurement], prefer: Prefer) 
     as_exact = [m for m in rivals if _distance(m) == _distance(chosen)]
     if not as_exact:
         return f"it has the highest precision of {of}"
+    soon = min(_figures_of(m).import_ns for m in (chosen, *as_exact)) + _SAME_START_NS
+    as_exact = [m for m in as_exact if _figures_of(m).import_ns <= soon]
+    if not as_exact:
+        return f"its engine is imported the soonest of {of}"
     if all(m.setting.threads > chosen.setting.threads for m in as_exact):
         return f"it needs the fewest threads of {of}"
     return f"it has the lowest median of {of}"

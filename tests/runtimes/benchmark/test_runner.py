@@ -150,7 +150,8 @@ def test_a_heat_measures_all_of_an_engine_in_one_process(bundle: Path, artifact:
     assert [len(each.rounds) for each in found] == [1, 0, 0, 1, 1]
     assert ["NaN or infinity" in found[1].reason, "unknown engine 'nosuch'" in found[2].reason] == [True, True]
     imports = [each.rounds[0].import_ns for each in found if each.ok]
-    assert sorted(imports)[1] < 0.1 * max(imports), "the engine is imported once"
+    assert len(set(imports)) == 1, "the engine is imported once, and costs as much for each"
+    assert imports[0] > 1e6, "a millisecond at least"
     assert seen == [(4, 5), (5, 5)]
 
 
@@ -163,7 +164,7 @@ def test_a_heat_that_crashes_is_measured_one_process_a_setting(artifact: Artifac
     crash.join()
     assert all(each.ok for each in found)
     imports = [each.rounds[0].import_ns for each in found]
-    assert min(imports) > 0.1 * max(imports), "each imports the engine"
+    assert len(set(imports)) == 3, "each imports the engine"
 
 
 def test_inputs_rotate_through_the_samples_and_start_again() -> None:
