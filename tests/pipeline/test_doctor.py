@@ -37,7 +37,7 @@ def test_an_engine_that_is_too_old_is_told_with_the_command_that_repairs_it(tmp_
     (litert,) = diagnose().engines
     assert litert.problem == "at version 1.0.1, where >=2 is needed"
     assert litert.install == install_command("tflite")
-    with pytest.raises(MissingDependencyError, match=r"'litert' is at version 1.0.1, where >=2 is needed; run: pip install 'edge.*tflite"):
+    with pytest.raises(MissingDependencyError, match=r"'litert' is at version 1.0.1, where >=2 is needed; run: pip install .*tflite"):
         find_runtime("litert").open(tmp_path / "model.tflite")
 
 

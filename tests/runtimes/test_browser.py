@@ -132,7 +132,7 @@ def test_a_part_that_is_missing_is_named_with_its_command(monkeypatch: pytest.Mo
 
 def test_a_part_that_is_too_old_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.syspath_prepend(installed(tmp_path / "old", "playwright", "1.2.3"))
-    wanted = r"not complete: the Python package playwright is at version 1.2.3, where >=1.50 is needed; run: pip install 'edge.*browser\]'$"
+    wanted = r"not complete: the Python package playwright is at version 1.2.3, where >=1.50 is needed; run: pip install .*browser\].*'$"
     with pytest.raises(MissingDependencyError, match=wanted):
         find_runtime("onnxruntime-web").open(tiny_artifact(tmp_path / "bundle"))
 

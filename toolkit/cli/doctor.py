@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from toolkit.pipeline.doctor import Diagnosis
 
 _FEW = 5  # Converters that are not ready and are told one by one: with more, an extra is missing.
-_EXTRA = re.compile(r"(pip install '[^'\[]+\[)([^'\]]+)(\]')")
+_EXTRA = re.compile(r"(pip install (?:--editable )?'[^'\[]+\[)([^'\]]+)(\][^']*')")
 
 
 @click.command(short_help="Show the engines and devices of this machine, and what is missing.")
