@@ -27,7 +27,7 @@ def with_labels(artifact: Artifact, labels: Sequence[str]) -> Artifact:
 
 
 def evaluate(artifact: Artifact, samples: Samples, *, folder: Path | None = None, **options: Any) -> Evaluation:
-    """EvaluatedRun an artifact over samples in a process of its own, and judge its answers as those of its kind.
+    """Evaluate an artifact over samples in a process of its own, and judge its answers as those of its kind.
 
     Args:
         artifact: a classifier, an autoencoder or a generator.

@@ -48,7 +48,7 @@ def is_autoencoder(artifact: Artifact) -> bool:
 
 
 def evaluate_autoencoder(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
-    """EvaluatedRun an autoencoder over samples; `options` are those of `answers_of`."""
+    """Evaluate an autoencoder over samples; `options` are those of `answers_of`."""
     labels = labels_of(artifact)
     known = class_labels(samples, len(labels)) if labels else None
     answers = answers_of(artifact, samples, **options)

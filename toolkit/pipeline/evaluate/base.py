@@ -61,7 +61,7 @@ class Answers:
 
 
 def answers_of(artifact: Artifact, samples: Samples, *, engine: str | None = None, device: str = "cpu", log: Path | None = None) -> Answers:
-    """EvaluatedRun an artifact over samples in a process of its own.
+    """Evaluate an artifact over samples in a process of its own.
 
     Raises:
         DataError: no samples.

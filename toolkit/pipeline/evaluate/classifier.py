@@ -21,7 +21,7 @@ def is_classifier(artifact: Artifact) -> bool:
 
 
 def evaluate_classifier(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
-    """EvaluatedRun a classifier over labelled samples; `options` are those of `answers_of`.
+    """Evaluate a classifier over labelled samples; `options` are those of `answers_of`.
 
     Raises:
         DataError: samples without labels, or labels that the classifier does not have.

@@ -36,7 +36,7 @@ def is_generator(artifact: Artifact) -> bool:
 
 
 def evaluate_generator(artifact: Artifact, samples: Samples, *, folder: Path | None = None, **options: Any) -> Evaluation:
-    """EvaluatedRun a generator over noise; `folder` holds the real images, the other options are those of `answers_of`."""
+    """Evaluate a generator over noise; `folder` holds the real images, the other options are those of `answers_of`."""
     answers = answers_of(artifact, samples, **options)
     images = answers.outputs[artifact.manifest.signature.outputs[0].name]
     figures = _figures(artifact, images, folder)
