@@ -154,7 +154,8 @@ def _of_run(words: list[str], folder: Path, code: int = 0) -> tuple[str, str]:
 
 
 def _image(folder: Path, _demo: Path) -> None:
-    np.save(folder / "image.npy", np.zeros((1, 1, 8, 8), np.float32))
+    for name in ("image.npy", "row.npy"):
+        np.save(folder / name, np.zeros((1, 1, 8, 8), np.float32))
 
 
 def _images(folder: Path, _demo: Path) -> None:
@@ -224,6 +225,7 @@ def _x(folder: Path, _demo: Path) -> None:
 
 GIVEN: dict[str, Callable[[Path, Path], None]] = {
     "image.npy": _image,
+    "row.npy": _image,
     "samples.npz of images": _images,
     "samples.npz of tokens": _tokens,
     "samples.npz of large images": _large_images,
