@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -287,3 +288,21 @@ def test_children_of_other_threads_are_stopped_and_the_next_ones_run() -> None:
     with pytest.raises(ProcessError, match="SIGKILL"):
         call.result()
     assert run_isolated("test_isolated:double", {"x": 2}, environment=HERE)["twice"] == 4
+
+
+def test_ctrl_c_as_soon_as_the_child_runs_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before, the child waited for its request and the timer for its end, and the command for both: for ten minutes."""
+    seen: list[int] = []
+
+    def interrupted(timer: threading.Timer) -> None:
+        arguments: Any = timer.args
+        seen.append(arguments[0].pid)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Timer, "start", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call("double", {"x": 21})
+    until = time.monotonic() + 10
+    while _alive(seen[0]) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not _alive(seen[0])

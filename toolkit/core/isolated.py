@@ -86,16 +86,17 @@ def run_isolated(
         output = Path(folder) / "output.txt"
         request = msgspec.json.encode({"task": task, "payload": payload, "result": str(result)}) + b"\n"
         with output.open("wb") as sink:
-            child = _start(sink, {**os.environ, **(environment or {})}, fresh=fresh)
-            _running.add(child)
             stopped: list[str] = []
             ended = threading.Event()
+            child = _start(sink, {**os.environ, **(environment or {})}, fresh=fresh)
             # A timer instead of wait(timeout), which polls: a measuring child must have the processor to itself.
             timer = threading.Timer(timeout_s, _stop, (child, stopped, f"took longer than {timeout_s:g} s and was stopped"))
-            timer.start()
-            if memory_bytes is not None:
-                threading.Thread(target=_watch, args=(child, stopped, memory_bytes, ended), daemon=True).start()
-            try:
+            timer.daemon = True
+            try:  # Before anything that holds the child starts: Ctrl-C may come at any moment.
+                _running.add(child)
+                timer.start()
+                if memory_bytes is not None:
+                    threading.Thread(target=_watch, args=(child, stopped, memory_bytes, ended), daemon=True).start()
                 _send(child.stdin, request)
                 code = child.wait()
                 if stopped:

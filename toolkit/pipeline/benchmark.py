@@ -191,18 +191,20 @@ def benchmark_bundle(
     )
     if before is not None and (before.protocol, before.samples_sha256) == (protocol, samples.sha256):
         plan = replace(plan, before=_still_valid(before, plan.settings))
-    if on_plan is not None:
-        on_plan(plan)
     rows = max((setting.batch for setting in plan.settings), default=1) * protocol.inputs
-    measured: tuple[Measurement, ...] = ()
-    complete = True
+    measured, complete = plan.before, False
     with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
         inputs = Path(folder) / "inputs.npz"
-        samples.rows(slice(0, rows)).save(inputs)
         try:
+            if on_plan is not None:
+                on_plan(plan)
+            samples.rows(slice(0, rows)).save(inputs)
             measured = run_benchmark(plan.settings, inputs=inputs, protocol=protocol, before=plan.before, on_progress=on_progress)
+            complete = True
         except BenchmarkInterrupted as interrupt:
-            measured, complete = interrupt.measurements, False
+            measured = interrupt.measurements
+        except KeyboardInterrupt:  # Before the first round: what was measured earlier is kept.
+            pass
     measurements = tuple(
         replace(m, setting=replace(m.setting, folder=Path(m.setting.folder).name)) for m in (*measured, *plan.skipped, *broken)
     )
