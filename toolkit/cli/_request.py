@@ -9,27 +9,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from ._common import Numbers, Words, complete, format_names, model_names, precision_names, progress, recipe_names
+from ._common import Numbers, Words, complete, format_names, model_names, precision_names, progress, recipe_names, say
 
 if TYPE_CHECKING:
     from toolkit.converters.base import Node
     from toolkit.converters.recipes import NamedRecipe
+    from toolkit.core import Samples
     from toolkit.pipeline.convert import Request
     from toolkit.pipeline.source.place import Source
+    from toolkit.pipeline.source.plan import SamplePlan
     from toolkit.pipeline.source.samples import Split
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-weights_option = click.option(
-    "--weights", type=click.Path(path_type=Path), help="Weights (.safetensors) for a reference model or Python code named as SOURCE."
-)
-inputs_option = click.option(
-    "--input",
-    "inputs",
-    multiple=True,
-    metavar="NAME:DTYPE[DIMS]",
-    help="An input of Python code or TorchScript; a name in place of a size is free.",
-)
 source_argument = click.argument("source", shell_complete=complete(model_names, files=True))
 to_option = click.option(
     "--to", "formats", type=Words(format_names), default="onnx,tflite,openvino", show_default=True, help="Target formats."
@@ -61,6 +53,20 @@ timeout_option = click.option(
 )
 
 
+def source_options(function: F) -> F:
+    """``--weights`` and ``--input``, which a SOURCE may need."""
+    function = click.option(
+        "--input",
+        "inputs",
+        multiple=True,
+        metavar="NAME:DTYPE[DIMS]",
+        help="An input of Python code or TorchScript; a name in place of a size is free.",
+    )(function)
+    return click.option(
+        "--weights", type=click.Path(path_type=Path), help="Weights (.safetensors) for a reference model or Python code named as SOURCE."
+    )(function)
+
+
 def precision_option(default: str) -> Callable[[F], F]:
     """Which precisions to make."""
     return click.option(
@@ -82,11 +88,6 @@ def targets_of(
     source = click.get_current_context().get_parameter_source("precisions")
     asked = precisions if not recipes or source is not ParameterSource.DEFAULT else ()
     return nodes(formats, asked, recipes), recipes
-
-
-def source_options(function: F) -> F:
-    """``--weights`` and ``--input``, which a SOURCE may need."""
-    return weights_option(inputs_option(function))
 
 
 def read_source(
@@ -148,3 +149,14 @@ def request_for(
     folder = artifact.path.parent if in_bundle else (out or HOME) / artifact.manifest.model
     memory_bytes = None if memory is None else int(memory * 2**30)
     return Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout, memory_bytes, recipes, overwrite, data)
+
+
+def say_plan(request: Request, choice: Samples | None = None) -> SamplePlan:
+    """How the samples are divided and whether they are enough, said before the work; `choice` are those that choose layers."""
+    from toolkit.pipeline.source.plan import plan_samples
+
+    in_integers = any(target.precision.is_quantized for target in request.targets)
+    max_drop = request.limits.max_drop if in_integers else None
+    plan = plan_samples(request.split, request.source.manifest.signature, max_drop=max_drop, choice=choice)
+    say(plan.lines)
+    return plan

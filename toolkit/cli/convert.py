@@ -10,7 +10,7 @@ import click
 from toolkit._interrupted import RESUMES
 
 from ._commands import Command
-from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, say, size, styled
+from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, size, styled
 from ._request import (
     batch_sizes_option,
     calibration_option,
@@ -21,6 +21,7 @@ from ._request import (
     read_source,
     recipe_option,
     request_for,
+    say_plan,
     source_argument,
     source_options,
     targets_of,
@@ -92,7 +93,6 @@ def command(
     from dataclasses import replace
 
     from toolkit.pipeline.convert import check_kept, convert, succeeded
-    from toolkit.pipeline.source.plan import plan_samples
 
     targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(
@@ -120,9 +120,7 @@ def command(
         data=data,
     )
     check_kept(request)
-    in_integers = any(target.precision.is_quantized for target in targets)
-    plan = plan_samples(split, found.artifact.manifest.signature, max_drop=max_drop if in_integers else None)
-    say(plan.lines)
+    plan = say_plan(request)
     with progress() as display:
         bar = display.add_task("converting", total=2 * len(targets))
 

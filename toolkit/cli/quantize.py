@@ -11,7 +11,7 @@ import click
 from toolkit._interrupted import RESUMES
 
 from ._commands import Command
-from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, say, size, styled
+from ._common import console, data_options, evidence_line, json_option, plain, print_json, print_table, progress, size, styled
 from ._request import (
     batch_sizes_option,
     calibration_option,
@@ -20,6 +20,7 @@ from ._request import (
     overwrite_option,
     read_source,
     request_for,
+    say_plan,
     source_argument,
     source_options,
     timeout_option,
@@ -77,7 +78,6 @@ def command(
 
     from toolkit.pipeline.convert import nodes
     from toolkit.pipeline.quantize import PROTOCOL, divide, quantize
-    from toolkit.pipeline.source.plan import plan_samples
 
     targets = nodes(formats, ["int8"])
     found, split = read_source(
@@ -95,8 +95,7 @@ def command(
     request = request_for(
         found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, overwrite=overwrite, data=data
     )
-    plan = plan_samples(split, found.artifact.manifest.signature, max_drop=max_drop, choice=choosing)
-    say(plan.lines)
+    plan = say_plan(request, choosing)
     with progress() as display:
         bars = {target.format.value: display.add_task(f"{target.format}", total=None) for target in targets}
 

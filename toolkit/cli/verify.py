@@ -69,7 +69,7 @@ def command(
     """
     from dataclasses import replace
 
-    from toolkit.core import ANOTHER_NETWORK, Artifact, InputError
+    from toolkit.core import ANOTHER_NETWORK, InputError
     from toolkit.pipeline.source.opened import opened
     from toolkit.pipeline.source.plan import plan_samples
     from toolkit.pipeline.source.resolve import current, trained
@@ -83,7 +83,7 @@ def command(
         root = trained(bundle)
         own = current(bundle)
         known = {each.path.name for each in (root, *own)}
-        asked = [Artifact.load(found.artifact.path)] if found.artifact else list(bundle)
+        asked = [found.artifact] if found.artifact else list(bundle)
         strangers = [artifact for artifact in asked if artifact.path.name not in known]
         chosen = [artifact for artifact in asked if artifact.path.name in known] if single else own
         # Its own engine is what all is compared with.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .affine import Affine
+from .answers import keep_answer, read_answer
 from .artifact import (
     ANOTHER_NETWORK,
     MANIFEST,
@@ -132,6 +133,7 @@ __all__ = [
     "inconclusive",
     "install_command",
     "instruction_sets",
+    "keep_answer",
     "left_out",
     "leftovers",
     "load_average",
@@ -149,6 +151,7 @@ __all__ = [
     "plugin_sha256",
     "points",
     "printable",
+    "read_answer",
     "read_arrays",
     "read_file",
     "remove_folder",

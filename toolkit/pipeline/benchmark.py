@@ -234,11 +234,9 @@ def keep_report(bundle: Bundle, report: BenchmarkReport) -> None:
         (bundle.path / PARTIAL).unlink(missing_ok=True)
 
 
-def keep_partial(bundle: Bundle, report: BenchmarkReport) -> Path:
+def keep_partial(bundle: Bundle, report: BenchmarkReport) -> None:
     """Write what an interrupted benchmark measured into the bundle, beside the report of one that was not; raises `StorageError`."""
-    file = bundle.path / PARTIAL
-    write_file(file, report.to_json())
-    return file
+    write_file(bundle.path / PARTIAL, report.to_json())
 
 
 def read_partial(bundle: Bundle) -> BenchmarkReport | None:

@@ -7,11 +7,11 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,15 +21,12 @@ from toolkit.core import (
     ArtifactError,
     Format,
     Precision,
-    StorageError,
     ToolkitError,
     cache_home,
-    decode_json,
-    mark_used,
-    read_file,
+    keep_answer,
+    read_answer,
     run_isolated,
     this_machine,
-    write_file,
 )
 from toolkit.runtimes import find_runtime
 from toolkit.runtimes.base import Runtime, Session, SessionOptions
@@ -37,7 +34,6 @@ from toolkit.runtimes.parity import batch_sizes, probe
 
 from .recommend import NEAR, Figures, preferred
 
-T = TypeVar("T")
 _ROUNDS = 5
 _CALLS = 20
 _SCHEMA = 1
@@ -107,20 +103,20 @@ def runs_here(runtime: Runtime, format: Format, precision: Precision) -> bool:
     if precision not in runtime.some_processors:
         return runtime.runs(format, precision)
     file = _file(runtime.name, runtime.version(), format, precision)
-    if (kept := _kept(file, bool)) is not None:
+    if (kept := read_answer(file, bool)) is not None:
         return kept
     try:
         answer = bool(_isolated(runs_task, Asked(runtime.name, format, precision)))
     except ToolkitError:
         return False
-    _keep(file, answer)
+    keep_answer(file, answer)
     return answer
 
 
 def _trials(found: list[Candidate], options: SessionOptions) -> list[Trial]:
     candidates = [(c.artifact.manifest.content_sha256, c.artifact.name, c.engine, find_runtime(c.engine).version()) for c in found]
     file = _file(options, candidates)
-    kept = _kept(file, list[Trial])
+    kept = read_answer(file, list[Trial])
     if kept is not None and len(kept) == len(found):
         return kept
     trials: dict[int, Trial] = {}
@@ -130,7 +126,7 @@ def _trials(found: list[Candidate], options: SessionOptions) -> list[Trial]:
         trials |= dict(zip(own, _tried(heat), strict=True))
     answers = [trials[index] for index in range(len(found))]
     if not any(trial.problem for trial in answers):  # What failed may have been mended by the next time.
-        _keep(file, answers)
+        keep_answer(file, answers)
     return answers
 
 
@@ -138,19 +134,6 @@ def _file(*about: object) -> Path:
     """Where an answer is kept that holds on this machine for what it is about."""
     key = msgspec.json.encode((_SCHEMA, this_machine().fingerprint, about))
     return cache_home() / "choices" / f"{hashlib.sha256(key).hexdigest()}.json"
-
-
-def _kept(file: Path, kind: type[T]) -> T | None:
-    with suppress(OSError, msgspec.DecodeError):
-        found = decode_json(read_file(file), kind)
-        mark_used(file)
-        return found
-    return None
-
-
-def _keep(file: Path, answer: object) -> None:
-    with suppress(StorageError):  # On a device whose disk cannot be written it is found out again.
-        write_file(file, msgspec.json.encode(answer))
 
 
 def _isolated(task: Callable[[Any], Any], payload: object) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field, replace
@@ -15,17 +14,14 @@ from toolkit.core import (
     InputError,
     ParityReport,
     Samples,
-    StorageError,
     ToolkitError,
     Verdict,
     cache_home,
-    decode_json,
     instruction_sets,
-    mark_used,
+    keep_answer,
     plugin_sha256,
-    read_file,
+    read_answer,
     sources_sha256,
-    write_file,
 )
 from toolkit.runtimes import Runtime, elsewhere, find_runtime, runtimes_for
 from toolkit.runtimes.base import check_device
@@ -79,7 +75,7 @@ class Verifier:
         self.remember(artifact)
         # What a GPU or its driver is called is not known without its engine: only the CPU's evidence has a key.
         kept = _evidence_file(self._key(artifact, engine)) if self.device == "cpu" else None
-        cached = _cached(kept) if kept else None
+        cached = read_answer(kept, list[ParityReport]) if kept else None
         if cached is not None:
             return cached
         candidate = self._observe(artifact, engine, log, device=self.device)
@@ -90,10 +86,8 @@ class Verifier:
         if any(report.verdict is Verdict.FAILED for report in reports):
             edge = self._first_failing(artifact, reports[0])
             reports = [replace(report, failed_edge=edge) for report in reports]
-        # A cache that cannot be written must not undo a verification.
-        with contextlib.suppress(StorageError):
-            if kept:
-                write_file(kept, msgspec.json.encode(reports))
+        if kept:
+            keep_answer(kept, reports)
         return reports
 
     def _judge(self, artifact: Artifact, candidate: Observation, reference: Artifact) -> ParityReport:
@@ -248,12 +242,3 @@ def _verified(verifier: Verifier, artifact: Artifact, engines: Sequence[str]) ->
 
 def _evidence_file(key: str) -> Path:
     return cache_home() / "evidence" / f"{key}.json"
-
-
-def _cached(file: Path) -> list[ParityReport] | None:
-    try:
-        found = decode_json(read_file(file), list[ParityReport])
-    except (OSError, msgspec.DecodeError):
-        return None
-    mark_used(file)
-    return found
