@@ -42,3 +42,12 @@ def test_a_bare_file_is_a_bundle_for_a_moment(tmp_path: Path, monkeypatch: pytes
         assert found.subject == found.single
     assert not folder.exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.onnx", "tiny"], "nothing is written beside it"
+
+
+def test_an_artifact_is_the_one_of_its_bundle_whatever_it_is_called_by(trained_cnn: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(trained_cnn.bundle / "onnx-int8")
+    for text in (".", "../onnx-int8"):
+        with opened(text) as found:
+            assert found.artifact is not None
+            assert found.artifact.path in {artifact.path for artifact in found.bundle}, "strangers are known by their paths"
+            assert found.artifact.path.name == "onnx-int8"

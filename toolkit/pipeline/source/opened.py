@@ -50,7 +50,8 @@ def opened(text: str, *, weights: Path | None = None, data: str | None = None, i
     """
     path = Path(text)
     if (path / MANIFEST).is_file():
-        yield Opened(Bundle.load(path.resolve().parent), Artifact.load(path))
+        path = path.resolve()  # Also for the folder that a user is in; its bundle names it by the same path.
+        yield Opened(Bundle.load(path.parent), Artifact.load(path))
     elif path.is_dir() and not is_model(path):
         yield Opened(Bundle.load(path))
     else:
