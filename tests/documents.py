@@ -7,7 +7,8 @@ reader sees, say what a page supposes:
 - ``<!-- given: NAME, ... -->``: files of the reader's own, made by `GIVEN`;
 - ``<!-- not run: REASON -->``: a block that needs hardware, the net, hours or a person;
 - ``<!-- exit code N: REASON -->``: a block whose last command ends so;
-- ``<!-- printed -->``: each line below a command is among what it prints, whatever the numbers are.
+- ``<!-- printed -->``: each row below a command is among what it prints, whatever the numbers are and wherever its last column breaks;
+  three dots stand for whatever the page leaves out.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ _BLOCK = re.compile(r"^```(?P<kind>console|python|toml)\n(?P<text>.*?)^```$", fl
 _COMMENTS = re.compile(r"(?:^<!-- (?P<text>[^\n]*) -->\n+)\Z", flags=re.MULTILINE)
 _FILE = re.compile(r"# (?P<name>[\w.-]+\.(?:py|toml))\n")
 _NUMBERS = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?")
+_TIMES = re.compile(r"#\s+(ns|µs|ms|s|min)\b")
 
 
 @dataclass(frozen=True)
@@ -130,16 +132,21 @@ def _problem(block: Block, folder: Path, demo: Path) -> str:
         output, problem = _of_run(["bash", "-c", command], folder, block.code if number == len(commands) else 0)
         if problem:
             return f"$ {command}\n{problem}"
-        told = {_alike(each) for each in output.splitlines()} | {"", "..."}
-        missing = [line for line in below if block.printed and _alike(line) not in told]
-        if missing:
-            return f"$ {command}\nnot printed: {missing}\nbut\n{output}"
+        unseen = missing(below, output) if block.printed else []
+        if unseen:
+            return f"$ {command}\nnot printed: {unseen}\nbut\n{output}"
     return ""
 
 
-def _alike(line: str) -> str:
-    """A line without its numbers and without the widths that they give to columns; three dots stand for whatever the page leaves out."""
-    return re.sub(r"\s+", " ", _NUMBERS.sub("#", line)).strip()
+def missing(below: list[str], output: str) -> list[str]:
+    """The rows that are not printed; a line that begins with a space goes on with the row above it."""
+    told = f" {_alike(output)} "
+    return [row for row in re.split(r"\n(?!\s)", "\n".join(below)) if _alike(row) not in {"", "..."} and f" {_alike(row)} " not in told]
+
+
+def _alike(text: str) -> str:
+    """Its words without their numbers and units of time: these give columns their widths, and so decide where the last one breaks."""
+    return " ".join(_TIMES.sub(r"# s", _NUMBERS.sub("#", text)).split())
 
 
 def _of_run(words: list[str], folder: Path, code: int = 0) -> tuple[str, str]:

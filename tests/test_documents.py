@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Trained
-from tests.documents import GIVEN, PAGES, ROOT, blocks, run
+from tests.documents import GIVEN, PAGES, ROOT, blocks, missing, run
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -20,6 +20,16 @@ def test_every_block_runs_or_says_why_not(page: Path) -> None:
     for block in found:
         if block.kind == "python":
             compile(block.text, f"{page.name}:{block.line}", "exec")
+
+
+def test_what_a_page_shows_is_compared_whatever_the_widths_of_columns() -> None:
+    page = ["artifact    size   took parity", "onnx-fp32  1.5 KiB 13.8 s passed error 2.4e-07; seeded", "           probes only", "..."]
+    printed = (
+        "artifact size took parity\nonnx-fp16 1 KiB 2 s passed\nonnx-fp32 1.45 KiB 600 ms passed error 2.4e-07; seeded probes\n  only\n"
+    )
+    assert missing(page, printed) == []
+    assert missing(page, printed.replace("passed error", "failed error")) == ["\n".join(page[1:3])]
+    assert missing(page[:1], printed.replace("took ", "")) == page[:1]
 
 
 def test_at_most_four_commands_a_task() -> None:
