@@ -1,0 +1,138 @@
+"""A task: what a network's outputs mean, by which metrics they are judged, and what a metric is.
+
+A metric is a function of weights over samples. With every weight 1 it is what its library gives; with the weights of samples drawn again
+it is what the paired interval needs (`toolkit.tasks.intervals`), for means and for what is no mean over samples alike.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from toolkit.core import Signature
+
+POINTS = "points"
+"""The unit of a share: its drop is counted in hundredths."""
+
+
+class Scorer(ABC):
+    """A metric of the predictions for some samples, of which each may count any number of times."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many samples there are."""
+
+    @abstractmethod
+    def values(self, weights: np.ndarray) -> np.ndarray:
+        """The metric ``[B]`` float64 where sample n counts ``weights[b, n]`` times; NaN where it is not defined, such as one class's area."""
+
+    @abstractmethod
+    def differs(self, other: Scorer) -> np.ndarray:
+        """The samples ``[N]`` bool that count otherwise in `other`, which is of the same samples."""
+
+    @property
+    def value(self) -> float:
+        """The metric on the samples as they are."""
+        return float(self.values(np.ones((1, len(self))))[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Sums(Scorer):
+    """A metric that is a function of sums over samples: a mean, an F1, an edit rate, a mean IoU.
+
+    Args:
+        rows: what each sample adds, ``[N, K]`` float64.
+        finish: the metric ``[B]`` of the sums ``[B, K]``; by default the first by the second.
+    """
+
+    rows: np.ndarray
+    finish: Callable[[np.ndarray], np.ndarray] = lambda sums: ratio(sums[:, 0], sums[:, 1])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def values(self, weights: np.ndarray) -> np.ndarray:
+        """As `Scorer.values`."""
+        return self.finish(weights @ self.rows)
+
+    def differs(self, other: Scorer) -> np.ndarray:
+        """As `Scorer.differs`."""
+        assert isinstance(other, Sums)
+        unequal: np.ndarray = (self.rows != other.rows).any(axis=1)
+        return unequal
+
+
+def mean_of(values: np.ndarray) -> Sums:
+    """The mean over samples of a number for each, ``[N]``."""
+    return Sums(np.column_stack([values, np.ones(len(values))]).astype(np.float64))
+
+
+def ratio(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    """``part / whole`` in float64; NaN where the whole is 0."""
+    result: np.ndarray = np.divide(part, whole, out=np.full(np.broadcast(part, whole).shape, np.nan), where=np.asarray(whole) != 0)
+    return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """One number for how good predictions are.
+
+    Args:
+        name: short, for options: ``map50``.
+        title: for tables: ``mAP at IoU 0.5``.
+        score: of predictions and targets, both as the task makes them.
+        unit: `POINTS` for a share in [0, 1], else that of the values: ``dB``, ``px``, or nothing.
+        higher_is_better: the direction.
+        max_drop: what may be lost unless the user says otherwise: points of a share, percent of the reference's own value for all else.
+    """
+
+    name: str
+    title: str
+    score: Callable[[Any, Any], Scorer]
+    unit: str = POINTS
+    higher_is_better: bool = True
+    max_drop: float = 1.0
+
+    @property
+    def scale(self) -> float:
+        """What a value is multiplied by to be in the unit: 100 for points."""
+        return 100.0 if self.unit == POINTS else 1.0
+
+
+class Task(ABC):
+    """What outputs mean. One module a task, found by discovery; `name` is what a manifest keeps."""
+
+    name: ClassVar[str]
+    """Short, for options and manifests: ``detection``."""
+    title: ClassVar[str]
+    """For people: ``Object detection``."""
+    targets: ClassVar[str]
+    """What the targets of samples must be, with shape and unit, for messages."""
+    metrics: ClassVar[tuple[Metric, ...]]
+    """The first is the one that decides unless the user names another."""
+    agreement: ClassVar[str]
+    """What the first metric is called where the reference's own answers are the targets: ``top-1 agreement``."""
+
+    @abstractmethod
+    def fits(self, signature: Signature, targets: np.ndarray | None) -> bool:
+        """Whether a network with this signature and these targets can only be of this task; no task fits what others fit too."""
+
+    @abstractmethod
+    def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
+        """Raise `DataError` for targets of samples from `origin` by which such a network cannot be judged."""
+
+    @abstractmethod
+    def predictions(self, outputs: Mapping[str, np.ndarray]) -> Any:
+        """What the network says, from its outputs ``[N, ...]`` in the order of its signature."""
+
+    @abstractmethod
+    def as_targets(self, predictions: Any) -> Any:
+        """What a reference says, as the targets of another: what agreement is counted by. Judged by it, the reference is perfect."""
+
+    def judged(self, signature: Signature) -> tuple[str, ...]:
+        """The names of the outputs that the metrics are of; all others are judged as any outputs."""
+        return tuple(spec.name for spec in signature.outputs)

@@ -1,0 +1,72 @@
+"""Classification: one class for each sample, the largest of its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from toolkit.core import Samples, Signature, class_labels
+
+from .base import Metric, Scorer, Sums, Task, mean_of, ratio
+
+
+def _accuracy(scores: np.ndarray, labels: np.ndarray) -> Scorer:
+    return mean_of(scores.argmax(axis=1) == labels)
+
+
+def _top5(scores: np.ndarray, labels: np.ndarray) -> Scorer:
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :5]
+    return mean_of((best == labels[:, None]).any(axis=1))
+
+
+def _macro_f1(scores: np.ndarray, labels: np.ndarray) -> Scorer:
+    """The mean over the classes that are predicted or true, as scikit-learn's ``f1_score(average="macro")``."""
+    classes = scores.shape[1]
+    predicted, actual = np.eye(classes)[scores.argmax(axis=1)], np.eye(classes)[labels]
+    rows = np.concatenate([predicted * actual, predicted + actual], axis=1)
+
+    def finish(sums: np.ndarray) -> np.ndarray:
+        found = ratio(2 * sums[:, :classes], sums[:, classes:])
+        present = np.isfinite(found)
+        return ratio(np.where(present, found, 0).sum(axis=1), present.sum(axis=1))
+
+    return Sums(rows, finish)
+
+
+class Classification(Task):
+    """Class scores ``[N, C]``, probabilities or not, and a label for each sample."""
+
+    name = "classification"
+    title = "Classification"
+    targets = "a label for each sample, int64[N] in [0, C)"
+    agreement = "top-1 agreement"
+    metrics = (
+        Metric(name="accuracy", title="accuracy", score=_accuracy),
+        Metric(name="top5", title="top-5 accuracy", score=_top5),
+        Metric(name="macro-f1", title="F1, mean over classes", score=_macro_f1),
+    )
+
+    def fits(self, signature: Signature, targets: np.ndarray | None) -> bool:
+        """Whether there are whole numbers, one for each row of the first output's scores."""
+        shape = signature.outputs[0].shape if signature.outputs else ()
+        labels = targets is not None and targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer)
+        return bool(labels) and len(shape) == 2 and shape[1] != 1
+
+    def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
+        """As `Task.check`."""
+        classes = signature.outputs[0].shape[-1]
+        class_labels(Samples({}, targets, origin), classes if isinstance(classes, int) else None)
+
+    def predictions(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The scores, ``[N, C]``."""
+        return next(iter(outputs.values()))
+
+    def as_targets(self, predictions: np.ndarray) -> np.ndarray:
+        """The labels of the largest scores, ``[N]``."""
+        labels: np.ndarray = predictions.argmax(axis=1)
+        return labels
+
+    def judged(self, signature: Signature) -> tuple[str, ...]:
+        """The first output."""
+        return (signature.outputs[0].name,)
