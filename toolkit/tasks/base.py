@@ -28,7 +28,7 @@ class Scorer(ABC):
 
     @abstractmethod
     def values(self, weights: np.ndarray) -> np.ndarray:
-        """The metric ``[B]`` float64 where sample n counts ``weights[b, n]`` times; NaN where it is not defined, such as one class's area."""
+        """The metric ``[B]`` float64 where sample n counts ``weights[b, n]`` times; NaN where it is not defined."""
 
     @abstractmethod
     def differs(self, other: Scorer) -> np.ndarray:
