@@ -32,6 +32,7 @@ def scorer():
     return Scorer().eval()
 """
 SOURCE = ("net.py:scorer", "--input", "signal:float32[batch,4,length]", "--input", "about:float32[batch,6]")
+UP_TO = "accuracy drop: 95 % interval up to {} passes, wholly above fails"
 QUICK = ("--rounds", "1", "--seconds", "0.01", "--threads", "1")
 
 
@@ -106,6 +107,17 @@ def test_the_samples_are_named_once(here: Path) -> None:
     assert (report["samples"], report["drawn"]) == ("s.npz", False)
     (here / "s.npz").rename(here / "elsewhere.npz")
     assert "are gone" in refused("verify", "artifacts/mine", "--engine", "openvino")
+
+
+def test_the_limit_is_named_once(here: Path) -> None:
+    words = ("--to", "onnx", "--precision", "int8-weights", "--json")
+    call("convert", "mine.onnx", "--data", "s.npz", "--max-drop", "5", *words)
+    told = CliRunner().invoke(toolkit, ["verify", "artifacts/mine", "--json"])
+    assert (told.exit_code, json.loads(told.stdout)["onnx-int8-weights"][0]["rule"]) == (0, UP_TO.format("5 points"))
+    assert "to confirm a drop of at most 5 points, the limit of artifacts/mine, takes about 73" in told.stderr
+    (again,) = call("convert", "mine.onnx", "--data", "s.npz", *words)
+    assert (again["samples"]["max_drop"], again["samples"]["max_drop_of"]) == (5, "artifacts/mine")
+    assert "integers may lose 5 points, the limit of artifacts/mine" in CliRunner().invoke(toolkit, ["bundle", "artifacts/mine"]).stderr
 
 
 def test_one_artifact_is_measured_alone_and_its_report_is_not_the_bundles(here: Path) -> None:

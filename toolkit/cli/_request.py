@@ -27,7 +27,9 @@ to_option = click.option(
     "--to", "formats", type=Words(format_names), default="onnx,tflite,openvino", show_default=True, help="Target formats."
 )
 max_drop_option = click.option(
-    "--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that int8 may lose."
+    "--max-drop",
+    type=click.FloatRange(min=0),
+    help="Points of the metric that int8 may lose. Default: what the bundle was made with, else 1.",
 )
 out_option = click.option(
     "--out", type=click.Path(path_type=Path), help="Folder of bundles. Default: where the source's bundle is, else artifacts."
@@ -131,7 +133,7 @@ def request_for(
     targets: tuple[Node, ...],
     *,
     out: Path | None,
-    max_drop: float,
+    max_drop: float | None,
     batch_sizes: tuple[int, ...],
     timeout: float,
     memory: float | None = None,
@@ -142,13 +144,26 @@ def request_for(
     """The request that the options say, with the source in its place."""
     from toolkit.pipeline.convert import Request
     from toolkit.pipeline.source.opened import HOME
-    from toolkit.runtimes.parity import Limits
+    from toolkit.pipeline.source.remembered import limits_for
 
     artifact = found.place(overwrite=overwrite)
     in_bundle = out is None and artifact.path.name == artifact.name
     folder = artifact.path.parent if in_bundle else (out or HOME) / artifact.manifest.model
-    memory_bytes = None if memory is None else int(memory * 2**30)
-    return Request(artifact, targets, folder, split, Limits(max_drop), batch_sizes, timeout, memory_bytes, recipes, overwrite, data)
+    limits, limits_of = limits_for(max_drop, artifact.path.parent, folder)
+    return Request(
+        artifact,
+        targets,
+        folder,
+        split,
+        limits,
+        batch_sizes=batch_sizes,
+        timeout_s=timeout,
+        memory_bytes=None if memory is None else int(memory * 2**30),
+        recipes=recipes,
+        overwrite=overwrite,
+        data=data,
+        limits_of=limits_of,
+    )
 
 
 def say_plan(request: Request, choice: Samples | None = None) -> SamplePlan:
@@ -157,6 +172,6 @@ def say_plan(request: Request, choice: Samples | None = None) -> SamplePlan:
 
     in_integers = any(target.precision.is_quantized for target in request.targets)
     max_drop = request.limits.max_drop if in_integers else None
-    plan = plan_samples(request.split, request.source.manifest.signature, max_drop=max_drop, choice=choice)
+    plan = plan_samples(request.split, request.source.manifest.signature, max_drop=max_drop, max_drop_of=request.limits_of, choice=choice)
     say(plan.lines)
     return plan

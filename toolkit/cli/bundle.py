@@ -22,7 +22,7 @@ def command(
     bundle: Path,
     names: tuple[str, ...] | None,
     samples: int,
-    max_drop: float,
+    max_drop: float | None,
     data: str | None,
     data_dir: Path | None,
     out: Path | None,
@@ -37,19 +37,22 @@ def command(
     toolkit bundle artifacts/cnn --out cnn.zip
     toolkit bundle artifacts/cnn --artifact onnx-int8,tflite-int8 --samples 500
     """
-    from toolkit.core import Bundle
+    from toolkit.core import Bundle, points
     from toolkit.pipeline.bundle import pack
+    from toolkit.pipeline.source.remembered import limits_for
     from toolkit.pipeline.source.resolve import trained
     from toolkit.pipeline.source.samples import split_samples
-    from toolkit.runtimes.parity import Limits
 
     loaded = Bundle.load(bundle)
     chosen = split_samples(trained(loaded), data, folder=data_dir, evaluation=samples).evaluation
+    limits, limits_of = limits_for(max_drop, loaded.path)
     say(f"samples: {note}" for note in chosen.notes)
+    if limits_of:
+        say([f"integers may lose {points(limits.max_drop)}, the limit of {limits_of}"])
     target = out or Path(f"{bundle.resolve().name}.zip")
     with progress() as display:
         display.add_task("asking the trained model", total=None)
-        packed = pack(loaded, chosen, target, names=names or (), limits=Limits(max_drop))
+        packed = pack(loaded, chosen, target, names=names or (), limits=limits)
     told = {"file": str(target), "bytes": target.stat().st_size, "artifacts": [each.name for each in packed], "samples": len(chosen)}
     if json_to:
         print_json(told, json_to)

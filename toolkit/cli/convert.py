@@ -65,7 +65,7 @@ def command(
     inputs: tuple[str, ...],
     out: Path | None,
     overwrite: bool,
-    max_drop: float,
+    max_drop: float | None,
     calibration: int,
     evaluation: int | None,
     batch_sizes: tuple[int, ...],

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 def command(
     source: str,
     budget: str,
-    max_drop: float,
+    max_drop: float | None,
     formats: tuple[str, ...],
     precisions: tuple[str, ...],
     recipes: tuple[str, ...] | None,

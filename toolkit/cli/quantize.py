@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 def command(
     source: str,
     formats: tuple[str, ...],
-    max_drop: float,
+    max_drop: float | None,
     data: str | None,
     data_dir: Path | None,
     weights: Path | None,

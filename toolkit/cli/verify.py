@@ -25,7 +25,7 @@ from ._common import (
     say,
     styled,
 )
-from ._request import source_argument, source_options
+from ._request import max_drop_option, source_argument, source_options
 
 if TYPE_CHECKING:
     from toolkit.core import Artifact
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--engine", "engines", type=Words(engine_names), help="Engines to verify in. Default: the first that runs the format; 'all' for all."
 )
-@click.option("--max-drop", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Points of the metric that int8 may lose.")
+@max_drop_option
 @click.option("--evaluation", type=click.IntRange(min=1), help="Most samples to evaluate on. Default: all.")
 @device_option
 @json_option
@@ -49,7 +49,7 @@ def command(
     weights: Path | None,
     inputs: tuple[str, ...],
     engines: tuple[str, ...] | None,
-    max_drop: float,
+    max_drop: float | None,
     evaluation: int | None,
     device: str,
     json_to: str | None,
@@ -72,10 +72,10 @@ def command(
     from toolkit.core import ANOTHER_NETWORK, InputError
     from toolkit.pipeline.source.opened import opened
     from toolkit.pipeline.source.plan import plan_samples
+    from toolkit.pipeline.source.remembered import limits_for
     from toolkit.pipeline.source.resolve import current, trained
     from toolkit.pipeline.source.samples import split_samples
     from toolkit.pipeline.verify import Verifier, others_for, verify_all
-    from toolkit.runtimes.parity import Limits
 
     with opened(source, weights=weights, data=data, inputs=inputs) as found:
         bundle, single = found.bundle, found.artifact is not None
@@ -96,13 +96,17 @@ def command(
             )
         split = split_samples(root, data, folder=data_dir, evaluation=evaluation, may_draw=True)
         samples = split.evaluation
-        verifier = Verifier(root, samples, Limits(max_drop), device, made=bundle)
+        limits, limits_of = limits_for(max_drop, bundle.path)
+        verifier = Verifier(root, samples, limits, device, made=bundle)
         before = {artifact.name: _elsewhere(artifact) for artifact in (root, *chosen)}
         names, skipped = _able(chosen, engines, {root.name: others} if others else {})
         chosen = [artifact for artifact in (chosen if single else [root, *chosen]) if artifact.name in names]
         in_integers = any(artifact.manifest.precision.is_quantized for artifact in chosen)
         plan = plan_samples(
-            replace(split, calibration=samples.rows(slice(0))), root.manifest.signature, max_drop=max_drop if in_integers else None
+            replace(split, calibration=samples.rows(slice(0))),
+            root.manifest.signature,
+            max_drop=limits.max_drop if in_integers else None,
+            max_drop_of=limits_of,
         )
         say(plan.lines)
         with progress() as display:

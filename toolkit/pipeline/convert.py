@@ -34,7 +34,8 @@ from toolkit.runtimes.parity import Limits
 from .progress import OnEvent
 from .source.place import trained_there
 from .source.plan import SamplePlan
-from .source.samples import Split, remember
+from .source.remembered import remember
+from .source.samples import Split
 from .verify import Verified, Verifier, verify_all
 
 
@@ -66,7 +67,8 @@ class Row:
 class Request:
     """What to make: ``targets`` in order, into the bundle folder ``out``; each step within the time and the memory that it is given.
     ``recipes`` are those of the targets' variants; ``overwrite`` says that another trained model in ``out`` may be lost; ``data`` is what
-    the samples of ``split`` were named by, if by anything, and is remembered in the bundle.
+    the samples of ``split`` were named by, if by anything, and is remembered in the bundle as ``limits`` are; ``limits_of`` is the bundle
+    that remembered those, empty where the user or the default says them.
     """
 
     source: Artifact
@@ -80,6 +82,7 @@ class Request:
     recipes: tuple[NamedRecipe, ...] = ()
     overwrite: bool = False
     data: str | None = None
+    limits_of: str = ""
 
 
 def nodes(formats: Iterable[str], precisions: Iterable[str], recipes: Iterable[NamedRecipe] = ()) -> tuple[Node, ...]:
@@ -102,8 +105,7 @@ def convert(request: Request, *, verify: bool = True, on_progress: OnEvent | Non
         raise StorageError(f"'{log}' is a link", expected="a folder of the bundle's own", hint="remove it")
     make_folder(log)
     root = _in_bundle(request.source, request.out)
-    if request.data:
-        remember(request.out, request.data)
+    remember(request.out, data=request.data, limits=request.limits)
     with tempfile.TemporaryDirectory(prefix="toolkit-convert-") as work, ThreadPoolExecutor(available_threads()) as pool:
         scheduler = _Scheduler(request, root, Path(work), log, pool)
         rows = scheduler.run(report)

@@ -10,7 +10,9 @@ import pytest
 
 from tests.tiny import tiny_artifact, tiny_samples
 from toolkit.core import Artifact, DataError
-from toolkit.pipeline.source.samples import REMEMBERED, knows_data, remember, split_samples
+from toolkit.pipeline.source.remembered import REMEMBERED, limits_for, remember, remembered
+from toolkit.pipeline.source.samples import knows_data, split_samples
+from toolkit.runtimes.parity import Limits
 
 
 @pytest.fixture
@@ -39,7 +41,7 @@ def test_named_data_are_not_drawn(artifact: Artifact, tmp_path: Path) -> None:
 def test_a_bundle_remembers_its_samples(artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tiny_samples(30).save(Path("s.npz"))
-    remember(artifact.path.parent, "s.npz")
+    remember(artifact.path.parent, data="s.npz")
     monkeypatch.chdir("/")
     assert knows_data(artifact)
     told = split_samples(artifact, str(tmp_path / "s.npz"))
@@ -50,15 +52,34 @@ def test_a_bundle_remembers_its_samples(artifact: Artifact, tmp_path: Path, monk
 
 
 def test_a_data_set_is_remembered_by_its_name(artifact: Artifact) -> None:
-    remember(artifact.path.parent, "digits")
+    remember(artifact.path.parent, data="digits")
     with pytest.raises(DataError, match=r"digits"):  # Images do not fit this net; that they are asked says that the name was read.
         split_samples(artifact, None)
 
 
-@pytest.mark.parametrize("content", [b"", b"[" * 5000, b'{"data": 3}', b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"[" * 5000, b'{"data": 3}', b"\xff", b'{"data": "digits", "max_drop": -1}'])
 def test_a_damaged_note_is_none(artifact: Artifact, content: bytes) -> None:
     (artifact.path.parent / REMEMBERED).write_bytes(content)
     assert not knows_data(artifact)
+    assert limits_for(None, artifact.path.parent) == (Limits(), "")
+
+
+def test_a_note_without_a_limit_is_read(tmp_path: Path) -> None:
+    (tmp_path / REMEMBERED).write_bytes(b'{"data": "digits"}\n')
+    assert remembered(tmp_path).data == "digits"
+    assert limits_for(None, tmp_path) == (Limits(), "")
+
+
+def test_a_bundle_remembers_its_limit_until_another_is_named(tmp_path: Path) -> None:
+    remember(tmp_path, limits=Limits())
+    assert not (tmp_path / REMEMBERED).exists(), "nobody chose anything"
+    remember(tmp_path, data="digits", limits=Limits(5))
+    remember(tmp_path, limits=Limits(3))
+    assert remembered(tmp_path).data == "digits"
+    assert limits_for(None, tmp_path / "other", tmp_path) == (Limits(3), str(tmp_path))
+    assert limits_for(2, tmp_path) == (Limits(2), "")
+    remember(tmp_path, limits=Limits())
+    assert limits_for(None, tmp_path) == (Limits(), "")
 
 
 def test_a_note_is_read_from_files_only(artifact: Artifact) -> None:

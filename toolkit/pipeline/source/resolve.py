@@ -23,7 +23,7 @@ from toolkit.formats.parts.torch_zip import pickled_class
 from toolkit.models import all_models
 
 from .place import Source, from_files, from_module, from_weights
-from .samples import SAMPLE_FILES
+from .remembered import SAMPLE_FILES
 from .user_module import UserModule
 
 _WEIGHTS = (".pt", ".pth", ".pkl", ".ckpt", ".safetensors", ".h5")

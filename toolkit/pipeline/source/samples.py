@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from toolkit.core import (
@@ -17,27 +16,16 @@ from toolkit.core import (
     Samples,
     Signature,
     check_labels,
-    decode_json,
     noise,
-    read_file,
-    write_file,
 )
 from toolkit.models.data import all_data, find_data
 from toolkit.runtimes.parity import drawn
 
+from .remembered import SAMPLE_FILES, remembered
+
 CALIBRATION_SAMPLES = 512
 NOISE_SAMPLES = 2000
-SAMPLE_FILES = (".npz", ".npy")
 DRAWN_SAMPLES = 64
-REMEMBERED = "data.json"
-"""Beside a bundle's artifacts: which samples they were made with, so that no later command needs to be told. It does not travel."""
-
-
-@dataclass(frozen=True)
-class _Data:
-    """A data set's name, or the absolute path of a file."""
-
-    data: str
 
 
 @dataclass(frozen=True)
@@ -120,18 +108,9 @@ def knows_data(artifact: Artifact) -> bool:
     return bool(_remembered(artifact) or artifact.manifest.data or artifact.manifest.details.get("samples") == NOISE)
 
 
-def remember(bundle: Path, data: str) -> None:
-    """Keep in a bundle's folder which samples it was made with: a data set's name, or a file. Raises `StorageError`."""
-    is_file = Path(data).suffix in SAMPLE_FILES
-    write_file(bundle / REMEMBERED, msgspec.json.encode(_Data(str(Path(data).resolve()) if is_file else data)) + b"\n")
-
-
 def _remembered(artifact: Artifact) -> str:
-    """What `remember` kept beside `artifact`; nothing where there is none. Raises `DataError` when the file is gone."""
-    try:
-        known = decode_json(read_file(artifact.path.parent / REMEMBERED), _Data).data
-    except (OSError, msgspec.DecodeError):
-        return ""
+    """By what name the bundle of `artifact` remembers its samples; nothing where it does not. Raises `DataError` when the file is gone."""
+    known = remembered(artifact.path.parent).data
     if Path(known).is_absolute() and not Path(known).is_file():
         raise DataError(f"the samples that this bundle was made with are gone: '{known}'", hint="name others: --data FILE")
     return known
