@@ -160,6 +160,7 @@ class Converter(ABC):
                 calibration=calibration,
                 preprocessing=source.manifest.preprocessing,
                 labels=source.manifest.labels,
+                task=source.manifest.task,
                 data=source.manifest.data,
                 details=source.manifest.details,
                 operators=operators,

@@ -74,6 +74,7 @@ def _adopted(kept: Artifact, source: Artifact, converter: Converter, recipe: Rec
         calibration=converter.check(source, recipe),
         preprocessing=own.preprocessing,
         labels=own.labels,
+        task=own.task,
         data=own.data,
         details=own.details,
         evidence=(),

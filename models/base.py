@@ -88,15 +88,20 @@ class Export:
 
 
 class Model(ABC):
-    """A reference model. ``paper`` names its source, ``data`` the data set that it is trained on where no other is named, ``metric`` what
-    it is judged by on test data.
-    """
+    """A reference model."""
 
     name: ClassVar[str]
+    """Short, for options and folders: ``cnn``."""
     summary: ClassVar[str]
+    """What it is, in a line."""
     paper: ClassVar[str]
+    """Its source."""
     data: ClassVar[str]
+    """The data set that it is trained on where no other is named."""
     metric: ClassVar[str]
+    """What it is judged by on test data."""
+    task: ClassVar[str] = "any"
+    """What its outputs mean, as `toolkit.tasks` names it."""
 
     @abstractmethod
     def module(self, data: DataSet, folder: Path | None = None) -> nn.Module:
@@ -159,6 +164,7 @@ class Classifier(Predictor):
     """A network that tells classes apart: its output are logits ``[B, classes]``."""
 
     metric = "accuracy"
+    task = "classification"
 
     def signature(self, data: DataSet) -> Signature:
         """The data set's own."""

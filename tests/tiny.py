@@ -75,7 +75,8 @@ def tiny_artifact(
         file = work / Format.ONNX.file_name
         onnx.save(model, file)
         signature = Signature((TensorSpec("x", "float32", (batch, FEATURES)),), (TensorSpec("logits", "float32", (batch, CLASSES)),))
-        manifest = Manifest("tiny", Format.ONNX, precision, signature, {file.name: sha256_of(file)}, "by hand", root="trained")
+        files = {file.name: sha256_of(file)}
+        manifest = Manifest("tiny", Format.ONNX, precision, signature, files, "by hand", root="trained", task="classification")
         (work / MANIFEST).write_bytes(manifest.to_json())
     return Artifact.load(folder)
 

@@ -135,6 +135,7 @@ def train(
                 model=_bundle(Path(model.name), export.part).name,
                 data=data.name,
                 labels=data.labels if isinstance(model, Classifier) else (),
+                task=model.task,
                 preprocessing=data.preparation(data_folder),
                 recipe=made,
                 details={**export.details, **about},

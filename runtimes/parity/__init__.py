@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .judge import Limits, judge
+from .criterion import Criterion, Limits
+from .judge import judge
 from .observe import Observation, observe
 from .probes import BATCH_SIZES, batch_sizes, drawn, probe
 
-__all__ = ["BATCH_SIZES", "Limits", "Observation", "batch_sizes", "drawn", "judge", "observe", "probe"]
+__all__ = ["BATCH_SIZES", "Criterion", "Limits", "Observation", "batch_sizes", "drawn", "judge", "observe", "probe"]

@@ -6,13 +6,13 @@ an engine that computed in another precision than asked all fail.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
 
 import numpy as np
 
 from toolkit.core import (
     ADD_SAMPLES,
-    MAX_DROP,
     Artifact,
     ParityReport,
     Precision,
@@ -21,23 +21,14 @@ from toolkit.core import (
     TaskMetric,
     TensorError,
     Verdict,
-    class_labels,
     inconclusive,
-    paired_difference,
     rule_for,
-    shortfall,
 )
 from toolkit.core.rules import Floor
 
 from .compare import compare
+from .criterion import Criterion, Limits
 from .observe import Observation
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a quantized candidate may lose: ``max_drop`` in percentage points of the task metric."""
-
-    max_drop: float = MAX_DROP
 
 
 def judge(
@@ -46,15 +37,22 @@ def judge(
     """Compare two observations of the same probes and samples and say whether the candidate passes by its precision's rule."""
     limits = limits or Limits()
     assert candidate.actual is not None
-    rule = rule_for(artifact.manifest.precision, max_drop=limits.max_drop)
     names = [spec.name for spec in artifact.manifest.signature.outputs]
     problem = candidate.problem or reference.problem or _structure(names, candidate, reference)
     errors: tuple[TensorError, ...] = ()
     task: TaskMetric | None = None
+    criterion = Criterion.of(artifact.manifest, samples, limits, {} if problem else reference.samples)
     if not problem:
-        errors = tuple(compare(name, _pairs(name, candidate, reference)) for name in names)
-        task = None if samples.drawn else _task(names[0], candidate, reference, samples)
-    verdict, reason = (Verdict.FAILED, problem) if problem else _verdict(artifact, candidate, errors, task, rule)
+        scored = criterion.judged(artifact.manifest) if criterion.task and criterion.task.scores else ()
+        errors = tuple(compare(name, _pairs(name, candidate, reference), scores=name in scored) for name in names)
+        if all(error.finite for error in errors):
+            task = criterion.measure(artifact.manifest, samples, reference=reference.samples, candidate=candidate.samples)
+    rule = rule_for(artifact.manifest.precision, max_drop=limits.allowed(task), named=criterion.named)
+    verdict, reason = (
+        (Verdict.FAILED, problem)
+        if problem
+        else _verdict(artifact, candidate, errors, task=task, rule=rule, judged=criterion.judged(artifact.manifest))
+    )
     if samples.drawn and not problem:
         reason += "; seeded probes only"
         # What integers cost of a metric random numbers cannot tell.
@@ -70,7 +68,7 @@ def judge(
         execution_precision=candidate.actual.float_type,
         verdict=verdict,
         reason=reason,
-        rule=rule.text(task.name if task else ""),
+        rule=rule.text(task),
         batch_sizes=tuple(candidate.probes),
         samples_sha256=samples.sha256,
         outputs=errors,
@@ -98,32 +96,14 @@ def _pairs(name: str, candidate: Observation, reference: Observation) -> list[tu
     return [*pairs, (reference.samples[name][:rows], candidate.samples[name][:rows])]
 
 
-def _task(output: str, candidate: Observation, reference: Observation, samples: Samples) -> TaskMetric | None:
-    first, second = reference.samples[output], candidate.samples[output]
-    rows = min(len(first), len(second))
-    if first.ndim != 2 or first.shape[1] < 2 or not rows:
-        return None
-    expected, got = first[:rows].argmax(axis=1), second[:rows].argmax(axis=1)
-    labels = class_labels(samples, first.shape[1])
-    labelled = labels is not None
-    truth = expected if labels is None else labels[:rows]
-    right, still = expected == truth, got == truth
-    # The reference agrees with itself in every sample: nothing can agree more.
-    drop = paired_difference(right, still) if labelled else shortfall(int(np.sum(still)), rows)
-    return TaskMetric(
-        name="accuracy" if labelled else "top-1 agreement",
-        samples=rows,
-        reference=float(right.mean()),
-        candidate=float(still.mean()),
-        drop=100 * drop.value,
-        drop_low=100 * drop.low,
-        drop_high=100 * drop.high,
-        differing=int(np.sum(expected != got)),
-    )
-
-
 def _verdict(
-    artifact: Artifact, candidate: Observation, errors: tuple[TensorError, ...], task: TaskMetric | None, rule: Rule
+    artifact: Artifact,
+    candidate: Observation,
+    errors: tuple[TensorError, ...],
+    *,
+    task: TaskMetric | None,
+    rule: Rule,
+    judged: Sequence[str],
 ) -> tuple[Verdict, str]:
     precision, actual = artifact.manifest.precision, candidate.actual
     assert actual is not None
@@ -135,23 +115,36 @@ def _verdict(
     operators = artifact.manifest.operators
     if precision.is_quantized and operators is not None and operators.quantized == 0:
         return Verdict.FAILED, "no operator of the file is quantized"
-    if rule.max_drop is not None and task is not None:
-        return _of_drop(task, rule, rule.max_drop)
-    if rule.floor is not None:
-        return _of_floor(errors, rule.floor)
-    worst = max(errors, key=lambda error: error.max_abs)
-    text = f"max error {worst.max_abs:.1e} in '{worst.output}'"
-    return (Verdict.PASSED if all(e.within_tolerance for e in errors) else Verdict.FAILED), text
+    if rule.floor is None:
+        worst = max(errors, key=lambda error: error.max_abs)
+        text = f"max error {worst.max_abs:.1e} in '{worst.output}'"
+        return (Verdict.PASSED if all(e.within_tolerance for e in errors) else Verdict.FAILED), text
+    floats = {spec.name for spec in artifact.manifest.signature.outputs if spec.dtype.startswith(("float", "bfloat"))}
+    # Of whole numbers a ratio says nothing: a label that differs by one is as wrong as any other.
+    counted = [error for error in errors if error.output in floats] or list(errors)
+    if task is None or rule.max_drop is None:
+        return _of_floor(counted, rule.floor)
+    verdict, text = _of_drop(task, rule, rule.max_drop)
+    rest = [error for error in counted if error.output not in judged]
+    # A metric is of its own outputs only: those beside them must keep the ratio.
+    beside, reason = _of_floor(rest, rule.floor) if rest else (Verdict.PASSED, "")
+    return (beside, f"{text}; {reason}") if beside.severity > verdict.severity else (verdict, text)
 
 
 def _of_drop(task: TaskMetric, rule: Rule, limit: float) -> tuple[Verdict, str]:
+    if max(abs(task.drop_low), abs(task.drop_high)) >= sys.float_info.max:
+        return Verdict.UNDECIDED, f"{task.name} is not defined on these {task.samples} samples, or has no interval; add samples"
     verdict = rule.judge_drop(task)
-    few = f"; {inconclusive(task.samples, limit)}; {ADD_SAMPLES}" if verdict is Verdict.UNDECIDED else ""
+    few = f"; {inconclusive(task, limit)}; {ADD_SAMPLES}" if verdict is Verdict.UNDECIDED else ""
     return verdict, f"{task}{few}"
 
 
-def _of_floor(errors: tuple[TensorError, ...], floor: Floor) -> tuple[Verdict, str]:
+def _of_floor(errors: Sequence[TensorError], floor: Floor) -> tuple[Verdict, str]:
     for error in errors:
+        part = error.worst_part
+        if part is not None and part.sqnr_db is not None and part.sqnr_db < floor.sqnr_db:
+            of = f"'{error.output}', {part.channels}, values up to {part.range:.3g}"
+            return Verdict.FAILED, f"{of}: {part.sqnr_db:.1f} dB, expected at least {floor.sqnr_db:g} dB"
         if error.sqnr_db is not None and error.sqnr_db < floor.sqnr_db:
             return Verdict.FAILED, f"'{error.output}': {error.sqnr_db:.1f} dB, expected at least {floor.sqnr_db:g} dB"
     counted = [(error, agreement) for error in errors if (agreement := error.agreement) is not None]
@@ -161,7 +154,7 @@ def _of_floor(errors: tuple[TensorError, ...], floor: Floor) -> tuple[Verdict, s
         text = f"'{error.output}': top-1 agreement {agreement.value:.2%} [{agreement.low:.2%}, {agreement.high:.2%}], n={error.rows}"
         few = f"; inconclusive: {error.rows} rows do not tell; add samples" if verdict is Verdict.UNDECIDED else ""
         return verdict, f"{text}, expected at least {floor.top1:.0%}{few}"
-    ratios = [error.sqnr_db for error in errors if error.sqnr_db is not None]
+    ratios = [ratio for error in errors if (ratio := error.worst_db) is not None]
     parts = [f"{min(ratios):.0f} dB" if ratios else "equal"]
     parts += [f"top-1 agreement {min(agreement.value for _, agreement in counted):.2%}"] if counted else []
     return Verdict.PASSED, ", ".join(parts)

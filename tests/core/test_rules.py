@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -32,6 +33,9 @@ def metric(drop: Interval) -> TaskMetric:
     return TaskMetric("accuracy", 100, 0.9, 0.9 - drop.value, 100 * drop.value, 100 * drop.low, 100 * drop.high, 0)
 
 
+ACCURACY = metric(Interval(0.0, 0.0, 0.0))
+
+
 def test_every_precision_has_one_rule() -> None:
     for precision in Precision:
         assert [rule for rule in RULES if precision in rule.precisions] == [rule_for(precision)]
@@ -40,13 +44,18 @@ def test_every_precision_has_one_rule() -> None:
 
 
 def test_the_texts_are_the_rules() -> None:
-    assert rule_for(Precision.FP32).text("accuracy") == "every value within 1e-4 + 1e-3 of the reference's size"
-    assert (
-        rule_for(Precision.FP16).text("accuracy") == "at least 40 dB, top-1 agreement at least 99 %, its 95 % interval wholly below fails"
-    )
+    assert rule_for(Precision.FP32).text(ACCURACY) == "every value within 1e-4 + 1e-3 of the reference's size"
+    top1 = "top-1 agreement of class scores at least 99 %, its 95 % interval wholly below fails"
+    floor = f"in every group of channels with a range of its own; {top1}"
+    assert rule_for(Precision.FP16).text(ACCURACY) == f"at least 40 dB {floor}"
+    named = rule_for(Precision.FP16, max_drop=0.5, named=True)
+    assert named.text(ACCURACY) == "accuracy drop: 95 % interval up to 0.5 points passes, wholly above fails"
+    assert rule_for(Precision.FP32, max_drop=0.5, named=True) == rule_for(Precision.FP32), "float32 is the same, whatever it is for"
     half = rule_for(Precision.INT8, max_drop=0.5)
-    assert half.text("accuracy") == "accuracy drop: 95 % interval up to 0.5 points passes, wholly above fails"
-    assert half.text() == "at least 20 dB, top-1 agreement at least 99 %, its 95 % interval wholly below fails"
+    assert half.text(ACCURACY) == "accuracy drop: 95 % interval up to 0.5 points passes, wholly above fails"
+    assert half.text() == f"at least 20 dB {floor}"
+    error = replace(ACCURACY, name="MAE", unit="px", higher_is_better=False)
+    assert half.text(error) == "MAE rise: 95 % interval up to 0.5 px passes, wholly above fails"
     assert rule_for(Precision.FP16, max_drop=0.5) == rule_for(Precision.FP16)
     assert (points(1), points(0), points(2.5)) == ("1 point", "0 points", "2.5 points")
 
@@ -55,7 +64,7 @@ def test_the_documents_say_the_same() -> None:
     parity, debugging = ((DOCS / name).read_text(encoding="utf-8") for name in ("parity.md", "debugging.md"))
     for rule in RULES:
         names = ", ".join(rule.precisions)
-        text = rule.text() if rule.max_drop is None else f"{rule.text('accuracy')}; without class scores: {rule.text()}"
+        text = rule.text() if rule.max_drop is None else f"{rule.text(ACCURACY)}; without a metric: {rule.text()}"
         assert f"| {names} | {text} |" in parity
         assert f"| {names} | {rule.layer_text()} |" in debugging
 
@@ -108,7 +117,7 @@ def test_an_agreement_below_the_floor_fails_only_where_its_interval_is_below(sam
 
 
 def test_what_too_few_samples_means_is_said_in_one_way() -> None:
-    assert f"{inconclusive(192, 1.0)}; {ADD_SAMPLES}" == (
+    assert f"{inconclusive(replace(ACCURACY, samples=192), 1.0)}; {ADD_SAMPLES}" == (
         "inconclusive: 192 samples cannot confirm a drop of at most 1 point; add samples or raise --max-drop"
     )
 

@@ -346,9 +346,7 @@ def test_no_share_is_above_100_percent() -> None:
     html = render_html(a_report(measured("onnx-fp32", "onnxruntime", 1e4), evidence=(row,)))
     ticks = [float(word) for word in re.findall(r">(\d{2,3}(?:\.\d+)?)</text>", html)]
     assert max(ticks) == 100.0
-    assert _point(
-        measured("onnx-fp32", "onnxruntime", 1e4), a_report(evidence=(row,)), recommend(single()), with_engine=False
-    ).accuracy == (
+    assert _point(measured("onnx-fp32", "onnxruntime", 1e4), a_report(evidence=(row,)), recommend(single()), with_engine=False).quality == (
         100.0,
         98.0,
         100.0,

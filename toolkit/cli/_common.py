@@ -95,6 +95,20 @@ def data_names() -> list[str]:
     return [data.name for data in all_data()]
 
 
+def task_names() -> list[str]:
+    """What outputs can mean."""
+    from toolkit.tasks import all_tasks
+
+    return [task.name for task in all_tasks()]
+
+
+def metric_names() -> list[str]:
+    """The metrics of all tasks."""
+    from toolkit.tasks import all_tasks
+
+    return [name for task in all_tasks() for name in task.metric_names]
+
+
 def format_names() -> list[str]:
     """The model file formats."""
     from toolkit.core import Format

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from ._common import Numbers, Words, complete, format_names, model_names, precision_names, progress, recipe_names, say
+from ._common import (
+    Numbers,
+    Words,
+    complete,
+    format_names,
+    metric_names,
+    model_names,
+    precision_names,
+    progress,
+    recipe_names,
+    say,
+    task_names,
+)
 
 if TYPE_CHECKING:
     from toolkit.converters.base import Node
@@ -19,17 +33,13 @@ if TYPE_CHECKING:
     from toolkit.pipeline.source.place import Source
     from toolkit.pipeline.source.plan import SamplePlan
     from toolkit.pipeline.source.samples import Split
+    from toolkit.runtimes.parity import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 source_argument = click.argument("source", shell_complete=complete(model_names, files=True))
 to_option = click.option(
     "--to", "formats", type=Words(format_names), default="onnx,tflite,openvino", show_default=True, help="Target formats."
-)
-max_drop_option = click.option(
-    "--max-drop",
-    type=click.FloatRange(min=0),
-    help="Points of the metric that int8 may lose. Default: what the bundle was made with, else 1.",
 )
 out_option = click.option(
     "--out", type=click.Path(path_type=Path), help="Folder of bundles. Default: where the source's bundle is, else artifacts."
@@ -53,6 +63,64 @@ overwrite_option = click.option(
 timeout_option = click.option(
     "--timeout", type=click.FloatRange(min=1), default=600.0, show_default=True, help="Seconds for each conversion step."
 )
+
+
+class _Drop(click.ParamType):
+    """What may be lost: ``0.5`` in the metric's unit, ``1%`` of its value."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, bool]:
+        """The number, and whether it is a percentage."""
+        if isinstance(value, tuple):
+            return value
+        words = value.strip()
+        try:
+            amount = float(words.removesuffix("%"))
+        except ValueError:
+            amount = math.nan
+        if not 0 <= amount < math.inf:
+            self.fail(f"expected a number of at least 0, such as 0.5, or 1% of the metric's value, got '{value}'", param, ctx)
+        return amount, words.endswith("%")
+
+
+def limits_options(function: F) -> F:
+    """``--max-drop``, ``--task`` and ``--metric``, which reach the command as ``asked``, a `Limits`."""
+
+    @functools.wraps(function)
+    def command(*args: Any, max_drop: tuple[float, bool] | None, task: str | None, metric: str | None, **options: Any) -> Any:
+        return function(*args, asked=_asked(max_drop, task, metric), **options)
+
+    for option in (
+        click.option(
+            "--metric", shell_complete=complete(metric_names), help="Metric that decides (docs/tasks.md). Default: the task's first."
+        ),
+        click.option(
+            "--task",
+            shell_complete=complete(task_names),
+            help="What the outputs mean (docs/tasks.md). Default: what model and samples say.",
+        ),
+        click.option(
+            "--max-drop",
+            type=_Drop(),
+            help="What int8 may lose of the metric: points of a share, else its unit, or 1% of its value. "
+            "Default: what the bundle was made with, else 1 point or 1%.",
+        ),
+    ):
+        command = option(command)
+    return command  # type: ignore[return-value]
+
+
+def _asked(max_drop: tuple[float, bool] | None, task: str | None, metric: str | None) -> Limits:
+    """The limits that options say; raises `UnknownNameError` before any work."""
+    from toolkit.runtimes.parity import Limits
+    from toolkit.tasks import find_metric, find_task
+
+    found = find_task(task) if task else None
+    if metric:
+        found, _ = find_metric(metric, found)
+    amount, relative = max_drop if max_drop is not None else (Limits().max_drop, None)
+    return Limits(amount, relative, found.name if found else "", metric or "")
 
 
 def source_options(function: F) -> F:
@@ -103,12 +171,14 @@ def read_source(
     evaluation: int | None = None,
     weights: Path | None = None,
     inputs: Sequence[str] = (),
+    asked: Limits,
 ) -> tuple[Source, Split]:
     """What SOURCE names and its samples, which are random ones where none are known and none of the targets needs any. Nothing is
     written: samples that do not fit must not leave an imported model behind.
     """
     from toolkit.core import DataError
     from toolkit.pipeline.source.opened import HOME
+    from toolkit.pipeline.source.remembered import limits_for
     from toolkit.pipeline.source.resolve import check_samples, resolve_source
     from toolkit.pipeline.source.samples import knows_data, split_samples
 
@@ -122,8 +192,9 @@ def read_source(
             f"no data are known for '{found.artifact.manifest.model}', and {', '.join(calibrated)} cannot be calibrated without",
             hint="add --data with a .npz file or a data set (toolkit data), or make what needs none: --precision fp32",
         )
+    limits, _ = limits_for(asked, found.artifact.path.parent)
     return found, split_samples(
-        found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation, may_draw=not calibrated
+        found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation, may_draw=not calibrated, limits=limits
     )
 
 
@@ -133,7 +204,7 @@ def request_for(
     targets: tuple[Node, ...],
     *,
     out: Path | None,
-    max_drop: float | None,
+    asked: Limits,
     batch_sizes: tuple[int, ...],
     timeout: float,
     memory: float | None = None,
@@ -149,7 +220,7 @@ def request_for(
     artifact = found.place(overwrite=overwrite)
     in_bundle = out is None and artifact.path.name == artifact.name
     folder = artifact.path.parent if in_bundle else (out or HOME) / artifact.manifest.model
-    limits, limits_of = limits_for(max_drop, artifact.path.parent, folder)
+    limits, limits_of = limits_for(asked, artifact.path.parent, folder)
     return Request(
         artifact,
         targets,
@@ -171,7 +242,13 @@ def say_plan(request: Request, choice: Samples | None = None) -> SamplePlan:
     from toolkit.pipeline.source.plan import plan_samples
 
     in_integers = any(target.precision.is_quantized for target in request.targets)
-    max_drop = request.limits.max_drop if in_integers else None
-    plan = plan_samples(request.split, request.source.manifest.signature, max_drop=max_drop, max_drop_of=request.limits_of, choice=choice)
+    plan = plan_samples(
+        request.split,
+        request.source.manifest,
+        limits=request.limits,
+        limits_of=request.limits_of,
+        in_integers=in_integers,
+        choice=choice,
+    )
     say(plan.lines)
     return plan

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ._common import Words, console, data_options, json_option, plain, print_json, progress, say, size
-from ._request import max_drop_option
+from ._request import limits_options
+
+if TYPE_CHECKING:
+    from toolkit.runtimes.parity import Limits
 
 
 @click.command(short_help="Pack artifacts to be verified on another device.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--artifact", "names", type=Words(list), help="Artifacts to pack. Default: all that were made.")
 @click.option("--samples", type=click.IntRange(min=1), default=1000, show_default=True, help="Most real inputs to pack with them.")
-@max_drop_option
+@limits_options
 @data_options
 @click.option("--out", type=click.Path(path_type=Path), help="The zip file. Default: <bundle>.zip here.")
 @json_option
@@ -22,7 +26,7 @@ def command(
     bundle: Path,
     names: tuple[str, ...] | None,
     samples: int,
-    max_drop: float | None,
+    asked: Limits,
     data: str | None,
     data_dir: Path | None,
     out: Path | None,
@@ -37,18 +41,18 @@ def command(
     toolkit bundle artifacts/cnn --out cnn.zip
     toolkit bundle artifacts/cnn --artifact onnx-int8,tflite-int8 --samples 500
     """
-    from toolkit.core import Bundle, points
+    from toolkit.core import Bundle
     from toolkit.pipeline.bundle import pack
     from toolkit.pipeline.source.remembered import limits_for
     from toolkit.pipeline.source.resolve import trained
     from toolkit.pipeline.source.samples import split_samples
 
     loaded = Bundle.load(bundle)
-    chosen = split_samples(trained(loaded), data, folder=data_dir, evaluation=samples).evaluation
-    limits, limits_of = limits_for(max_drop, loaded.path)
+    limits, limits_of = limits_for(asked, loaded.path)
+    chosen = split_samples(trained(loaded), data, folder=data_dir, evaluation=samples, limits=limits).evaluation
     say(f"samples: {note}" for note in chosen.notes)
     if limits_of:
-        say([f"integers may lose {points(limits.max_drop)}, the limit of {limits_of}"])
+        say([f"integers may lose {limits.text}, as {limits_of} remembers"])
     target = out or Path(f"{bundle.resolve().name}.zip")
     with progress() as display:
         display.add_task("asking the trained model", total=None)

@@ -14,7 +14,7 @@ from ._common import console, data_options, evidence_line, json_option, plain, p
 from ._request import (
     batch_sizes_option,
     calibration_option,
-    max_drop_option,
+    limits_options,
     out_option,
     overwrite_option,
     precision_option,
@@ -31,6 +31,7 @@ from ._request import (
 
 if TYPE_CHECKING:
     from toolkit.pipeline.convert import Row
+    from toolkit.runtimes.parity import Limits
 
 
 @click.command(cls=Command, interrupted=RESUMES, short_help="Convert a model and verify the result.")
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 @source_options
 @out_option
 @overwrite_option
-@max_drop_option
+@limits_options
 @calibration_option
 @click.option("--evaluation", type=click.IntRange(min=1), help="Most samples to evaluate on. Default: all.")
 @batch_sizes_option
@@ -65,7 +66,7 @@ def command(
     inputs: tuple[str, ...],
     out: Path | None,
     overwrite: bool,
-    max_drop: float | None,
+    asked: Limits,
     calibration: int,
     evaluation: int | None,
     batch_sizes: tuple[int, ...],
@@ -105,13 +106,14 @@ def command(
         evaluation=evaluation,
         weights=weights,
         inputs=inputs,
+        asked=asked,
     )
     request = request_for(
         found,
         split,
         targets,
         out=out,
-        max_drop=max_drop,
+        asked=asked,
         batch_sizes=batch_sizes,
         timeout=timeout,
         memory=memory,

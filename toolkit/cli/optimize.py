@@ -14,7 +14,7 @@ from ._common import console, data_options, json_option, plain, print_json, prin
 from ._request import (
     batch_sizes_option,
     calibration_option,
-    max_drop_option,
+    limits_options,
     out_option,
     overwrite_option,
     precision_option,
@@ -31,6 +31,7 @@ from ._request import (
 
 if TYPE_CHECKING:
     from toolkit.pipeline.optimize import Optimized
+    from toolkit.runtimes.parity import Limits
 
 
 @click.command(cls=Command, interrupted=RESUMES, short_help="Find the best artifact to ship on this machine.")
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--budget", type=click.Choice(["latency", "throughput", "size"]), default="latency", show_default=True, help="What to optimize for."
 )
-@max_drop_option
+@limits_options
 @to_option
 @precision_option("fp32,fp16,bf16,int8,int8-dynamic,int8-weights,int4-weights")
 @recipe_option
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 def command(
     source: str,
     budget: str,
-    max_drop: float | None,
+    asked: Limits,
     formats: tuple[str, ...],
     precisions: tuple[str, ...],
     recipes: tuple[str, ...] | None,
@@ -85,14 +86,14 @@ def command(
 
     targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(
-        source, targets, data=data, data_dir=data_dir, out=out, calibration=calibration, weights=weights, inputs=inputs
+        source, targets, data=data, data_dir=data_dir, out=out, calibration=calibration, weights=weights, inputs=inputs, asked=asked
     )
     request = request_for(
         found,
         split,
         targets,
         out=out,
-        max_drop=max_drop,
+        asked=asked,
         batch_sizes=batch_sizes,
         timeout=timeout,
         recipes=named,

@@ -15,7 +15,7 @@ from ._common import console, data_options, evidence_line, json_option, plain, p
 from ._request import (
     batch_sizes_option,
     calibration_option,
-    max_drop_option,
+    limits_options,
     out_option,
     overwrite_option,
     read_source,
@@ -30,12 +30,13 @@ from ._request import (
 if TYPE_CHECKING:
     from toolkit.core.measurement import Comparison
     from toolkit.pipeline.quantize import Quantized
+    from toolkit.runtimes.parity import Limits
 
 
 @click.command(cls=Command, interrupted=RESUMES, short_help="Quantize a network to int8 within a limit, layer by layer.")
 @source_argument
 @to_option
-@max_drop_option
+@limits_options
 @data_options
 @source_options
 @out_option
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 def command(
     source: str,
     formats: tuple[str, ...],
-    max_drop: float | None,
+    asked: Limits,
     data: str | None,
     data_dir: Path | None,
     weights: Path | None,
@@ -90,10 +91,11 @@ def command(
         evaluation=evaluation,
         weights=weights,
         inputs=inputs,
+        asked=asked,
     )
     split, choosing = divide(split, choice)
     request = request_for(
-        found, split, targets, out=out, max_drop=max_drop, batch_sizes=batch_sizes, timeout=timeout, overwrite=overwrite, data=data
+        found, split, targets, out=out, asked=asked, batch_sizes=batch_sizes, timeout=timeout, overwrite=overwrite, data=data
     )
     plan = say_plan(request, choosing)
     with progress() as display:

@@ -25,10 +25,11 @@ from ._common import (
     say,
     styled,
 )
-from ._request import max_drop_option, source_argument, source_options
+from ._request import limits_options, source_argument, source_options
 
 if TYPE_CHECKING:
     from toolkit.core import Artifact
+    from toolkit.runtimes.parity import Limits
 
 
 @click.command(cls=Command, interrupted=RESUMES, short_help="Verify the artifacts of a bundle again.")
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--engine", "engines", type=Words(engine_names), help="Engines to verify in. Default: the first that runs the format; 'all' for all."
 )
-@max_drop_option
+@limits_options
 @click.option("--evaluation", type=click.IntRange(min=1), help="Most samples to evaluate on. Default: all.")
 @device_option
 @json_option
@@ -49,7 +50,7 @@ def command(
     weights: Path | None,
     inputs: tuple[str, ...],
     engines: tuple[str, ...] | None,
-    max_drop: float | None,
+    asked: Limits,
     evaluation: int | None,
     device: str,
     json_to: str | None,
@@ -83,9 +84,9 @@ def command(
         root = trained(bundle)
         own = current(bundle)
         known = {each.path.name for each in (root, *own)}
-        asked = [found.artifact] if found.artifact else list(bundle)
-        strangers = [artifact for artifact in asked if artifact.path.name not in known]
-        chosen = [artifact for artifact in asked if artifact.path.name in known] if single else own
+        named = [found.artifact] if found.artifact else list(bundle)
+        strangers = [artifact for artifact in named if artifact.path.name not in known]
+        chosen = [artifact for artifact in named if artifact.path.name in known] if single else own
         # Its own engine is what all is compared with.
         others = others_for(root, engines, device) if engines and not single else ()
         if not chosen and not others and not strangers:
@@ -94,9 +95,9 @@ def command(
                 expected="artifacts beside the trained model" if found.kept else "another engine that runs it than its own",
                 hint="run: toolkit convert",
             )
-        split = split_samples(root, data, folder=data_dir, evaluation=evaluation, may_draw=True)
+        limits, limits_of = limits_for(asked, bundle.path)
+        split = split_samples(root, data, folder=data_dir, evaluation=evaluation, may_draw=True, limits=limits)
         samples = split.evaluation
-        limits, limits_of = limits_for(max_drop, bundle.path)
         verifier = Verifier(root, samples, limits, device, made=bundle)
         before = {artifact.name: _elsewhere(artifact) for artifact in (root, *chosen)}
         names, skipped = _able(chosen, engines, {root.name: others} if others else {})
@@ -104,9 +105,10 @@ def command(
         in_integers = any(artifact.manifest.precision.is_quantized for artifact in chosen)
         plan = plan_samples(
             replace(split, calibration=samples.rows(slice(0))),
-            root.manifest.signature,
-            max_drop=limits.max_drop if in_integers else None,
-            max_drop_of=limits_of,
+            root.manifest,
+            limits=limits,
+            limits_of=limits_of,
+            in_integers=in_integers,
         )
         say(plan.lines)
         with progress() as display:

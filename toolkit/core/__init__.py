@@ -37,7 +37,7 @@ from .errors import (
     printable,
     words_of,
 )
-from .evidence import ParityReport, TaskMetric, TensorError, Verdict, other_processor
+from .evidence import POINTS, ParityReport, PartError, TaskMetric, TensorError, Verdict, other_processor, points
 from .files import (
     cache_home,
     leftovers,
@@ -57,7 +57,7 @@ from .labels import check_labels, class_labels, scores_classes
 from .machine import Machine, available_memory, available_threads, instruction_sets, load_average, this_machine, this_system
 from .needs import has_module, hidden, install_command, needs, outdated, version_of, without_telemetry
 from .reading import decode_json, decode_toml, read_file, write_arrays
-from .rules import ADD_SAMPLES, MAX_DROP, RULES, TOLERANCE, Rule, confirmable_drop, inconclusive, needed_samples, points, rule_for
+from .rules import ADD_SAMPLES, MAX_DROP, RULES, TOLERANCE, Rule, confirmable_drop, inconclusive, needed_samples, rule_for
 from .samples import NOISE, TARGETS, Samples, check_names, noise, read_arrays
 from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec, fits, rename_symbols
 from .sources import plugin_sha256, sources_sha256
@@ -70,6 +70,7 @@ __all__ = [
     "MANIFEST",
     "MAX_DROP",
     "NOISE",
+    "POINTS",
     "QAT_EPOCHS",
     "RULES",
     "TARGETS",
@@ -96,6 +97,7 @@ __all__ = [
     "Operators",
     "Outputs",
     "ParityReport",
+    "PartError",
     "Precision",
     "Preprocessing",
     "ProcessError",

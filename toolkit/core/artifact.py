@@ -66,7 +66,8 @@ class CalibrationRecord:
 @dataclass(frozen=True)
 class Manifest:
     """What is written in ``manifest.json``. ``parent`` and ``root`` are the ``content_sha256`` of the artifact this one was
-    made from and of the trained model at the start of the path; ``edge`` is the converter that made it. ``variant`` is what the name of
+    made from and of the trained model at the start of the path; ``edge`` is the converter that made it.
+    ``task`` is what the outputs mean, as `toolkit.tasks` names it, nothing where nobody said. ``variant`` is what the name of
     its recipe adds to the precision, nothing for the default; ``recipe`` are the choices themselves. ``details`` are what its user must
     know besides, such as the rules that a game's net has learned; what is made from an artifact inherits them.
 
@@ -87,6 +88,7 @@ class Manifest:
     calibration: CalibrationRecord | None = None
     preprocessing: Preprocessing | None = None
     labels: tuple[str, ...] = ()
+    task: str = ""
     data: str = ""
     details: dict[str, Scalar] = field(default_factory=dict)
     operators: Operators | None = None
@@ -214,6 +216,14 @@ class Artifact:
     def with_evidence(self, reports: tuple[ParityReport, ...]) -> Artifact:
         """The artifact with these reports in place of its evidence, written to its manifest."""
         manifest = replace(self.manifest, evidence=reports)
+        write_file(self.path / MANIFEST, manifest.to_json())
+        return replace(self, manifest=manifest)
+
+    def with_task(self, task: str) -> Artifact:
+        """The artifact with this task in its manifest, which is written where it had another."""
+        if task == self.manifest.task:
+            return self
+        manifest = replace(self.manifest, task=task)
         write_file(self.path / MANIFEST, manifest.to_json())
         return replace(self, manifest=manifest)
 

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from .formats import Precision
 from .statistics import Interval, wilson
+
+POINTS = "points"
+"""The unit of what a share loses: hundredths of the whole."""
+
+
+def points(count: float) -> str:
+    """``1 point``, ``0.5 points``: of a hundred."""
+    return f"{count:g} point{'' if count == 1 else 's'}"
 
 
 class Verdict(StrEnum):
@@ -32,13 +41,37 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True)
+class PartError:
+    """How far one group of an output's channels is from its reference, where groups have other ranges.
+
+    Args:
+        channels: in words, ``channels 4 to 6 of axis 1``.
+        range: the reference's largest absolute value in them.
+        max_abs: the largest difference.
+        sqnr_db: the ratio of these channels alone, in decibels; None where they are equal.
+    """
+
+    channels: str
+    range: float
+    max_abs: float
+    sqnr_db: float | None
+
+
+@dataclass(frozen=True)
 class TensorError:
     """How far one output is from its reference, over every sample and batch size that was compared.
 
-    ``sqnr_db`` is the signal-to-quantization-noise ratio 10 log10(sum r^2 / sum (r - c)^2) in decibels, None when the
-    two are equal; ``cosine`` is the cosine similarity of the flattened outputs; ``top1_agreement`` is the share of samples
-    whose largest entry is at the same place, None where the output is no row of class scores; ``rows`` is how many were compared, 0 in
-    evidence of earlier versions.
+    Args:
+        output: its name.
+        max_abs: the largest difference.
+        max_rel: the largest one relative to the reference's value.
+        sqnr_db: the signal-to-quantization-noise ratio 10 log10(sum r^2 / sum (r - c)^2) in decibels; None when the two are equal.
+        cosine: the cosine similarity of the flattened outputs.
+        top1_agreement: the share of samples whose largest entry is at the same place; None where the output is no row of class scores.
+        within_tolerance: whether every value is within fp32's tolerance.
+        finite: whether neither has NaN or infinity.
+        rows: how many were compared; 0 in evidence of earlier versions.
+        parts: groups of channels whose ranges differ, each by itself; none where one range fits all.
     """
 
     output: str
@@ -50,6 +83,18 @@ class TensorError:
     within_tolerance: bool
     finite: bool = True
     rows: int = 0
+    parts: tuple[PartError, ...] = ()
+
+    @property
+    def worst_part(self) -> PartError | None:
+        """The part of the lowest ratio; None where there are none or all are equal."""
+        return min((part for part in self.parts if part.sqnr_db is not None), key=lambda part: part.sqnr_db or 0.0, default=None)
+
+    @property
+    def worst_db(self) -> float | None:
+        """The lowest ratio of the output and its parts in decibels; None when all are equal."""
+        ratios = [self.sqnr_db, *(part.sqnr_db for part in self.parts)]
+        return min((ratio for ratio in ratios if ratio is not None), default=None)
 
     @property
     def agreement(self) -> Interval | None:
@@ -63,8 +108,17 @@ class TensorError:
 class TaskMetric:
     """The task's own metric of reference and candidate on the same samples.
 
-    ``drop`` is reference minus candidate in percentage points, with its 95 % interval ``[low, high]``, paired where both can lose;
-    ``differing`` counts samples whose predicted label is not the reference's.
+    Args:
+        name: ``accuracy``, or what it is called where the reference's own answers are the targets.
+        samples: how many.
+        reference: the reference's value, of a share in [0, 1].
+        candidate: the candidate's value.
+        drop: how much worse the candidate is, in the unit.
+        drop_low: the lower end of its 95 % interval, paired where both can lose.
+        drop_high: the upper end.
+        differing: samples that count otherwise, such as those with another predicted label.
+        unit: of the drop: points of a share, else that of the values.
+        higher_is_better: the direction.
     """
 
     name: str
@@ -75,9 +129,47 @@ class TaskMetric:
     drop_low: float
     drop_high: float
     differing: int
+    unit: str = POINTS
+    higher_is_better: bool = True
+
+    @property
+    def change(self) -> str:
+        """What being worse is: a drop, or a rise of an error."""
+        return "drop" if self.higher_is_better else "rise"
+
+    def amount(self, number: float) -> str:
+        """A drop of so much with its unit: ``1 point``, ``0.5 points``, ``0.012 px``."""
+        return points(number) if self.unit == POINTS else f"{number:.3g} {self.unit}".rstrip()
+
+    def value(self, number: float) -> str:
+        """A value of the metric with its unit: ``88.75 %``, ``31.2 dB``, ``0.0123``."""
+        return f"{100 * number:.2f} %" if self.unit == POINTS else f"{number:.4g} {self.unit}".rstrip()
+
+    @property
+    def scale(self) -> float:
+        """What a value is multiplied by to be in the unit: 100 for points."""
+        return 100.0 if self.unit == POINTS else 1.0
+
+    def below(self, drop: float) -> float:
+        """The metric in its unit after a drop of so much from the reference's value; a share stays one."""
+        found = self.scale * self.reference + (-drop if self.higher_is_better else drop)
+        return min(100.0, max(0.0, found)) if self.unit == POINTS else found
+
+    @property
+    def interval(self) -> str:
+        """The drop with its 95 % interval, without the unit: ``0.10 [-0.15, 0.35]``; a gain is negative."""
+        drop, low, high = (self._number(number) for number in (self.drop, self.drop_low, self.drop_high))
+        return f"{drop} [{low}, {high}]"
+
+    def _number(self, number: float, sign: str = "") -> str:
+        if abs(number) >= sys.float_info.max:
+            return "-inf" if number < 0 else "inf"
+        return f"{number + 0.0:{sign}.2f}".replace("-0.00", f"{sign}0.00") if self.unit == POINTS else f"{number + 0.0:{sign}.3g}"
 
     def __str__(self) -> str:
-        return f"{self.name} drop {self.drop:+.2f} points [{self.drop_low:+.2f}, {self.drop_high:+.2f}], n={self.samples}"
+        drop, low, high = (self._number(number, "+") for number in (self.drop, self.drop_low, self.drop_high))
+        unit = f" {self.unit}" if self.unit else ""
+        return f"{self.name} {self.change} {drop}{unit} [{low}, {high}], n={self.samples}"
 
 
 @dataclass(frozen=True)

@@ -30,15 +30,16 @@ class Floor:
     """What every output must reach at least.
 
     Args:
-        sqnr_db: its signal-to-quantization-noise ratio in decibels.
-        top1: where it is rows of scores, the share of rows whose largest entry is where the reference has it.
+        sqnr_db: its signal-to-quantization-noise ratio in decibels, and that of each of its groups of channels with a range of its own.
+        top1: where it is rows of class scores, the share of rows whose largest entry is where the reference has it.
     """
 
     sqnr_db: float
     top1: float
 
     def __str__(self) -> str:
-        return f"at least {self.sqnr_db:g} dB, top-1 agreement at least {100 * self.top1:g} %, its 95 % interval wholly below fails"
+        top1 = f"top-1 agreement of class scores at least {100 * self.top1:g} %, its 95 % interval wholly below fails"
+        return f"at least {self.sqnr_db:g} dB in every group of channels with a range of its own; {top1}"
 
     def judge_agreement(self, agreement: Interval) -> Verdict:
         """Passed where the agreement itself reaches the floor, failed where its whole interval is below, else undecided.
@@ -60,7 +61,7 @@ class Rule:
         precisions: those it is for.
         tolerance: of every value of every output.
         floor: of every output.
-        max_drop: what the task's metric may lose, in percentage points.
+        max_drop: what the task's metric may lose, in its unit: points of a share.
         layer_db: for `toolkit debug`: the ratio in decibels below which a tensor inside the network diverges; None for the tolerance, in
             units of the tensor's root mean square, because inside a network a tensor has any scale.
     """
@@ -71,10 +72,10 @@ class Rule:
     max_drop: float | None = None
     layer_db: float | None = None
 
-    def text(self, metric: str = "") -> str:
+    def text(self, metric: TaskMetric | None = None) -> str:
         """The rule in words, as evidence keeps it: for networks with this metric, or for those without."""
-        if self.max_drop is not None and metric:
-            return f"{metric} drop: 95 % interval up to {points(self.max_drop)} passes, wholly above fails"
+        if self.max_drop is not None and metric is not None:
+            return f"{metric.name} {metric.change}: 95 % interval up to {metric.amount(self.max_drop)} passes, wholly above fails"
         return f"every value within {self.tolerance} of the reference's size" if self.tolerance else str(self.floor)
 
     def layer_text(self) -> str:
@@ -110,10 +111,16 @@ RULES = (
 )
 
 
-def rule_for(precision: Precision, *, max_drop: float | None = None) -> Rule:
-    """The rule of a precision; `max_drop` in place of its own limit, if it has one."""
+def rule_for(precision: Precision, *, max_drop: float | None = None, named: bool = False) -> Rule:
+    """The rule of a precision.
+
+    Args:
+        max_drop: in place of its own limit, if it has one; in the metric's unit.
+        named: whether the user has named the metric, which then decides wherever there is a floor, of float16 too.
+    """
     rule = next(rule for rule in RULES if precision in rule.precisions)
-    return rule if max_drop is None or rule.max_drop is None else replace(rule, max_drop=max_drop)
+    by_metric = rule.max_drop is not None or (named and rule.floor is not None)
+    return replace(rule, max_drop=max_drop) if max_drop is not None and by_metric else rule
 
 
 def needed_samples(max_drop: float) -> int | None:
@@ -132,14 +139,9 @@ def confirmable_drop(samples: int) -> float:
     return math.ceil(1000 * Z95**2 / (samples + Z95**2)) / 10
 
 
-def inconclusive(samples: int, max_drop: float) -> str:
+def inconclusive(task: TaskMetric, max_drop: float) -> str:
     """What an interval that holds the limit means; `ADD_SAMPLES` says what to do."""
-    return f"inconclusive: {samples} samples cannot confirm a drop of at most {points(max_drop)}"
-
-
-def points(count: float) -> str:
-    """``1 point``, ``0.5 points``: of a hundred."""
-    return f"{count:g} point{'' if count == 1 else 's'}"
+    return f"inconclusive: {task.samples} samples cannot confirm a {task.change} of at most {task.amount(max_drop)}"
 
 
 def _short(number: float) -> str:

@@ -30,6 +30,7 @@ from toolkit.core import (
 )
 from toolkit.runtimes import elsewhere
 from toolkit.runtimes.parity import Limits
+from toolkit.tasks import task_for
 
 from .progress import OnEvent
 from .source.place import trained_there
@@ -104,7 +105,7 @@ def convert(request: Request, *, verify: bool = True, on_progress: OnEvent | Non
     if log.is_symlink():
         raise StorageError(f"'{log}' is a link", expected="a folder of the bundle's own", hint="remove it")
     make_folder(log)
-    root = _in_bundle(request.source, request.out)
+    root = _with_task(_in_bundle(request.source, request.out), request)
     remember(request.out, data=request.data, limits=request.limits)
     with tempfile.TemporaryDirectory(prefix="toolkit-convert-") as work, ThreadPoolExecutor(available_threads()) as pool:
         scheduler = _Scheduler(request, root, Path(work), log, pool)
@@ -239,6 +240,14 @@ def _with_result(row: Row, result: Verified | None) -> Row:
     if result is None:
         return row
     return replace(row, artifact=result.artifact, reason="; ".join(map(str, result.errors.values())) or row.reason)
+
+
+def _with_task(root: Artifact, request: Request) -> Artifact:
+    """The trained model with what its outputs mean, where the request or its samples say it: what is made of it inherits that."""
+    samples, limits = request.split.evaluation, request.limits
+    targets = None if samples.drawn else samples.targets
+    task, _ = task_for(root.manifest, targets, task=limits.task, metric=limits.metric)
+    return root if task is None else root.with_task(task.name)
 
 
 def _in_bundle(source: Artifact, out: Path) -> Artifact:

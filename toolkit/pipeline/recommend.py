@@ -139,7 +139,11 @@ def _figures(chosen: Measurement, report: BenchmarkReport) -> str:
     evidence = report.parity_of(chosen)
     if evidence and evidence.task:
         task = evidence.task
-        parts.append(f"{task.name} {text.accuracy(task)}, a drop of {text.drop(task)} points on {task.samples} samples")
+        parts.append(
+            f"{task.name} {text.accuracy(task)}, a {task.change} of {text.drop(task)} {task.unit} on {task.samples} samples".replace(
+                "  ", " "
+            )
+        )
     else:
         parts.append("parity passed, no task metric")
     parts.append(text.size(chosen.size_bytes))

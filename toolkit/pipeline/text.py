@@ -45,17 +45,13 @@ def size(count: float) -> str:
 
 
 def accuracy(task: TaskMetric) -> str:
-    """The candidate's metric, ``88.75 %``."""
-    return f"{task.candidate:.2%}".replace("%", " %")
+    """The candidate's metric, ``88.75 %``, ``31.2 dB``."""
+    return task.value(task.candidate)
 
 
 def drop(task: TaskMetric) -> str:
-    """What was lost, in percentage points, ``0.10 [-0.15, 0.35]``; a gain is negative."""
-    return f"{_signed(task.drop)} [{_signed(task.drop_low)}, {_signed(task.drop_high)}]"
-
-
-def _signed(points: float) -> str:
-    return f"{points + 0.0:.2f}".replace("-0.00", "0.00")
+    """What was lost, in the metric's unit: ``0.10 [-0.15, 0.35]`` points; a gain is negative."""
+    return task.interval
 
 
 def _bracketed(interval: Interval, scale: float) -> str:

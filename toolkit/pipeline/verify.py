@@ -149,7 +149,7 @@ def _code_sha256() -> str:
 def _facts(artifact: Artifact) -> list[object]:
     """What of an artifact decides how it is judged."""
     own = artifact.manifest
-    return [own.content_sha256, own.format, own.precision, own.signature, own.edge, own.parent, own.operators]
+    return [own.content_sha256, own.format, own.precision, own.signature, own.edge, own.parent, own.operators, own.task, own.labels]
 
 
 def _engine(name: str) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from toolkit.core import Signature, UnknownNameError, discover
+from toolkit.core import Manifest, Samples, Signature, UnknownNameError, discover, scores_classes
 
-from .base import POINTS, Metric, Scorer, Sums, Task, mean_of
+from .base import Metric, Scorer, Sums, Task, mean_of
 from .intervals import Loss, paired_loss
 
 __all__ = [
@@ -51,3 +53,42 @@ def task_of(signature: Signature, targets: np.ndarray | None) -> Task | None:
     """The only task that fits; None where none does, or several do."""
     fitting = [task for task in all_tasks() if task.fits(signature, targets)]
     return fitting[0] if len(fitting) == 1 else None
+
+
+def task_for(manifest: Manifest, targets: np.ndarray | None, *, task: str = "", metric: str = "") -> tuple[Task | None, Metric | None]:
+    """By which task and metric a network is judged; two times None where nothing says what its outputs mean.
+
+    What the caller names comes before what the manifest keeps, then names of classes, then what only one task's networks and targets look
+    like.
+
+    Raises:
+        UnknownNameError: no such task, or no such metric of it.
+    """
+    named = task or manifest.task
+    found = find_task(named) if named else None
+    if metric:
+        return find_metric(metric, find_task(task) if task else found if found and metric in found.metric_names else None)
+    if found is None and manifest.labels and scores_classes(manifest.signature):
+        found = find_task("classification")
+    if found is None:
+        found = task_of(manifest.signature, targets)
+    return found, found.metrics[0] if found and found.metrics else None
+
+
+def task_shown(outputs: Mapping[str, np.ndarray]) -> Task | None:
+    """The only task whose outputs look like these of a float network on real samples; None where none or several do."""
+    fitting = [task for task in all_tasks() if task.shows(outputs)]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def check_targets(manifest: Manifest, samples: Samples, *, task: str = "", metric: str = "") -> None:
+    """Raise `DataError` for targets by which such a network cannot be judged; where nothing says what they mean, nothing is judged by
+    them.
+    """
+    if samples.targets is None or not samples.inputs:
+        return
+    found, _ = task_for(manifest, samples.targets, task=task, metric=metric)
+    if found is None and scores_classes(manifest.signature):
+        found = find_task("classification")  # Its words say what is wrong with targets that are nearly labels.
+    if found is not None:
+        found.check(manifest.signature, samples.targets, samples.origin)

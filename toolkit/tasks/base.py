@@ -13,10 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from toolkit.core import Signature
-
-POINTS = "points"
-"""The unit of a share: its drop is counted in hundredths."""
+from toolkit.core import POINTS, Signature
 
 
 class Scorer(ABC):
@@ -85,7 +82,7 @@ class Metric:
         name: short, for options: ``map50``.
         title: for tables: ``mAP at IoU 0.5``.
         score: of predictions and targets, both as the task makes them.
-        unit: `POINTS` for a share in [0, 1], else that of the values: ``dB``, ``px``, or nothing.
+        unit: `toolkit.core.POINTS` for a share in [0, 1], else that of the values: ``dB``, ``px``, or nothing.
         higher_is_better: the direction.
         max_drop: what may be lost unless the user says otherwise: points of a share, percent of the reference's own value for all else.
     """
@@ -113,13 +110,19 @@ class Task(ABC):
     targets: ClassVar[str]
     """What the targets of samples must be, with shape and unit, for messages."""
     metrics: ClassVar[tuple[Metric, ...]]
-    """The first is the one that decides unless the user names another."""
+    """The first is the one that decides unless the user names another; none for any outputs."""
     agreement: ClassVar[str]
     """What the first metric is called where the reference's own answers are the targets: ``top-1 agreement``."""
+    scores: ClassVar[bool] = False
+    """Whether the judged outputs are rows of class scores, of which only the largest entry's place counts."""
 
     @abstractmethod
     def fits(self, signature: Signature, targets: np.ndarray | None) -> bool:
         """Whether a network with this signature and these targets can only be of this task; no task fits what others fit too."""
+
+    def shows(self, outputs: Mapping[str, np.ndarray]) -> bool:  # noqa: ARG002 - most show nothing
+        """Whether a float network's outputs on real samples can only be of this task, such as rows of unit length of an embedding."""
+        return False
 
     @abstractmethod
     def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
@@ -127,12 +130,17 @@ class Task(ABC):
 
     @abstractmethod
     def predictions(self, outputs: Mapping[str, np.ndarray]) -> Any:
-        """What the network says, from its outputs ``[N, ...]`` in the order of its signature."""
+        """What the network says, from its `judged` outputs ``[N, ...]`` in the order of its signature."""
 
     @abstractmethod
     def as_targets(self, predictions: Any) -> Any:
         """What a reference says, as the targets of another: what agreement is counted by. Judged by it, the reference is perfect."""
 
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The names of its metrics."""
+        return tuple(metric.name for metric in self.metrics)
+
     def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The names of the outputs that the metrics are of; all others are judged as any outputs."""
+        """The names of the outputs that the metrics are of, which `predictions` takes; all others are judged as any outputs."""
         return tuple(spec.name for spec in signature.outputs)

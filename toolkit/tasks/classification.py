@@ -41,6 +41,7 @@ class Classification(Task):
     title = "Classification"
     targets = "a label for each sample, int64[N] in [0, C)"
     agreement = "top-1 agreement"
+    scores = True
     metrics = (
         Metric(name="accuracy", title="accuracy", score=_accuracy),
         Metric(name="top5", title="top-5 accuracy", score=_top5),
@@ -52,6 +53,13 @@ class Classification(Task):
         shape = signature.outputs[0].shape if signature.outputs else ()
         labels = targets is not None and targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer)
         return bool(labels) and len(shape) == 2 and shape[1] != 1
+
+    def shows(self, outputs: Mapping[str, np.ndarray]) -> bool:
+        """Whether the first output is rows of probabilities: each of at least 0, all of them together 1."""
+        scores = next(iter(outputs.values()))
+        if scores.ndim != 2 or scores.shape[1] < 2 or not len(scores) or not np.issubdtype(scores.dtype, np.floating):
+            return False
+        return bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
 
     def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
         """As `Task.check`."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.core import Interval, paired_difference, shortfall
+from toolkit.core import POINTS, Interval, paired_difference, shortfall
 from toolkit.core.statistics import Z95
 
-from .base import POINTS, Metric, Scorer, Sums
+from .base import Metric, Scorer, Sums
 
 RESAMPLES = 2000
 _CELLS = 4_000_000

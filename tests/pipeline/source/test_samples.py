@@ -61,13 +61,13 @@ def test_a_data_set_is_remembered_by_its_name(artifact: Artifact) -> None:
 def test_a_damaged_note_is_none(artifact: Artifact, content: bytes) -> None:
     (artifact.path.parent / REMEMBERED).write_bytes(content)
     assert not knows_data(artifact)
-    assert limits_for(None, artifact.path.parent) == (Limits(), "")
+    assert limits_for(Limits(), artifact.path.parent) == (Limits(), "")
 
 
 def test_a_note_without_a_limit_is_read(tmp_path: Path) -> None:
     (tmp_path / REMEMBERED).write_bytes(b'{"data": "digits"}\n')
     assert remembered(tmp_path).data == "digits"
-    assert limits_for(None, tmp_path) == (Limits(), "")
+    assert limits_for(Limits(), tmp_path) == (Limits(), "")
 
 
 def test_a_bundle_remembers_its_limit_until_another_is_named(tmp_path: Path) -> None:
@@ -76,10 +76,13 @@ def test_a_bundle_remembers_its_limit_until_another_is_named(tmp_path: Path) -> 
     remember(tmp_path, data="digits", limits=Limits(5))
     remember(tmp_path, limits=Limits(3))
     assert remembered(tmp_path).data == "digits"
-    assert limits_for(None, tmp_path / "other", tmp_path) == (Limits(3), str(tmp_path))
-    assert limits_for(2, tmp_path) == (Limits(2), "")
+    assert limits_for(Limits(), tmp_path / "other", tmp_path) == (Limits(3), str(tmp_path))
+    assert limits_for(Limits(2), tmp_path) == (Limits(2), "")
     remember(tmp_path, limits=Limits())
-    assert limits_for(None, tmp_path) == (Limits(), "")
+    assert limits_for(Limits(), tmp_path) == (Limits(), "")
+    named = Limits(1.0, relative=True, metric="macro-f1")
+    remember(tmp_path, limits=named)
+    assert limits_for(Limits(), tmp_path) == (named, str(tmp_path))
 
 
 def test_a_note_is_read_from_files_only(artifact: Artifact) -> None:

@@ -27,7 +27,7 @@ from toolkit.core import (
     sha256_of,
 )
 from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol
-from toolkit.runtimes.parity import Limits, Observation, judge, observe
+from toolkit.runtimes.parity import Observation, judge, observe
 
 from ..benchmark import BundleInterrupted, Plan, benchmark_bundle
 from ..progress import OnCount
@@ -83,7 +83,7 @@ def check(
             except ToolkitError as error:
                 problems[artifact.name, engine] = str(error)
             else:
-                reports.setdefault(artifact.name, []).append(judge(artifact, found, expected, samples, limits=Limits(contents.max_drop)))
+                reports.setdefault(artifact.name, []).append(judge(artifact, found, expected, samples, limits=contents.limits))
         for artifact in artifacts:
             artifact.with_evidence(tuple(reports.get(artifact.name, ())))
 

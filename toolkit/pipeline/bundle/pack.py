@@ -45,6 +45,7 @@ def pack(
     for each in chosen:
         if each.path in strangers:
             raise InputError(f"'{each.path}' cannot be packed", got=ANOTHER_NETWORK)
+    limits = limits or Limits()
     observed = observe(root, default_engine(root), samples)
     if observed.problem:
         raise EngineError(f"the trained model does not run: {observed.problem}")
@@ -55,10 +56,13 @@ def pack(
         contents = Contents(
             model=root.manifest.model,
             reference=root.manifest.content_sha256,
-            max_drop=(limits or Limits()).max_drop,
+            max_drop=limits.max_drop,
             samples=samples.origin,
             samples_sha256=samples.sha256,
             expected_sha256=sha256_of(work / EXPECTED),
+            relative=limits.relative,
+            task=limits.task,
+            metric=limits.metric,
         )
         (work / CONTENTS).write_bytes(msgspec.json.format(msgspec.json.encode(contents), indent=1) + b"\n")
         files = {file: work / file for file in (CONTENTS, INPUTS, EXPECTED)}

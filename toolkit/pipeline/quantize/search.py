@@ -50,7 +50,7 @@ class Trial:
 
     @property
     def drop(self) -> float:
-        """The upper end of the drop's interval in points; infinite where it is not known."""
+        """The upper end of the drop's interval in the metric's unit; infinite where it is not known."""
         return self.report.task.drop_high if self.report is not None and self.report.task is not None else math.inf
 
 
@@ -128,8 +128,8 @@ def _check_decidable(target: str, plain: Trial, reference: Observation, choice: 
     """Raise `InconclusiveError` where even the reference's own outputs could not be shown to hold the limit: then no layers can help."""
     same = judge(plain.artifact, reference, reference, choice, limits=limits)
     if same.verdict is Verdict.UNDECIDED and same.task is not None:
-        got = f"up to {same.task.drop_high:.2f} points even where no answer differs"
-        raise InconclusiveError(f"{target}: {inconclusive(len(choice), limits.max_drop)}", got=got, hint=ADD_SAMPLES)
+        got = f"up to {same.task.amount(round(same.task.drop_high, 2))} even where no answer differs"
+        raise InconclusiveError(f"{target}: {inconclusive(same.task, limits.allowed(same.task))}", got=got, hint=ADD_SAMPLES)
 
 
 def _no_choice(target: str, trials: Sequence[Trial], limits: Limits) -> ConversionError:
@@ -138,8 +138,8 @@ def _no_choice(target: str, trials: Sequence[Trial], limits: Limits) -> Conversi
     best = min(open_ or trials, key=lambda trial: trial.drop)
     task = best.report.task if best.report is not None else None
     if open_ and task is not None:
-        return InconclusiveError(f"{target}: {inconclusive(task.samples, limits.max_drop)}", got=str(task), hint=ADD_SAMPLES)
-    limit = f"at most {points(limits.max_drop)}"
+        return InconclusiveError(f"{target}: {inconclusive(task, limits.allowed(task))}", got=str(task), hint=ADD_SAMPLES)
+    limit = f"at most {task.amount(limits.allowed(task)) if task is not None else points(limits.max_drop)}"
     return ConversionError(f"{target}: no mixed-precision setting met --max-drop", expected=limit, got=best.reason, hint="raise --max-drop")
 
 

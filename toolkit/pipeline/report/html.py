@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from toolkit.core import Verdict, needs, write_file
+from toolkit.core import POINTS, Verdict, needs, write_file
 from toolkit.core.measurement import BenchmarkReport, Measurement, Scenario
 
 from .. import text
@@ -157,14 +158,16 @@ def _plot(measurements: list[Measurement], report: BenchmarkReport, chosen: Reco
     evidence = report.parity_of(measurements[0])
     assert evidence is not None
     assert evidence.task is not None
-    metric = evidence.task.name
+    task = evidence.task
+    unit = "%" if task.unit == POINTS else task.unit
+    metric, whole = f"{task.name}, {unit}" if unit else task.name, 100.0 if task.unit == POINTS else math.inf
     front = pareto_front(points)
-    labels = tuple(f"{p.label}: {text.duration(p.latency[0])}, {p.accuracy[0]:.2f} %" for p in front)
-    title = f"{metric} against latency, {heading}. The front: {'; '.join(labels) or 'no artifact passed parity'}"
+    labels = tuple(f"{p.label}: {text.duration(p.latency[0])}, {task.value(p.quality[0] / task.scale)}" for p in front)
+    title = f"{task.name} against latency, {heading}. The front: {'; '.join(labels) or 'no artifact passed parity'}"
     return Plot(
         heading,
-        pareto_svg(points, title=title, metric=metric, width=9.4, height=4.6, all_labels=len(points) <= _MAX_LABELS),
-        pareto_svg(points, title=title, metric=metric, width=4.4, height=4.4, all_labels=False),
+        pareto_svg(points, title=title, metric=metric, width=9.4, height=4.6, all_labels=len(points) <= _MAX_LABELS, whole=whole),
+        pareto_svg(points, title=title, metric=metric, width=4.4, height=4.4, all_labels=False, whole=whole),
         labels,
         any(p.recommended for p in points),
         any(not p.passed for p in points),
@@ -176,15 +179,14 @@ def _point(m: Measurement, report: BenchmarkReport, chosen: Recommendation, *, w
     assert evidence is not None
     task = evidence.task
     assert task is not None
-    reference = 100 * task.reference
-    # The interval is of the difference, and may leave what a share can be.
-    low, high = (min(100.0, max(0.0, reference - drop)) for drop in (task.drop_high, task.drop_low))
+    low, high = sorted(task.below(drop) for drop in (task.drop_high, task.drop_low))
     return Point(
         label=f"{m.setting.artifact}, {m.setting.engine}" if with_engine else m.setting.artifact,
         engine=m.setting.engine,
         precision=m.setting.precision,
         latency=(m.latency_ns.value, m.latency_ns.low, m.latency_ns.high),
-        accuracy=(100 * task.candidate, low, high),
+        quality=(task.scale * task.candidate, low, high),
+        higher_is_better=task.higher_is_better,
         passed=evidence.verdict is Verdict.PASSED,
         recommended=chosen.measurement is not None and chosen.measurement.setting == m.setting,
     )

@@ -22,7 +22,6 @@ _COLOURS = {precision: f"#0400{number:02x}" for number, precision in enumerate(P
 _VARIABLES = {INK: "ink", MUTED: "line", PAPER: "paper", BAD: "bad"} | {colour: f"p-{precision}" for precision, colour in _COLOURS.items()}
 _MARKERS = {"onnxruntime": "o", "openvino": "s", "litert": "^", "tensorflow": "D", "torch": "P"}
 _OTHER_MARKER = "X"
-_WHOLE = 100.0  # percent
 
 _OFFSETS = [(7, 5), (7, -12), (-7, 5), (-7, -12), (0, 10), (0, -18), (12, 18), (-12, 18), (12, -26), (-12, -26), (0, 30), (0, -38)]
 _BESIDE = 12  # points
@@ -30,36 +29,56 @@ _BESIDE = 12  # points
 
 @dataclass(frozen=True)
 class Point:
-    """One artifact in one engine: latency in nanoseconds with its interval, accuracy in percent with its interval."""
+    """One artifact in one engine.
+
+    Args:
+        label: its name.
+        engine: decides the mark.
+        precision: decides the colour.
+        latency: nanoseconds with their interval.
+        quality: the task's metric in its unit, shares in percent, with its interval.
+        passed: whether it passed parity.
+        recommended: has a ring.
+        higher_is_better: the metric's direction.
+    """
 
     label: str
     engine: str
     precision: Precision
     latency: tuple[float, float, float]
-    accuracy: tuple[float, float, float]
+    quality: tuple[float, float, float]
     passed: bool
     recommended: bool = False
+    higher_is_better: bool = True
+
+    @property
+    def gain(self) -> float:
+        """The metric, the larger the better."""
+        return self.quality[0] if self.higher_is_better else -self.quality[0]
 
 
 def pareto_front(points: Sequence[Point]) -> tuple[Point, ...]:
-    """The points that passed parity and that no other such point beats in latency without losing accuracy, the fastest first."""
+    """The points that passed parity and that no other such point beats in latency without losing quality, the fastest first."""
     front: list[Point] = []
-    for point in sorted((p for p in points if p.passed), key=lambda p: (p.latency[0], -p.accuracy[0])):
-        if not front or point.accuracy[0] > front[-1].accuracy[0]:
+    for point in sorted((p for p in points if p.passed), key=lambda p: (p.latency[0], -p.gain)):
+        if not front or point.gain > front[-1].gain:
             front.append(point)
     return tuple(front)
 
 
-def pareto_svg(points: Sequence[Point], *, title: str, metric: str, width: float, height: float, all_labels: bool) -> str:
+def pareto_svg(
+    points: Sequence[Point], *, title: str, metric: str, width: float, height: float, all_labels: bool, whole: float = math.inf
+) -> str:
     """An SVG element of `width` x `height` inches with error bars, the front, and labels at the points.
 
     Args:
         points: what to draw, at least one.
         title: what a screen reader says for the picture.
-        metric: the name of the y axis.
+        metric: the name of the y axis, with its unit.
         width: inches at 72 points each.
         height: the same.
         all_labels: False labels only the front and the recommended one, for many points or a narrow page.
+        whole: what the metric cannot exceed.
     """
     with needs("report"):
         import matplotlib as mpl
@@ -71,7 +90,7 @@ def pareto_svg(points: Sequence[Point], *, title: str, metric: str, width: float
         canvas = FigureCanvasAgg(figure)
         axes = figure.add_subplot()
         _draw_points(axes, points, front)
-        _draw_axes(axes, metric, slowest=max(p.latency[2] for p in points))
+        _draw_axes(axes, metric, whole, slowest=max(p.latency[2] for p in points))
         _draw_legend(axes, points, columns=3 if width < 6 else 6)
         canvas.draw()  # the labels are placed where they do not overlap: that needs the final layout
         figure.set_layout_engine("none")
@@ -108,15 +127,15 @@ def power_of_ten(value: float, _: int = 0) -> str:
 
 def _draw_points(axes: Axes, points: Sequence[Point], front: Sequence[Point]) -> None:
     if len(front) > 1:
-        x, y = [p.latency[0] for p in front], [p.accuracy[0] for p in front]
+        x, y = [p.latency[0] for p in front], [p.quality[0] for p in front]
         axes.step(x, y, where="post", color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), zorder=1)
     for p in points:
         colour = _COLOURS[p.precision]
         axes.errorbar(
             p.latency[0],
-            p.accuracy[0],
+            p.quality[0],
             xerr=_arms(p.latency),
-            yerr=_arms(p.accuracy),
+            yerr=_arms(p.quality),
             fmt="none",
             color=colour,
             elinewidth=1,
@@ -125,10 +144,10 @@ def _draw_points(axes: Axes, points: Sequence[Point], front: Sequence[Point]) ->
             zorder=2,
         )
         if p.recommended:
-            axes.plot(p.latency[0], p.accuracy[0], "o", markersize=14, markerfacecolor="none", markeredgecolor=INK, zorder=2)
+            axes.plot(p.latency[0], p.quality[0], "o", markersize=14, markerfacecolor="none", markeredgecolor=INK, zorder=2)
         axes.plot(
             p.latency[0],
-            p.accuracy[0],
+            p.quality[0],
             _MARKERS.get(p.engine, _OTHER_MARKER),
             markersize=7,
             markerfacecolor=colour if p.passed else PAPER,
@@ -143,21 +162,21 @@ def _arms(interval: tuple[float, float, float]) -> list[list[float]]:
     return [[max(0.0, value - low)], [max(0.0, high - value)]]
 
 
-def _draw_axes(axes: Axes, metric: str, *, slowest: float) -> None:
+def _draw_axes(axes: Axes, metric: str, whole: float, *, slowest: float) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     axes.margins(y=0.14)
     axes.autoscale_view()
     bottom, top = axes.get_ylim()
-    if top > _WHOLE:  # a mark at 100 % is drawn whole, and no tick stands beyond it
-        axes.set_ylim(bottom, min(top, _WHOLE + 0.04 * (top - bottom)))
+    if top > whole:  # a mark at 100 % is drawn whole, and no tick stands beyond it
+        axes.set_ylim(bottom, min(top, whole + 0.04 * (top - bottom)))
     axes.set_xlim(0, slowest * 1.12)  # room for a label beside the last point
     axes.set_xlabel("latency of a call, median (left is better)")
-    axes.set_ylabel(f"{metric}, %")
+    axes.set_ylabel(metric)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: text.duration(value) if value > 0 else "0"))
     axes.ticklabel_format(axis="y", useOffset=False)
-    axes.set_yticks([tick for tick in axes.get_yticks() if axes.get_ylim()[0] <= tick <= min(_WHOLE, axes.get_ylim()[1])])
+    axes.set_yticks([tick for tick in axes.get_yticks() if axes.get_ylim()[0] <= tick <= min(whole, axes.get_ylim()[1])])
     axes.grid(visible=True, color=MUTED, alpha=0.25, linewidth=0.6)
 
 
@@ -192,7 +211,7 @@ def _draw_labels(axes: Axes, labelled: Sequence[Point], points: Sequence[Point],
 
     taken = []
     for p in points:
-        x, y = axes.transData.transform((p.latency[0], p.accuracy[0]))
+        x, y = axes.transData.transform((p.latency[0], p.quality[0]))
         taken.append(Bbox.from_bounds(x - 5, y - 5, 10, 10))
     frame = axes.get_window_extent(renderer)
     for p in sorted(labelled, key=lambda point: point.latency[0]):
@@ -200,7 +219,7 @@ def _draw_labels(axes: Axes, labelled: Sequence[Point], points: Sequence[Point],
         for dx, dy in _OFFSETS:
             label = axes.annotate(
                 p.label,
-                (p.latency[0], p.accuracy[0]),
+                (p.latency[0], p.quality[0]),
                 xytext=(dx, dy),
                 textcoords="offset points",
                 ha="left" if dx > 0 else "right" if dx < 0 else "center",

@@ -138,6 +138,7 @@ def from_weights(name: str, weights: Path, *, data: str | None, out: Path) -> So
                 model=name,
                 recipe={_WEIGHTS: weights.name},
                 labels=about.labels,
+                task=model.task,
                 preprocessing=about.preparation(),
                 data=about.name,
             )

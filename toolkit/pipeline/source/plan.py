@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toolkit.core import Samples, Signature, confirmable_drop, needed_samples, points, scores_classes
+from toolkit.core import POINTS, Manifest, Samples, confirmable_drop, needed_samples, points
+from toolkit.runtimes.parity import Limits
+from toolkit.tasks import task_for
 
 from .samples import Split
 
@@ -18,10 +20,11 @@ class SamplePlan:
         calibration: rows that fix integer ranges.
         choice: rows that choose which layers stay in float; 0 where none are chosen.
         evaluation: rows that verify the result.
-        metric: what the verdict on integers is about; empty for networks without class scores and random inputs.
-        max_drop: what that may lose in points; None where nothing is in integers.
+        metric: what the verdict is about; empty where nothing says what outputs mean, and for random inputs.
+        max_drop: what that may lose, in points of a share; None where nothing is in integers.
         max_drop_of: the bundle that remembers that limit; empty where the user or the default says it.
-        needed: rows that confirm at most this drop where no answer differs; None where no metric or no number of rows does.
+        needed: rows that confirm the limit where no answer differs; None for what is no share, and where no number of rows does.
+        confirmable: the smallest drop in points that the rows can confirm; None for what is no share.
         notes: what was made of the file's arrays, and what of them is not used.
     """
 
@@ -33,6 +36,7 @@ class SamplePlan:
     max_drop: float | None
     max_drop_of: str
     needed: int | None
+    confirmable: float | None
     notes: tuple[str, ...]
 
     @property
@@ -40,7 +44,7 @@ class SamplePlan:
         """The plan in words, a line each, which begins with ``samples``."""
         parts = [(self.calibration, "calibrate"), (self.choice, "choose layers"), (self.evaluation, f"verify{self._by}")]
         told = [f"samples of {self.origin}: {', '.join(f'{count:,} {what}' for count, what in parts if count)}"]
-        limit = [self._limit] if self.metric and self.max_drop is not None else []
+        limit = [self._limit] if self.max_drop is not None and self.confirmable is not None else []
         return (*told, *(f"samples: {line}" for line in (*limit, *self.notes)))
 
     @property
@@ -48,35 +52,47 @@ class SamplePlan:
         return f" by {self.metric}" if self.metric else ""
 
     @property
-    def _limit_of(self) -> str:
-        return f", the limit of {self.max_drop_of}," if self.max_drop_of else ""
-
-    @property
     def _limit(self) -> str:
         assert self.max_drop is not None
-        limit, rows = f"a drop of at most {points(self.max_drop)}{self._limit_of}", min(self.choice or self.evaluation, self.evaluation)
+        limit = f"a drop of at most {points(self.max_drop)}{f', the limit of {self.max_drop_of},' if self.max_drop_of else ''}"
+        rows = min(self.choice or self.evaluation, self.evaluation)
         if self.needed is None:
             return f"{limit} cannot be confirmed by any number of samples: raise --max-drop"
         takes = f"to confirm {limit} takes about {self.needed:,} where no answer differs, more where some do"
-        few = f"; add samples, or with these {rows:,} --max-drop {confirmable_drop(rows):g}"
+        few = f"; add samples, or with these {rows:,} --max-drop {self.confirmable:g}"
         return f"{takes}{few if rows < self.needed else ''}"
 
 
 def plan_samples(
-    split: Split, signature: Signature, *, max_drop: float | None = None, max_drop_of: str = "", choice: Samples | None = None
+    split: Split, manifest: Manifest, *, limits: Limits, limits_of: str = "", in_integers: bool = False, choice: Samples | None = None
 ) -> SamplePlan:
-    """The plan for a network with this signature; with `max_drop` where something is in integers, `choice` where layers are chosen."""
+    """The plan for a network with this manifest.
+
+    Args:
+        split: its samples.
+        manifest: the trained model's.
+        limits: by what it is judged.
+        limits_of: the bundle that remembers them.
+        in_integers: whether there is anything that may lose some of its metric.
+        choice: samples that choose layers.
+    """
     samples = split.evaluation
-    scores = scores_classes(signature) and not samples.drawn
-    unused = samples.targets is not None and not scores
+    task, metric = (None, None) if samples.drawn else task_for(manifest, samples.targets, task=limits.task, metric=limits.metric)
+    share = metric is not None and metric.unit == POINTS and not limits.relative
+    rows = min(len(samples if choice is None else choice), len(samples))
+    unused = samples.targets is not None and metric is None
+    title = "" if task is None or metric is None else metric.title
+    if task is not None and metric is not None and samples.targets is None:
+        title = task.agreement if metric.name == task.metrics[0].name else f"{metric.title} against the reference's answers"
     return SamplePlan(
         origin=samples.origin,
         calibration=0 if samples.drawn else len(split.calibration),
         choice=0 if choice is None else len(choice),
         evaluation=len(samples),
-        metric="" if not scores else "top-1 agreement" if samples.targets is None else "accuracy",
-        max_drop=max_drop,
-        max_drop_of="" if max_drop is None else max_drop_of,
-        needed=needed_samples(max_drop) if scores and max_drop is not None else None,
-        notes=(*samples.notes, *(["targets are not used: the first output is no row of class scores"] if unused else [])),
+        metric=title,
+        max_drop=limits.max_drop if in_integers else None,
+        max_drop_of=limits_of if in_integers else "",
+        needed=needed_samples(limits.max_drop) if share and in_integers else None,
+        confirmable=confirmable_drop(rows) if share else None,
+        notes=(*samples.notes, *(["targets are not used: nothing says what they mean; name the --task or --metric"] if unused else [])),
     )

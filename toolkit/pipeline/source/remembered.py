@@ -1,14 +1,14 @@
-"""What a bundle remembers of the command that made it, so that no later one needs to be told: its samples and its limit."""
+"""What a bundle remembers of the command that made it, so that no later one needs to be told: its samples, its metric and its limit."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from toolkit.core import MAX_DROP, decode_json, read_file, write_file
+from toolkit.core import decode_json, read_file, write_file
 from toolkit.runtimes.parity import Limits
 
 REMEMBERED = "data.json"
@@ -22,22 +22,29 @@ class Remembered:
 
     Args:
         data: a data set's name, or the absolute path of a file; empty where none was named.
-        max_drop: what integers may lose in points of the metric; None for the default, as where the file does not say.
+        max_drop: what integers may lose; None for the default, as where the file does not say.
+        relative: whether that is in percent of the metric's value; None for the metric's own way.
+        task: what the outputs mean; empty where nobody said.
+        metric: the one that decides; empty for the task's first.
     """
 
     data: str = ""
     max_drop: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    relative: bool | None = None
+    task: str = ""
+    metric: str = ""
 
 
 def remember(bundle: Path, *, data: str | None = None, limits: Limits | None = None) -> None:
-    """Keep in a bundle's folder which samples it was made with, what it had if they were not named, and by which limit it was judged.
+    """Keep in a bundle's folder which samples it was made with, what it had if they were not named, and by what it was judged.
 
     Raises:
         StorageError: the file cannot be written.
     """
-    before, max_drop = remembered(bundle), (limits or Limits()).max_drop
+    before, limits = remembered(bundle), limits or Limits()
     name = before.data if not data else str(Path(data).resolve()) if Path(data).suffix in SAMPLE_FILES else data
-    now = Remembered(name, None if max_drop == MAX_DROP else max_drop)
+    own = limits.max_drop if (limits.max_drop, limits.relative) != (Limits().max_drop, None) else None
+    now = Remembered(name, own, limits.relative, limits.task, limits.metric)
     if now != before:
         write_file(bundle / REMEMBERED, msgspec.json.encode(now) + b"\n")
 
@@ -50,13 +57,15 @@ def remembered(bundle: Path) -> Remembered:
         return Remembered()
 
 
-def limits_for(max_drop: float | None, *bundles: Path) -> tuple[Limits, str]:
-    """The limits that a user names, or else those of the first of `bundles` that remembers some, with that bundle's name; the name is
-    empty for the user's own and for the default.
+def limits_for(asked: Limits, *bundles: Path) -> tuple[Limits, str]:
+    """The limits that a user names, or where that is nothing those of the first of `bundles` that remembers some, with that bundle's name;
+    the name is empty for the user's own and for the default.
     """
-    if max_drop is not None:
-        return Limits(max_drop), ""
-    for bundle in bundles:
-        if (known := remembered(bundle).max_drop) is not None:
-            return Limits(known), str(bundle)
-    return Limits(), ""
+    if asked == Limits():
+        for bundle in bundles:
+            known = remembered(bundle)
+            found = Limits(known.max_drop, known.relative) if known.max_drop is not None else Limits()
+            found = replace(found, task=known.task, metric=known.metric)
+            if found != Limits():
+                return found, str(bundle)
+    return asked, ""

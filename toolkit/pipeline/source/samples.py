@@ -15,13 +15,13 @@ from toolkit.core import (
     DataError,
     Samples,
     Signature,
-    check_labels,
     noise,
 )
 from toolkit.models.data import all_data, find_data
-from toolkit.runtimes.parity import drawn
+from toolkit.runtimes.parity import Limits, drawn
+from toolkit.tasks import check_targets
 
-from .remembered import SAMPLE_FILES, remembered
+from .remembered import SAMPLE_FILES, limits_for, remembered
 
 CALIBRATION_SAMPLES = 512
 NOISE_SAMPLES = 2000
@@ -44,6 +44,7 @@ def split_samples(
     calibration: int = CALIBRATION_SAMPLES,
     evaluation: int | None = None,
     may_draw: bool = False,
+    limits: Limits | None = None,
 ) -> Split:
     """Calibration samples from the training part and evaluation samples from the test part of a data set.
 
@@ -52,11 +53,13 @@ def split_samples(
             the set that the model was trained on; for a generator that is noise. A file's rows are divided at random but seeded: a fifth,
             at most `calibration` rows, calibrates.
         evaluation: at most so many test samples; None means all.
+        limits: name the task or the metric that targets are for; by default what the bundle, the artifact or the targets themselves say.
         may_draw: where no data are named or known, take random inputs, which ``Split.evaluation.drawn`` tells.
 
     Raises:
         DataError: no data are named or known, they are empty, or do not fit the model's inputs or the classes of its outputs.
     """
+    limits = limits or limits_for(Limits(), artifact.path.parent)[0]
     name = data or _remembered(artifact) or artifact.manifest.data
     details, signature = artifact.manifest.details, artifact.manifest.signature
     if data is None and details.get("samples") == NOISE:
@@ -73,7 +76,7 @@ def split_samples(
         raise DataError(f"no data are known for '{artifact.manifest.model}'", hint=f"add --data with a .npz file or one of: {known}")
     if Path(name).suffix in SAMPLE_FILES:
         rows = Samples.load(Path(name)).fit(signature)
-        check_labels(rows, signature)
+        check_targets(artifact.manifest, rows, task=limits.task, metric=limits.metric)
         order = np.random.default_rng(0).permutation(len(rows))
         count = max(1, min(calibration, len(rows) // 5))
         if len(rows) < 2:
@@ -85,8 +88,8 @@ def split_samples(
         dataset = find_data(name)
         first = _labelled(dataset.load("train", folder, rows=slice(calibration)), signature).fit(signature)
         rest = _labelled(dataset.load("test", folder, rows=slice(evaluation)), signature).fit(signature)
-        check_labels(first, signature)
-        check_labels(rest, signature)
+        check_targets(artifact.manifest, first, task=limits.task, metric=limits.metric)
+        check_targets(artifact.manifest, rest, task=limits.task, metric=limits.metric)
     if evaluation is not None:
         rest = rest.rows(slice(0, evaluation))
     first = first.without(rest)
