@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.core import MAX_DROP, POINTS, Manifest, Samples, TaskMetric
-from toolkit.tasks import Metric, Task, paired_loss, task_for, task_shown
+from toolkit.tasks import Loss, Metric, Task, is_users, paired_loss, task_for, task_shown
+from toolkit.tasks.user_metric import check_users_targets, users_loss
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Limits:
         max_drop: in the metric's unit, or in percent of the reference's value.
         relative: which of the two; None for the metric's own way: points of a share, percent of all else.
         task: what the outputs mean; empty for what the artifact's manifest, or the samples, say.
-        metric: the name of the one that decides; empty for the task's first. A metric that is named decides in every reduced precision.
+        metric: the name of the one that decides, or a user's own such as ``mymetric.py:dice``; empty for the task's first. A metric that is
+            named decides in every reduced precision.
     """
 
     max_drop: float = MAX_DROP
@@ -45,10 +47,18 @@ class Limits:
 
 @dataclass(frozen=True)
 class Criterion:
-    """The task and the metric by which two artifacts are compared on the same samples; both None where nothing says what outputs mean."""
+    """By what two artifacts are compared on the same samples.
+
+    Args:
+        task: what the outputs mean; None where nothing says it.
+        metric: of the task; None for none.
+        users: the name of a user's own metric, in place of the task's.
+        named: whether somebody named the metric.
+    """
 
     task: Task | None
     metric: Metric | None
+    users: str = ""
     named: bool = False
 
     @classmethod
@@ -62,12 +72,16 @@ class Criterion:
             named, metric = task_for(manifest, None, task=limits.task, metric=limits.metric)
             return cls(named, metric)
         task, metric = task_for(manifest, samples.targets, task=limits.task, metric=limits.metric)
+        if is_users(limits.metric):
+            return cls(task, None, users=limits.metric, named=True)
         if task is None and reference and (shown := task_shown(reference)):
             task, metric = shown, shown.metrics[0]
         return cls(task, metric, named=bool(limits.metric))
 
     def judged(self, manifest: Manifest) -> tuple[str, ...]:
         """The names of the outputs that the metric is of."""
+        if self.users:
+            return tuple(spec.name for spec in manifest.signature.outputs)
         return self.task.judged(manifest.signature) if self.task else ()
 
     def measure(
@@ -82,37 +96,43 @@ class Criterion:
         Raises:
             DataError: targets by which the network cannot be judged.
         """
-        if self.task is None or self.metric is None or samples.drawn:
-            return None
         names = self.judged(manifest)
+        if not names or samples.drawn:
+            return None
         rows = min(min(len(outputs[name]) for name in names) for outputs in (reference, candidate))
         if not rows:
             return None
-        said, heard = (self.task.predictions({name: outputs[name][:rows] for name in names}) for outputs in (reference, candidate))
+        first, second = ({name: outputs[name][:rows] for name in names} for outputs in (reference, candidate))
+        if self.users:
+            check_users_targets(self.users, samples.targets, samples.origin)
+            assert samples.targets is not None
+            scored = users_loss(self.users, reference=first, candidate=second, targets=samples.targets[:rows])
+            about = scored.about
+            return _measured(scored.loss, name=about.title, unit=about.unit, higher_is_better=about.higher_is_better)
+        assert self.task is not None
+        assert self.metric is not None
+        said, heard = self.task.predictions(first), self.task.predictions(second)
         if samples.targets is not None:
             self.task.check(manifest.signature, samples.targets, samples.origin)
         targets = self.task.as_targets(said) if samples.targets is None else samples.targets[:rows]
         loss = paired_loss(self.metric, self.metric.score(said, targets), self.metric.score(heard, targets))
-        return TaskMetric(
-            name=self._name(labelled=samples.targets is not None),
-            samples=rows,
-            reference=_finite(loss.reference),
-            candidate=_finite(loss.candidate),
-            drop=_finite(loss.drop.value),
-            drop_low=_finite(loss.drop.low),
-            drop_high=_finite(loss.drop.high),
-            differing=loss.differing,
-            unit=self.metric.unit,
-            higher_is_better=self.metric.higher_is_better,
-        )
+        name = self.metric.title if samples.targets is not None else self.task.agreement_by(self.metric)
+        return _measured(loss, name=name, unit=self.metric.unit, higher_is_better=self.metric.higher_is_better)
 
-    def _name(self, *, labelled: bool) -> str:
-        assert self.task is not None
-        assert self.metric is not None
-        if labelled:
-            return self.metric.title
-        first = self.metric.name == self.task.metrics[0].name
-        return self.task.agreement if first else f"{self.metric.title} against the reference's answers"
+
+def _measured(loss: Loss, *, name: str, unit: str, higher_is_better: bool) -> TaskMetric:
+    return TaskMetric(
+        name=name,
+        samples=loss.samples,
+        reference=_finite(loss.reference),
+        candidate=_finite(loss.candidate),
+        drop=_finite(loss.drop.value),
+        drop_low=_finite(loss.drop.low),
+        drop_high=_finite(loss.drop.high),
+        differing=loss.differing,
+        unit=unit,
+        higher_is_better=higher_is_better,
+    )
 
 
 def _finite(number: float) -> float:

@@ -93,7 +93,10 @@ def limits_options(function: F) -> F:
 
     for option in (
         click.option(
-            "--metric", shell_complete=complete(metric_names), help="Metric that decides (docs/tasks.md). Default: the task's first."
+            "--metric",
+            metavar="NAME|FILE.py:FUNCTION",
+            shell_complete=complete(metric_names, files=True),
+            help="Metric that decides, or your own (docs/tasks.md). Default: the task's first.",
         ),
         click.option(
             "--task",
@@ -112,12 +115,16 @@ def limits_options(function: F) -> F:
 
 
 def _asked(max_drop: tuple[float, bool] | None, task: str | None, metric: str | None) -> Limits:
-    """The limits that options say; raises `UnknownNameError` before any work."""
+    """The limits that options say; raises `UnknownNameError`, or `InputError` for a user's metric that is none, before any work."""
     from toolkit.runtimes.parity import Limits
-    from toolkit.tasks import find_metric, find_task
+    from toolkit.tasks import find_metric, find_task, is_users
+    from toolkit.tasks.user_metric import about_metric, resolved
 
     found = find_task(task) if task else None
-    if metric:
+    if metric and is_users(metric):
+        about_metric(metric)
+        metric = resolved(metric)
+    elif metric:
         found, _ = find_metric(metric, found)
     amount, relative = max_drop if max_drop is not None else (Limits().max_drop, None)
     return Limits(amount, relative, found.name if found else "", metric or "")
@@ -216,11 +223,13 @@ def request_for(
     from toolkit.pipeline.convert import Request
     from toolkit.pipeline.source.opened import HOME
     from toolkit.pipeline.source.remembered import limits_for
+    from toolkit.pipeline.verify import try_limits
 
     artifact = found.place(overwrite=overwrite)
     in_bundle = out is None and artifact.path.name == artifact.name
     folder = artifact.path.parent if in_bundle else (out or HOME) / artifact.manifest.model
     limits, limits_of = limits_for(asked, artifact.path.parent, folder)
+    try_limits(artifact, split.evaluation, limits)
     return Request(
         artifact,
         targets,

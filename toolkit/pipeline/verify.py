@@ -25,7 +25,11 @@ from toolkit.core import (
 )
 from toolkit.runtimes import Runtime, elsewhere, find_runtime, runtimes_for
 from toolkit.runtimes.base import check_device
-from toolkit.runtimes.parity import Limits, Observation, judge, observe
+from toolkit.runtimes.parity import Criterion, Limits, Observation, judge, observe
+from toolkit.tasks.user_metric import metric_sha256
+
+_TRIED = 16
+"""Samples on which a metric is tried before the work."""
 
 
 @dataclass
@@ -130,6 +134,7 @@ class Verifier:
             self.samples.sha256,
             self.samples.drawn,
             self.limits,
+            metric_sha256(self.limits.metric),
         ]
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 
@@ -203,6 +208,23 @@ class Verified:
     def passed(self) -> bool:
         """Whether every engine ran it and every report passed."""
         return not self.errors and self.artifact.verdict is Verdict.PASSED
+
+
+def try_limits(root: Artifact, samples: Samples, limits: Limits) -> None:
+    """Judge the trained model against itself on its first samples, where somebody names a task or a metric: what is wrong with these is
+    told before hours of work.
+
+    Raises:
+        DataError: targets, or outputs, that the metric cannot take.
+        InputError: a user's metric that raises, or returns no numbers.
+        ToolkitError: the trained model does not run.
+    """
+    if samples.drawn or not (limits.task or limits.metric):
+        return
+    few = samples.rows(slice(_TRIED))
+    seen = observe(root, default_engine(root), few)
+    if not seen.problem:
+        Criterion.of(root.manifest, few, limits, seen.samples).measure(root.manifest, few, reference=seen.samples, candidate=seen.samples)
 
 
 def verify_all(

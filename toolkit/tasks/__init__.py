@@ -10,6 +10,7 @@ from toolkit.core import Manifest, Samples, Signature, UnknownNameError, discove
 
 from .base import Metric, Scorer, Sums, Task, mean_of
 from .intervals import Loss, paired_loss
+from .user_metric import check_users_targets, is_users
 
 __all__ = [
     "POINTS",
@@ -21,6 +22,7 @@ __all__ = [
     "all_tasks",
     "find_metric",
     "find_task",
+    "is_users",
     "mean_of",
     "paired_loss",
     "task_of",
@@ -56,7 +58,8 @@ def task_of(signature: Signature, targets: np.ndarray | None) -> Task | None:
 
 
 def task_for(manifest: Manifest, targets: np.ndarray | None, *, task: str = "", metric: str = "") -> tuple[Task | None, Metric | None]:
-    """By which task and metric a network is judged; two times None where nothing says what its outputs mean.
+    """By which task and metric a network is judged; two times None where nothing says what its outputs mean. A user's own metric is none of
+    a task's.
 
     What the caller names comes before what the manifest keeps, then names of classes, then what only one task's networks and targets look
     like.
@@ -66,6 +69,8 @@ def task_for(manifest: Manifest, targets: np.ndarray | None, *, task: str = "", 
     """
     named = task or manifest.task
     found = find_task(named) if named else None
+    if is_users(metric):
+        return found, None
     if metric:
         return find_metric(metric, find_task(task) if task else found if found and metric in found.metric_names else None)
     if found is None and manifest.labels and scores_classes(manifest.signature):
@@ -85,7 +90,9 @@ def check_targets(manifest: Manifest, samples: Samples, *, task: str = "", metri
     """Raise `DataError` for targets by which such a network cannot be judged; where nothing says what they mean, nothing is judged by
     them.
     """
-    if samples.targets is None or not samples.inputs:
+    if is_users(metric) and not samples.drawn:
+        check_users_targets(metric, samples.targets, samples.origin)
+    if samples.targets is None or is_users(metric):
         return
     found, _ = task_for(manifest, samples.targets, task=task, metric=metric)
     if found is None and scores_classes(manifest.signature):

@@ -136,6 +136,10 @@ class Task(ABC):
     def as_targets(self, predictions: Any) -> Any:
         """What a reference says, as the targets of another: what agreement is counted by. Judged by it, the reference is perfect."""
 
+    def agreement_by(self, metric: Metric) -> str:
+        """What one of its metrics is called where the reference's own answers are the targets."""
+        return self.agreement if metric.name == self.metrics[0].name else f"{metric.title} against the reference's answers"
+
     @property
     def metric_names(self) -> tuple[str, ...]:
         """The names of its metrics."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from toolkit.core import POINTS, Manifest, Samples, confirmable_drop, needed_samples, points
 from toolkit.runtimes.parity import Limits
-from toolkit.tasks import task_for
+from toolkit.tasks import is_users, task_for
 
 from .samples import Split
 
@@ -80,10 +81,12 @@ def plan_samples(
     task, metric = (None, None) if samples.drawn else task_for(manifest, samples.targets, task=limits.task, metric=limits.metric)
     share = metric is not None and metric.unit == POINTS and not limits.relative
     rows = min(len(samples if choice is None else choice), len(samples))
-    unused = samples.targets is not None and metric is None
+    unused = samples.targets is not None and metric is None and not is_users(limits.metric)
     title = "" if task is None or metric is None else metric.title
     if task is not None and metric is not None and samples.targets is None:
-        title = task.agreement if metric.name == task.metrics[0].name else f"{metric.title} against the reference's answers"
+        title = task.agreement_by(metric)
+    if is_users(limits.metric) and not samples.drawn:
+        title = Path(limits.metric).name
     return SamplePlan(
         origin=samples.origin,
         calibration=0 if samples.drawn else len(split.calibration),
