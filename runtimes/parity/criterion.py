@@ -33,8 +33,15 @@ class Limits:
 
     @property
     def text(self) -> str:
-        """What may be lost, in words, before anything is measured: ``2 % of map50``, ``1 of the metric``."""
-        return f"{self.max_drop:g}{' %' if self.relative else ''} of {self.metric or 'the metric'}"
+        """The options that say it: ``--max-drop 2% --metric map50``; nothing for the default."""
+        default = Limits()
+        drop = f"--max-drop {self.max_drop:g}{'%' if self.relative else ''}"
+        parts = [
+            drop if (self.max_drop, self.relative) != (default.max_drop, default.relative) else "",
+            f"--task {self.task}" if self.task else "",
+            f"--metric {self.metric}" if self.metric else "",
+        ]
+        return " ".join(part for part in parts if part)
 
     def allowed(self, task: TaskMetric | None) -> float:
         """The largest drop in the unit of a metric that was measured; ``max_drop`` itself without one."""

@@ -117,7 +117,7 @@ def test_the_limit_is_named_once(here: Path) -> None:
     assert "to confirm a drop of at most 5 points, the limit of artifacts/mine, takes about 73" in told.stderr
     (again,) = call("convert", "mine.onnx", "--data", "s.npz", *words)
     assert (again["samples"]["max_drop"], again["samples"]["max_drop_of"]) == (5, "artifacts/mine")
-    assert "integers may lose 5 points, the limit of artifacts/mine" in CliRunner().invoke(toolkit, ["bundle", "artifacts/mine"]).stderr
+    assert "--max-drop 5, as artifacts/mine remembers" in CliRunner().invoke(toolkit, ["bundle", "artifacts/mine"]).stderr
 
 
 def test_one_artifact_is_measured_alone_and_its_report_is_not_the_bundles(here: Path) -> None:

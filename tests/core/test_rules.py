@@ -25,6 +25,7 @@ from toolkit.core import (
     shortfall,
     wilson,
 )
+from toolkit.runtimes.parity import Limits
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -69,18 +70,18 @@ def test_the_documents_say_the_same() -> None:
         assert f"| {names} | {rule.layer_text()} |" in debugging
 
 
-def test_every_command_has_the_rules_limit() -> None:
+def test_every_command_that_judges_takes_limit_task_and_metric() -> None:
+    """Not named, they are what the bundle remembers, and else the rules' own."""
     context = click.Context(toolkit)
     commands = [toolkit.get_command(context, name) for name in toolkit.list_commands(context)]
+    names = ("--max-drop", "--task", "--metric")
     found = [
-        option.default
+        [option.required for name in names for option in command.params if isinstance(option, click.Option) and name in option.opts]
         for command in commands
         if command is not None
-        for option in command.params
-        if isinstance(option, click.Option) and "--max-drop" in option.opts
     ]
-    assert len(found) >= 5
-    assert set(found) == {MAX_DROP}
+    assert [each for each in found if each] == [[False, False, False]] * 5
+    assert Limits().max_drop == MAX_DROP
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def command(
     chosen = split_samples(trained(loaded), data, folder=data_dir, evaluation=samples, limits=limits).evaluation
     say(f"samples: {note}" for note in chosen.notes)
     if limits_of:
-        say([f"integers may lose {limits.text}, as {limits_of} remembers"])
+        say([f"{limits.text}, as {limits_of} remembers"])
     target = out or Path(f"{bundle.resolve().name}.zip")
     with progress() as display:
         display.add_task("asking the trained model", total=None)
