@@ -218,13 +218,17 @@ def request_for(
     recipes: tuple[NamedRecipe, ...] = (),
     overwrite: bool = False,
     data: str | None = None,
+    folds: bool = False,
 ) -> Request:
     """The request that the options say, with the source in its place."""
     from toolkit.pipeline.convert import Request
+    from toolkit.pipeline.folds import check_folds
     from toolkit.pipeline.source.opened import HOME
     from toolkit.pipeline.source.remembered import limits_for
     from toolkit.pipeline.verify import try_limits
 
+    if folds:
+        check_folds(split)
     artifact = found.place(overwrite=overwrite)
     in_bundle = out is None and artifact.path.name == artifact.name
     folder = artifact.path.parent if in_bundle else (out or HOME) / artifact.manifest.model
@@ -243,6 +247,7 @@ def request_for(
         overwrite=overwrite,
         data=data,
         limits_of=limits_of,
+        folds=folds,
     )
 
 
@@ -258,6 +263,7 @@ def say_plan(request: Request, choice: Samples | None = None) -> SamplePlan:
         limits_of=request.limits_of,
         in_integers=in_integers,
         choice=choice,
+        folds=request.folds,
     )
     say(plan.lines)
     return plan

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 @limits_options
 @calibration_option
 @click.option("--evaluation", type=click.IntRange(min=1), help="Most samples to evaluate on. Default: all.")
+@click.option("--folds", is_flag=True, help="Let the rows that calibrate verify too, through twins that other rows calibrate.")
 @batch_sizes_option
 @timeout_option
 @click.option(
@@ -69,6 +70,7 @@ def command(
     asked: Limits,
     calibration: int,
     evaluation: int | None,
+    folds: bool,
     batch_sizes: tuple[int, ...],
     timeout: float,
     memory: float | None,
@@ -120,11 +122,12 @@ def command(
         recipes=named,
         overwrite=overwrite,
         data=data,
+        folds=folds,
     )
     check_kept(request)
     plan = say_plan(request)
     with progress() as display:
-        bar = display.add_task("converting", total=2 * len(targets))
+        bar = display.add_task("converting", total=2 * len(targets) + (folds and sum(target.precision.is_calibrated for target in targets)))
 
         def on_progress(name: str, event: str) -> None:
             display.update(bar, advance=1, description=f"{name} {event}")

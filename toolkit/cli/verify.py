@@ -99,7 +99,7 @@ def command(
         split = split_samples(root, data, folder=data_dir, evaluation=evaluation, may_draw=True, limits=limits)
         samples = split.evaluation
         verifier = Verifier(root, samples, limits, device, made=bundle)
-        before = {artifact.name: _elsewhere(artifact) for artifact in (root, *chosen)}
+        before = {artifact.name: _before(artifact) for artifact in (root, *chosen)}
         names, skipped = _able(chosen, engines, {root.name: others} if others else {})
         chosen = [artifact for artifact in (chosen if single else [root, *chosen]) if artifact.name in names]
         in_integers = any(artifact.manifest.precision.is_quantized for artifact in chosen)
@@ -132,13 +132,15 @@ def command(
         raise click.exceptions.Exit(1)
 
 
-def _elsewhere(artifact: Artifact) -> str:
-    """What to add to an artifact's row when the evidence that it came with is of another kind of processor."""
+def _before(artifact: Artifact) -> str:
+    """What to add to an artifact's row when the evidence that it came with is of another kind of processor, or of more rows."""
     from toolkit.core import instruction_sets, other_processor
 
     own = [report for report in artifact.manifest.evidence if report.candidate == artifact.manifest.content_sha256]
     text = other_processor(own, artifact.manifest.precision, instruction_sets())
-    return f"; before: {text}" if text else ""
+    twins = max((report.twin_rows for report in own), default=0)
+    folds = f"; before: {twins} rows more by a twin, as toolkit convert --folds does" if twins else ""
+    return (f"; before: {text}" if text else "") + folds
 
 
 def _able(

@@ -179,7 +179,8 @@ class ParityReport:
     ``edge`` names the conversion step under test, such as ``onnx_from_pt2``; ``failed_edge`` the step at which the
     numbers first diverged, empty when none did; ``rule`` is the text of the rule that ``verdict`` follows. The artifacts are
     named by their ``content_sha256``. ``instruction_sets`` are those of the processor that the candidate ran on, by which engines
-    choose how they compute; they and the reference's engine are empty in the evidence of earlier versions.
+    choose how they compute; they and the reference's engine are empty in the evidence of earlier versions. ``twin_rows`` of the samples
+    were answered by another file of the same recipe, because they had calibrated this one.
     """
 
     candidate: str
@@ -200,6 +201,7 @@ class ParityReport:
     reference_engine: str = ""
     reference_version: str = ""
     instruction_sets: tuple[str, ...] = ()
+    twin_rows: int = 0
 
 
 # Instruction sets of one group give the same results. Without one of the first, products of int8 are added up in int16, which saturates,

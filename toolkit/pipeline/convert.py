@@ -32,6 +32,7 @@ from toolkit.runtimes import elsewhere
 from toolkit.runtimes.parity import Limits
 from toolkit.tasks import task_for
 
+from .folds import Folds, check_folds
 from .progress import OnEvent
 from .source.place import trained_there
 from .source.plan import SamplePlan
@@ -69,7 +70,8 @@ class Request:
     """What to make: ``targets`` in order, into the bundle folder ``out``; each step within the time and the memory that it is given.
     ``recipes`` are those of the targets' variants; ``overwrite`` says that another trained model in ``out`` may be lost; ``data`` is what
     the samples of ``split`` were named by, if by anything, and is remembered in the bundle as ``limits`` are; ``limits_of`` is the bundle
-    that remembered those, empty where the user or the default says them.
+    that remembered those, empty where the user or the default says them. With ``folds`` all rows of a file verify, those that calibrated
+    an artifact through a twin of it.
     """
 
     source: Artifact
@@ -84,6 +86,7 @@ class Request:
     overwrite: bool = False
     data: str | None = None
     limits_of: str = ""
+    folds: bool = False
 
 
 def nodes(formats: Iterable[str], precisions: Iterable[str], recipes: Iterable[NamedRecipe] = ()) -> tuple[Node, ...]:
@@ -96,7 +99,13 @@ def convert(request: Request, *, verify: bool = True, on_progress: OnEvent | Non
     """Convert and verify, or convert only; one target that fails does not stop the others.
 
     Edges that several targets share run once; independent edges run side by side on the threads this process may use.
+
+    Raises:
+        InputError: folds, of samples that have none.
+        StorageError: the bundle cannot be written.
     """
+    if request.folds:
+        check_folds(request.split)
     report = on_progress or (lambda _target, _event: None)
     home = request.out / request.source.name
     if home.resolve() != request.source.path.resolve() and not request.source.manifest.parent:
@@ -114,9 +123,32 @@ def convert(request: Request, *, verify: bool = True, on_progress: OnEvent | Non
             return rows
         rows = [_with_reason_elsewhere(row) for row in rows]
         made = [row.artifact for row in rows if row.artifact is not None and row.measurable]
-        verifier = Verifier(root, request.split.evaluation, request.limits, made=scheduler.made())
+        folds = None
+        if request.folds:
+            make_folder(log / "twins")
+            others = _Scheduler(_for_twins(request, rows, Path(work) / "twins"), root, Path(work) / "before", log / "twins", pool)
+            folds = _folds(request, rows, others.run(lambda name, event: report(f"twin of {name}", event)))
+        verifier = Verifier(root, request.split.evaluation, request.limits, made=scheduler.made(), folds=folds)
         results = verify_all(verifier, made, on_done=lambda name: report(name, "verified"))
     return [_with_result(row, results.get(row.target)) for row in rows]
+
+
+def _for_twins(request: Request, rows: Sequence[Row], out: Path) -> Request:
+    """What makes a twin of all that was calibrated, by the same recipes of other rows."""
+    assert request.split.twin is not None
+    calibrated = {row.target for row in rows if row.artifact is not None and row.measurable and row.artifact.manifest.calibration}
+    targets = tuple(target for target in request.targets if str(target) in calibrated)
+    return replace(request, split=replace(request.split, calibration=request.split.twin), targets=targets, out=out)
+
+
+def _folds(request: Request, rows: Sequence[Row], twins: Sequence[Row]) -> Folds:
+    made = {row.target: row.artifact.manifest.content_sha256 for row in rows if row.artifact is not None}
+    known = [(made[row.target], row) for row in twins]
+    return Folds(
+        request.split.calibration,
+        {content: row.artifact for content, row in known if row.artifact is not None},
+        {content: row.reason for content, row in known if row.artifact is None},
+    )
 
 
 def check_kept(request: Request) -> None:

@@ -25,8 +25,10 @@ from toolkit.core import (
 )
 from toolkit.runtimes import Runtime, elsewhere, find_runtime, runtimes_for
 from toolkit.runtimes.base import check_device
-from toolkit.runtimes.parity import Criterion, Limits, Observation, judge, observe
+from toolkit.runtimes.parity import Criterion, Limits, Observation, Part, judge, observe, pooled, whole_batches
 from toolkit.tasks.user_metric import metric_sha256
+
+from .folds import Folds, words
 
 _TRIED = 16
 """Samples on which a metric is tried before the work."""
@@ -37,7 +39,7 @@ class Verifier:
     """Verifies artifacts of one trained model on one set of real samples; each (artifact, engine) is observed once.
 
     ``device`` is the candidates'; what they are compared with runs on the CPU, where every engine computes in fp32. Chains of parents may
-    lead through ``made``.
+    lead through ``made``. With ``folds`` the rows that calibrated count too, and no file is asked for those that calibrated itself.
     """
 
     root: Artifact
@@ -45,8 +47,9 @@ class Verifier:
     limits: Limits = field(default_factory=Limits)
     device: str = "cpu"
     made: InitVar[Iterable[Artifact]] = ()
+    folds: Folds | None = None
     _known: dict[str, Artifact] = field(default_factory=dict)
-    _seen: dict[tuple[str, str], Observation] = field(default_factory=dict)
+    _seen: dict[tuple[str, str, str], Observation] = field(default_factory=dict)
     _references: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self, made: Iterable[Artifact]) -> None:
@@ -82,7 +85,7 @@ class Verifier:
         cached = read_answer(kept, list[ParityReport]) if kept else None
         if cached is not None:
             return cached
-        candidate = self._observe(artifact, engine, log, device=self.device)
+        candidate = self._answers(artifact, engine, log, device=self.device)
         reports = [self._judge(artifact, candidate, self.root)]
         parent = self._known.get(artifact.manifest.parent)
         if parent is not None and parent != self.root:
@@ -94,20 +97,37 @@ class Verifier:
             keep_answer(kept, reports)
         return reports
 
-    def _judge(self, artifact: Artifact, candidate: Observation, reference: Artifact) -> ParityReport:
-        other = self._observe(reference, default_engine(reference), None)
-        return judge(artifact, candidate, other, self.samples, limits=self.limits)
+    def _judge(self, artifact: Artifact, candidate: Sequence[Observation], reference: Artifact) -> ParityReport:
+        other = self._answers(reference, default_engine(reference))
+        if self.folds is None:
+            return judge(artifact, candidate[0], other[0], self.samples, limits=self.limits)
+        rows = [
+            whole_batches(each, artifact.manifest.signature, reference.manifest.signature) for each in (self.samples, self.folds.samples)
+        ]
+        # Without a twin there is one part: what calibrated the file does not count.
+        whole = pooled([Part(*part) for part in zip(candidate, other, rows, strict=False)])
+        report = judge(artifact, whole.candidate, whole.reference, whole.samples, limits=self.limits)
+        twin = 0 if artifact.manifest.calibration is None else len(whole.samples) - len(rows[0])
+        told = words(artifact, self.folds, rows=twin, of=len(whole.samples)) if report.outputs else ""
+        return replace(report, reason=f"{report.reason}; {told}", twin_rows=twin) if told else report
 
-    def _observe(self, artifact: Artifact, engine: str, log: Path | None, *, device: str = "cpu") -> Observation:
-        key = (artifact.manifest.content_sha256, f"{engine}/{artifact.manifest.precision}/{device}")
+    def _answers(self, artifact: Artifact, engine: str, log: Path | None = None, *, device: str = "cpu") -> list[Observation]:
+        """What `artifact` answers to the samples, and with folds what it or its twin does to the rows that calibrated it."""
+        asked = [(artifact, self.samples)]
+        if self.folds is not None and (other := self.folds.who_answers(artifact)) is not None:
+            asked.append((other, self.folds.samples))
+        return [self._observe(each, engine, samples, log, device=device) for each, samples in asked]
+
+    def _observe(self, artifact: Artifact, engine: str, samples: Samples, log: Path | None, *, device: str) -> Observation:
+        key = (artifact.manifest.content_sha256, f"{engine}/{artifact.manifest.precision}/{device}", samples.sha256)
         if key not in self._seen:
-            self._seen[key] = observe(artifact, engine, self.samples, device=device, log=log)
+            self._seen[key] = observe(artifact, engine, samples, device=device, log=log)
         return self._seen[key]
 
     def _first_failing(self, artifact: Artifact, own: ParityReport) -> str:
         """The earliest edge on the way from the root whose artifact already fails against the root."""
         for step in reversed(self._way(artifact)):
-            seen = self._observe(step, default_engine(step), None)
+            seen = self._answers(step, default_engine(step))
             if self._judge(step, seen, self.root).verdict is Verdict.FAILED:
                 return step.manifest.edge
         return own.edge
@@ -135,8 +155,16 @@ class Verifier:
             self.samples.drawn,
             self.limits,
             metric_sha256(self.limits.metric),
+            self._twins(artifact, *steps),
         ]
         return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+
+    def _twins(self, *artifacts: Artifact) -> list[object]:
+        """What decides who answers for the rows that calibrated; nothing without folds."""
+        if self.folds is None:
+            return []
+        who = [self.folds.who_answers(artifact) for artifact in artifacts]
+        return [self.folds.samples.sha256, *(_facts(each) if each else None for each in who)]
 
     def _reference_engine(self, step: Artifact) -> list[str]:
         """Name, version and code of the engine that gives a reference's outputs; nothing where none does, as for a Mac's."""
@@ -148,7 +176,7 @@ class Verifier:
 
 def _code_sha256() -> str:
     """A hash of all code that decides evidence: the rules, the probes, how an engine is asked."""
-    return sources_sha256("toolkit.core", "toolkit.formats", "toolkit.tasks", "toolkit.runtimes", __name__)
+    return sources_sha256("toolkit.core", "toolkit.formats", "toolkit.tasks", "toolkit.runtimes", "toolkit.pipeline.folds", __name__)
 
 
 def _facts(artifact: Artifact) -> list[object]:

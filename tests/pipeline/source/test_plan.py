@@ -48,11 +48,30 @@ def test_240_rows_are_48_and_192_and_that_is_too_few_for_a_point() -> None:
     )
 
 
+def test_with_folds_the_rows_that_calibrate_verify_too() -> None:
+    both = replace(split(48, 192), twin=split(48, 48).evaluation)
+    assert (
+        plan_samples(both, SCORES, limits=Limits(), in_integers=True)
+        .lines[1]
+        .endswith("with these 192 --max-drop 2; --folds lets 240 verify")
+    )
+    plan = plan_samples(both, SCORES, limits=Limits(), in_integers=True, folds=True)
+    assert (plan.evaluation, plan.folds) == (192, 48)
+    assert plan.lines == (
+        "samples of s.npz: 48 calibrate, 192 verify by accuracy",
+        "samples: those 48 verify too: of what they calibrate, twins answer that 48 others calibrate",
+        "samples: to confirm a drop of at most 1 point takes about 381 where no answer differs, more where some do; "
+        "add samples, or with these 240 --max-drop 1.6",
+    )
+
+
 def test_half_of_them_choose_layers() -> None:
     fewer, choice = split(48, 96, labelled=False), Samples({"x": np.zeros((96, 2))})
     lines = plan_samples(fewer, SCORES, limits=Limits(), in_integers=True, choice=choice).lines
     assert lines[0] == "samples of s.npz: 48 calibrate, 96 choose layers, 96 verify by top-1 agreement"
     assert lines[1].endswith("with these 96 --max-drop 3.9")
+    twin = plan_samples(replace(fewer, twin=choice), SCORES, limits=Limits(), in_integers=True, choice=choice)
+    assert twin.lines == lines, "whoever chooses layers has no folds"
 
 
 @pytest.mark.parametrize(("rows", "enough"), [(380, False), (381, True)])

@@ -75,7 +75,7 @@ def divide(split: Split, choice: int) -> tuple[Split, Samples]:
     if count == 0:
         raise DataError("too few samples", expected="at least 2 to evaluate on", got=str(len(order)))
     first, rest = (split.evaluation.rows(np.sort(rows)) for rows in (order[:count], order[count:]))
-    return replace(split, evaluation=rest), first
+    return replace(split, evaluation=rest, twin=None), first
 
 
 def quantize(request: Request, *, choice: Samples, protocol: Protocol = PROTOCOL, on_progress: OnEvent | None = None) -> list[Quantized]:

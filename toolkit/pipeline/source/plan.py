@@ -20,7 +20,9 @@ class SamplePlan:
         origin: their file or data set.
         calibration: rows that fix integer ranges.
         choice: rows that choose which layers stay in float; 0 where none are chosen.
-        evaluation: rows that verify the result.
+        evaluation: rows that verify the result, without those of folds.
+        folds: rows that calibrate and verify too, through twins; 0 without folds.
+        may_fold: rows that could.
         metric: what the verdict is about; empty where nothing says what outputs mean, and for random inputs.
         max_drop: what that may lose, in points of a share; None where nothing is in integers.
         max_drop_of: the bundle that remembers that limit; empty where the user or the default says it.
@@ -33,6 +35,8 @@ class SamplePlan:
     calibration: int
     choice: int
     evaluation: int
+    folds: int
+    may_fold: int
     metric: str
     max_drop: float | None
     max_drop_of: str
@@ -45,8 +49,9 @@ class SamplePlan:
         """The plan in words, a line each, which begins with ``samples``."""
         parts = [(self.calibration, "calibrate"), (self.choice, "choose layers"), (self.evaluation, f"verify{self._by}")]
         told = [f"samples of {self.origin}: {', '.join(f'{count:,} {what}' for count, what in parts if count)}"]
+        twins = f"those {self.folds:,} verify too: of what they calibrate, twins answer that {self.folds:,} others calibrate"
         limit = [self._limit] if self.max_drop is not None and self.confirmable is not None else []
-        return (*told, *(f"samples: {line}" for line in (*limit, *self.notes)))
+        return (*told, *(f"samples: {line}" for line in (*([twins] if self.folds else []), *limit, *self.notes)))
 
     @property
     def _by(self) -> str:
@@ -56,16 +61,24 @@ class SamplePlan:
     def _limit(self) -> str:
         assert self.max_drop is not None
         limit = f"a drop of at most {points(self.max_drop)}{f', the limit of {self.max_drop_of},' if self.max_drop_of else ''}"
-        rows = min(self.choice or self.evaluation, self.evaluation)
+        rows = min(self.choice or self.evaluation, self.evaluation) + self.folds
         if self.needed is None:
             return f"{limit} cannot be confirmed by any number of samples: raise --max-drop"
         takes = f"to confirm {limit} takes about {self.needed:,} where no answer differs, more where some do"
         few = f"; add samples, or with these {rows:,} --max-drop {self.confirmable:g}"
+        few += f"; --folds lets {rows + self.may_fold:,} verify" if self.may_fold else ""
         return f"{takes}{few if rows < self.needed else ''}"
 
 
 def plan_samples(
-    split: Split, manifest: Manifest, *, limits: Limits, limits_of: str = "", in_integers: bool = False, choice: Samples | None = None
+    split: Split,
+    manifest: Manifest,
+    *,
+    limits: Limits,
+    limits_of: str = "",
+    in_integers: bool = False,
+    choice: Samples | None = None,
+    folds: bool = False,
 ) -> SamplePlan:
     """The plan for a network with this manifest.
 
@@ -76,11 +89,13 @@ def plan_samples(
         limits_of: the bundle that remembers them.
         in_integers: whether there is anything that may lose some of its metric.
         choice: samples that choose layers.
+        folds: whether what calibrates verifies too.
     """
     samples = split.evaluation
     task, metric = (None, None) if samples.drawn else task_for(manifest, samples.targets, task=limits.task, metric=limits.metric)
     share = metric is not None and metric.unit == POINTS and not limits.relative
-    rows = min(len(samples if choice is None else choice), len(samples))
+    folded = len(split.calibration) if folds else 0
+    rows = min(len(samples if choice is None else choice), len(samples)) + folded
     unused = samples.targets is not None and metric is None and not is_users(limits.metric)
     title = "" if task is None or metric is None else metric.title
     if task is not None and metric is not None and samples.targets is None:
@@ -92,6 +107,8 @@ def plan_samples(
         calibration=0 if samples.drawn else len(split.calibration),
         choice=0 if choice is None else len(choice),
         evaluation=len(samples),
+        folds=folded,
+        may_fold=0 if folds or choice is not None or not split.twin else len(split.calibration),
         metric=title,
         max_drop=limits.max_drop if in_integers else None,
         max_drop_of=limits_of if in_integers else "",

@@ -30,10 +30,18 @@ DRAWN_SAMPLES = 64
 
 @dataclass(frozen=True)
 class Split:
-    """Real samples: what may fix integer ranges, and what verifies the result. No row is in both."""
+    """Real samples: what may fix integer ranges, and what verifies the result. No row is in both.
+
+    Args:
+        calibration: fixes integer ranges.
+        evaluation: verifies the result.
+        twin: as many other rows of the same file, which may calibrate a second artifact that verifies by ``calibration``; None where those
+            must not verify, as the rows of a training that a network has learned from.
+    """
 
     calibration: Samples
     evaluation: Samples
+    twin: Samples | None = None
 
 
 def split_samples(
@@ -51,7 +59,7 @@ def split_samples(
     Args:
         data: a data set's name, a ``.npz`` or ``.npy`` file, or None for the samples with which the artifact's bundle was made, or else
             the set that the model was trained on; for a generator that is noise. A file's rows are divided at random but seeded: a fifth,
-            at most `calibration` rows, calibrates.
+            at most `calibration` rows, calibrates, and as many others may calibrate a twin.
         evaluation: at most so many test samples; None means all.
         limits: name the task or the metric that targets are for; by default what the bundle, the artifact or the targets themselves say.
         may_draw: where no data are named or known, take random inputs, which ``Split.evaluation.drawn`` tells.
@@ -61,6 +69,7 @@ def split_samples(
     """
     limits = limits or limits_for(Limits(), artifact.path.parent)[0]
     name = data or _remembered(artifact) or artifact.manifest.data
+    twin: Samples | None = None
     details, signature = artifact.manifest.details, artifact.manifest.signature
     if data is None and details.get("samples") == NOISE:
         classes = details.get("classes", 1)
@@ -84,6 +93,7 @@ def split_samples(
                 f"samples '{name}'", expected="at least 2 rows, to calibrate on one and to evaluate on another", got=str(len(rows))
             )
         first, rest = rows.rows(np.sort(order[:count])), rows.rows(np.sort(order[count:]))
+        twin = rows.rows(np.sort(order[count : 2 * count]))
     else:
         dataset = find_data(name)
         first = _labelled(dataset.load("train", folder, rows=slice(calibration)), signature).fit(signature)
@@ -95,7 +105,7 @@ def split_samples(
     first = first.without(rest)
     if not len(first):
         raise DataError(f"every calibration sample of '{name}' is also an evaluation sample", hint="give more different samples")
-    return Split(first, rest)
+    return Split(first, rest, None if twin is None else twin.without(first).rows(slice(len(first))))
 
 
 def _labelled(samples: Samples, signature: Signature) -> Samples:
