@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -110,23 +111,32 @@ def folded(file: Path, work: Path) -> Path:
 
 
 def prepared(file: Path, work: Path) -> Path:
-    """The model as the quantizers want it, in the folder `work`: folded, and with weights that no two nodes share."""
+    """The model as the quantizers want it, in the folder `work`: folded, with weights that no two nodes share and a name for each node."""
     target = folded(file, work)
     model = read_model(target)
+    taken = {node.name for node in model.graph.node}
+    for number, node in enumerate(model.graph.node):
+        if not node.name:
+            node.name = next(name for count in itertools.count() if (name := f"{node.op_type}_{number}{'_' * count}") not in taken)
     _own_weights(model.graph)
     write_model(model, target)
     return target
 
 
 def _own_weights(graph: Any) -> None:
-    """Give each node a copy of a matrix that several use: the quantizer would give all of them the scales of one, along its axis."""
-    matrices = {tensor.name: tensor for tensor in graph.initializer if len(tensor.dims) > 1}
+    """Give each node a copy of a weight that several use.
+
+    The quantizer would give all of them the scales of one matrix, along its axis; and where a session of ours makes its sums exact,
+    onnxruntime rewrites an int8 weight for each of its readers under one name, and stops at the second. torch's exporter shares what
+    is equal, such as the ones of all normalizations in a network that was not trained.
+    """
+    weights = {tensor.name: tensor for tensor in graph.initializer if tensor.dims and tensor.data_type == tensor.FLOAT}
     seen: set[str] = set()
     for node in graph.node:
         for place, name in enumerate(node.input):
-            if name in matrices and name in seen:
+            if name in weights and name in seen:
                 own = graph.initializer.add()
-                own.CopyFrom(matrices[name])
+                own.CopyFrom(weights[name])
                 own.name = node.input[place] = f"{name}/{node.name or node.output[0]}/{place}"
             seen.add(name)
 

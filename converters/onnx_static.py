@@ -16,7 +16,10 @@ from toolkit.formats import find_format
 
 from .base import Recipe
 from .batches import batches, calibration_batch
-from .onnx import exact_sums, prepared, write_model
+from .ends import Graph, Operation
+from .noise import Exact
+from .onnx import exact_sums as with_exact_sums
+from .onnx import prepared, write_model
 from .onnx_outputs import float_outputs
 from .quantizer import Execution, StaticQuantizer
 from .recipes import Ranges
@@ -46,7 +49,7 @@ class OnnxStatic(StaticQuantizer):
         import onnxruntime
 
         with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
-            options = exact_sums()
+            options = with_exact_sums()
             options.optimized_model_filepath = str(Path(folder) / "optimized.onnx")
             # One level below all: the last one rearranges memory for this processor, which needs new names.
             options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
@@ -95,6 +98,18 @@ class _Calibrated:
         self._kinds = sorted({*QDQRegistry, *QLinearOpsRegistry})
         known = {*self._kinds, *_RECURRENT}
         self.layers = tuple(layer for layer in find_format(Format.ONNX).layers(self._clean) if layer.kind in known)
+        self.exact = Exact(lambda: self.outputs(self._clean))
+
+    def graph(self) -> Graph:
+        """That of the file which is quantized."""
+        import onnx
+
+        graph = onnx.load(self._clean, load_external_data=False).graph
+        makers = {name: number for number, node in enumerate(graph.node) for name in node.output if name}
+        return Graph(
+            tuple(Operation(node.name, tuple(makers[name] for name in node.input if name in makers)) for node in graph.node),
+            {value.name: makers[value.name] for value in graph.output if value.name in makers},
+        )
 
     def write(self, target: Path, keep_float: Collection[str]) -> None:
         """Quantize; the first call calibrates."""
@@ -153,11 +168,11 @@ class _Calibrated:
 
         return Reader()
 
-    def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
+    def outputs(self, file: Path, *, exact_sums: bool = True) -> Iterator[dict[str, np.ndarray]]:  # noqa: ARG002 - they always are
         """By onnxruntime."""
         import onnxruntime
 
-        session = onnxruntime.InferenceSession(str(file or self._clean), exact_sums(), providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(file), with_exact_sums(), providers=["CPUExecutionProvider"])
         names = [output.name for output in session.get_outputs()]
         for feed in self._feeds():
             yield dict(zip(names, session.run(names, feed), strict=True))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import math
 import tempfile
 from abc import abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Protocol
@@ -16,7 +18,8 @@ from toolkit.core import Artifact, Samples, Scalar, Signature, UnknownNameError
 from toolkit.formats import Layer
 
 from .base import Converter, Recipe
-from .noise import quieter, worst_ratio
+from .ends import Graph, float_ends
+from .noise import ENOUGH_DB, Exact, quieter
 
 SEPARATOR = "; "
 
@@ -26,12 +29,19 @@ class Calibrated(Protocol):
 
     file_name: str
     layers: tuple[Layer, ...]
+    exact: Exact
+    """What the float model gives on the calibration samples."""
+
+    def graph(self) -> Graph:
+        """The float model's operations, by the names that `write` takes."""
 
     def write(self, target: Path, keep_float: Collection[str]) -> None:
         """Write the model to `target` with every layer in integers but those."""
 
-    def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
-        """What a quantized file, or the float model for None, gives on the calibration samples, batch by batch."""
+    def outputs(self, file: Path, *, exact_sums: bool = False) -> Iterator[dict[str, np.ndarray]]:
+        """What a quantized file gives on the calibration samples, batch by batch; with `exact_sums` as on a processor whose sums of
+        products never saturate.
+        """
 
 
 @dataclass(frozen=True)
@@ -73,22 +83,52 @@ class StaticQuantizer(Converter):
                 if name not in known:
                     raise UnknownNameError("layer", name, known)
 
-            def write(folder: str, keep_float: Collection[str]) -> Path:
-                (Path(work) / folder).mkdir()
-                calibrated.write(file := Path(work) / folder / target.name, keep_float)
+            def write(keep_float: Collection[str]) -> Path:
+                calibrated.write(file := Path(tempfile.mkdtemp(dir=work)) / target.name, keep_float)
                 return file
 
-            made = write("first", recipe.keep_float)
-            if self.fragile and not recipe.keep_float:
-                fragile = [layer.name for layer in calibrated.layers if layer.kind in self.fragile]
-
-                def ratio(file: Path) -> float:
-                    return _signal_to_noise(calibrated.outputs(None), calibrated.outputs(file))
-
-                made = quieter(made, ratio=ratio, again=lambda: write("second", fragile))
+            made = write(recipe.keep_float)
+            if not recipe.keep_float:
+                made = self._quieter(calibrated, made, write)
             for file in made.parent.iterdir():
                 file.rename(target.parent / file.name)
         return None
+
+    def _quieter(self, calibrated: Calibrated, made: Path, write: Callable[[Collection[str]], Path]) -> Path:
+        """The quietest of `made`, with every layer in integers, and of what `write` makes with more in float, until one is quiet enough.
+
+        First what comes behind the last layers, for the outputs whose parts have ranges of their own; then the fragile kinds, beside what
+        helped before.
+        """
+        fragile = frozenset(layer.name for layer in calibrated.layers if layer.kind in self.fragile)
+        groups = calibrated.exact.groups
+        if not fragile and not groups:
+            return made
+        kept = {made: frozenset[str]()}
+        ratios = functools.cache(functools.partial(_ratios, calibrated, exact_sums=True))
+        noisy = [name for name in groups if ratios(made)[name] < ENOUGH_DB]
+
+        def again(names: frozenset[str]) -> Path:
+            try:
+                file = write(names)
+            except Exception as error:  # Whatever the library raises: there is a file, and this was to be a better one.
+                logging.getLogger(__name__).warning("not made with %s in float: %s", SEPARATOR.join(sorted(names)), error)
+                return made
+            kept[file] = names
+            return file
+
+        def worst(file: Path) -> float:
+            return min(ratios(file).values())
+
+        def worst_part(file: Path) -> float:
+            return min(ratios(file)[name] for name in noisy)
+
+        layers = {layer.name for layer in calibrated.layers if layer.multiply_adds}
+        for names in float_ends(calibrated.graph(), noisy, layers=layers) if noisy else ():
+            made = quieter(made, ratio=worst_part, again=functools.partial(again, names))
+        if fragile:
+            made = quieter(made, ratio=worst, again=lambda: again(kept[made] | fragile))
+        return made
 
     @abstractmethod
     def execution(self, file: Path) -> Execution:
@@ -111,18 +151,17 @@ def sensitivity(calibrated: Calibrated, groups: Sequence[Collection[str]], work:
     infinity where the engine refuses that file, -200 where its outputs are not finite.
     """
     every = [layer.name for layer in calibrated.layers]
-    exact = list(calibrated.outputs(None))
     found: list[float] = []
     for group in groups:
         with tempfile.TemporaryDirectory(dir=work) as folder:
             calibrated.write(file := Path(folder) / calibrated.file_name, [name for name in every if name not in group])
-            found.append(_signal_to_noise(exact, calibrated.outputs(file)))
+            found.append(min(_ratios(calibrated, file).values()))
     return found
 
 
-def _signal_to_noise(exact: Iterable[dict[str, np.ndarray]], noisy: Iterable[dict[str, np.ndarray]]) -> float:
-    """As `worst_ratio`; minus infinity where the engine refuses the noisy file."""
+def _ratios(calibrated: Calibrated, file: Path, *, exact_sums: bool = False) -> dict[str, float]:
+    """The ratio of each output of a quantized file; minus infinity where the engine refuses the file."""
     try:
-        return worst_ratio(zip(exact, noisy, strict=True))
+        return calibrated.exact.ratios(calibrated.outputs(file, exact_sums=exact_sums))
     except RuntimeError:
-        return -math.inf
+        return dict.fromkeys(next(iter(calibrated.exact)), -math.inf)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import Affine, Artifact, ConversionError, Format, InputError, Precision, Samples, Scalar, Signature
+from toolkit.core import Affine, ConversionError, Format, InputError, Precision, Samples, Scalar, Signature
 
 from .base import Converter, Node, Recipe
 from .batches import batches
@@ -23,19 +23,19 @@ def quiet() -> None:
     logging.getLogger("absl").setLevel(logging.WARNING)
 
 
-def quantize(source: Artifact, target: Path, recipe: Any, ranges: Any = None, *, integer_io: bool = False) -> None:
-    """Write `source` quantized by an AI Edge Quantizer recipe to `target`; `ranges` is a calibration's result. With `integer_io` real
+def quantize(file: Path, target: Path, recipe: Any, signature: Signature, *, ranges: Any = None, integer_io: bool = False) -> None:
+    """Write `file` quantized by an AI Edge Quantizer recipe to `target`; `ranges` is a calibration's result. With `integer_io` real
     inputs and outputs may be integers with a scale.
 
     Raises:
-        ConversionError: the file's own inputs or outputs are no longer the signature's.
+        ConversionError: the file's own inputs or outputs are no longer those of `signature`.
     """
     quiet()
     from ai_edge_quantizer.quantizer import Quantizer
 
-    result = Quantizer(str(source.model_file), recipe).quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
+    result = Quantizer(str(file), recipe).quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     target.write_bytes(result.quantized_model)
-    check(target, source.manifest.signature, integer_io=integer_io)
+    check(target, signature, integer_io=integer_io)
 
 
 def check(file: Path, signature: Signature, sizes: Sequence[int] = (), *, integer_io: bool = False) -> None:
@@ -87,6 +87,65 @@ def name_operators(file: Path) -> None:
                 graph.tensors[tensor].name = name.encode()
             seen[kind] += 1
     tfl_flatbuffer_utils.write_model(model, str(file))
+
+
+def copy_shared_outputs(file: Path, target: Path) -> Path:
+    """`file`; or `target`, where it is written with a copy of each float output that an operator reads too, or that is returned twice.
+
+    AI Edge Quantizer wires those wrongly: they come back as integers, or the last operator gets floats in place of its integers.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+    from ai_edge_quantizer.utils import tfl_flatbuffer_utils
+
+    model = tfl_flatbuffer_utils.read_model(str(file))
+    copies = 0
+    for definition in model.signatureDefs or []:
+        graph = model.subgraphs[definition.subgraphIndex]
+        made = {tensor for operator in graph.operators for tensor in operator.outputs}
+        taken = {tensor for operator in graph.operators for tensor in operator.inputs}
+        for place, entry in enumerate(definition.outputs):
+            number = entry.tensorIndex
+            if number in taken and number in made and graph.tensors[number].type == schema.TensorType.FLOAT32:
+                entry.tensorIndex = _copied(model, graph, number, f"{definition.signatureKey.decode()}/output_{place}")
+                copies += 1
+            taken.add(number)
+    if not copies:
+        return file
+    tfl_flatbuffer_utils.write_model(model, str(target))
+    return target
+
+
+def _copied(model: Any, graph: Any, number: int, name: str) -> int:
+    """Append an operator that copies an output of a graph, which is returned in its place; the number of the copy."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    reshape = schema.BuiltinOperator.RESHAPE
+    original = graph.tensors[number]
+    shape = np.array([] if original.shape is None else original.shape, np.int32)
+    model.buffers.append(schema.BufferT(data=shape.view(np.uint8)))
+    wanted = schema.TensorT(shape=[len(shape)], type=schema.TensorType.INT32, buffer=len(model.buffers) - 1, name=f"{name}_shape".encode())
+    copy = schema.TensorT(
+        shape=original.shape,
+        shapeSignature=original.shapeSignature,
+        type=original.type,
+        buffer=0,
+        name=name.encode(),
+        hasRank=original.hasRank,
+    )
+    graph.tensors += [wanted, copy]
+    model.operatorCodes.append(schema.OperatorCodeT(builtinCode=reshape, deprecatedBuiltinCode=reshape, version=1))
+    graph.operators.append(
+        schema.OperatorT(
+            opcodeIndex=len(model.operatorCodes) - 1,
+            inputs=[number, len(graph.tensors) - 2],
+            outputs=[len(graph.tensors) - 1],
+            builtinOptionsType=schema.BuiltinOptions.ReshapeOptions,
+            builtinOptions=schema.ReshapeOptionsT(newShape=shape.tolist()),
+        )
+    )
+    place = list(graph.outputs).index(number)
+    graph.outputs[place] = len(graph.tensors) - 1
+    return len(graph.tensors) - 1
 
 
 def plain_name(kind: str, place: int) -> str:

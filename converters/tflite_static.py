@@ -11,11 +11,13 @@ import numpy as np
 
 from toolkit.core import Artifact, Format, Samples, Scalar
 from toolkit.formats import find_format
-from toolkit.formats.tflite import CONVERSIONS, layer_name, read_graph
+from toolkit.formats.tflite import CONVERSIONS, layer_name, output_tensors, read_graph
 
 from .base import Recipe
+from .ends import Graph, Operation
+from .noise import Exact
 from .quantizer import Execution, StaticQuantizer
-from .tflite import calibrate, outputs, quantize
+from .tflite import calibrate, copy_shared_outputs, outputs, quantize
 
 _INTEGER = frozenset({"INT8", "UINT8", "INT16"})
 _TRANSPOSED, _SPLIT = "CONV_2D_TRANSPOSE", "SPLIT"
@@ -46,7 +48,7 @@ class TfliteStatic(StaticQuantizer):
         integers = [node for node in nodes if all(graph.tensors[tensor].type in _INTEGER for tensor in (node.inputs[0], node.outputs[0]))]
         return Execution(frozenset(layer_name(graph, node) for node in integers), len(graph.nodes) - len(nodes))
 
-    def _calibrate(self, source: Artifact, samples: Samples, recipe: Recipe, work: Path) -> _Calibrated:  # noqa: ARG002 - the ranges stay in memory
+    def _calibrate(self, source: Artifact, samples: Samples, recipe: Recipe, work: Path) -> _Calibrated:
         from ai_edge_quantizer import qtyping
         from ai_edge_quantizer.recipe_manager import RecipeManager
 
@@ -63,7 +65,7 @@ class TfliteStatic(StaticQuantizer):
         if recipe.choices.symmetric:
             for rule in rules:
                 rule["op_config"]["activation_tensor_config"]["symmetric"] = True
-        return _Calibrated(source, samples, rules, integer_io=bool(self.choice(recipe, "integer_io")))
+        return _Calibrated(source, samples, rules, work, integer_io=bool(self.choice(recipe, "integer_io")))
 
 
 class _Calibrated:
@@ -71,14 +73,25 @@ class _Calibrated:
 
     file_name = Format.TFLITE.file_name
 
-    def __init__(self, source: Artifact, samples: Samples, rules: list[dict[str, Any]], *, integer_io: bool) -> None:
-        self._source = source
+    def __init__(self, source: Artifact, samples: Samples, rules: list[dict[str, Any]], work: Path, *, integer_io: bool) -> None:
+        self._signature = source.manifest.signature
+        self._model = copy_shared_outputs(source.model_file, work / "own_outputs.tflite")
         self._samples = samples
         self._integer_io = integer_io
         # Without these two the files' own inputs and outputs become integers.
         self._recipe = rules if integer_io else [*rules, *(_float(operation) for operation in ("INPUT", "OUTPUT"))]
-        self._ranges = calibrate(source.model_file, self._recipe, samples, source.manifest.signature)
+        self._ranges = calibrate(self._model, self._recipe, samples, self._signature)
         self.layers = find_format(Format.TFLITE).layers(source.model_file)
+        self.exact = Exact(lambda: self.outputs(source.model_file))
+
+    def graph(self) -> Graph:
+        """That of the file which is quantized."""
+        graph = read_graph(self._model)
+        makers = {tensor: number for number, node in enumerate(graph.nodes) for tensor in node.outputs}
+        operations = tuple(
+            Operation(layer_name(graph, node), tuple(makers[tensor] for tensor in node.inputs if tensor in makers)) for node in graph.nodes
+        )
+        return Graph(operations, {name: makers[tensor] for name, tensor in output_tensors(self._model).items() if tensor in makers})
 
     def write(self, target: Path, keep_float: Collection[str]) -> None:
         """Quantize."""
@@ -98,11 +111,11 @@ class _Calibrated:
             self._quantize(target, [*rules, _float(_SPLIT)])
 
     def _quantize(self, target: Path, rules: list[dict[str, Any]]) -> None:
-        quantize(self._source, target, rules, self._ranges, integer_io=self._integer_io)
+        quantize(self._model, target, rules, self._signature, ranges=self._ranges, integer_io=self._integer_io)
 
-    def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
+    def outputs(self, file: Path, *, exact_sums: bool = True) -> Iterator[dict[str, np.ndarray]]:  # noqa: ARG002 - they always are
         """By LiteRT."""
-        return outputs(file or self._source.model_file, self._samples)
+        return outputs(file, self._samples)
 
 
 def _float(operation: str, scope: str = ".*") -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,16 @@ from toolkit.formats.parts.openvino_model import read_model
 
 from ..base import Node, Recipe
 from ..batches import batches, calibration_batch
-from ..noise import quieter, worst_ratio
+from ..ends import Graph, Operation
+from ..noise import Exact, quieter
 from ..openvino import import_nncf, import_openvino, save_model
 from ..quantizer import Execution, StaticQuantizer
 from ..recipes import Choices, Ranges
 
 _FLOAT = "LSTMSequence"
 _INTEGERS = frozenset(["i8", "u8", "i4", "u4"])
+_NO_OPERATIONS = frozenset(["Constant", "Parameter", "Result"])
+_EMULATED = {"LP_TRANSFORMS_MODE": "NO"}
 _TOLD = frozenset(["layerType", "runtimePrecision", "originalLayersNames"])
 
 
@@ -46,7 +49,6 @@ class OpenvinoInt8(StaticQuantizer):
         "symmetric": (False, True),
         "reduce_range": (False, True),
     }
-
     float_kinds = {  # noqa: RUF012 - read-only
         **dict.fromkeys((_FLOAT, "GRUSequence", "RNNSequence"), "recurrent layers stay float: in integers they cost several points"),
         "MatMul": "NNCF leaves products of two activations in float",
@@ -91,6 +93,17 @@ class _Calibrated:
         self._batch = calibration_batch(signature)
         self._model = read_model(source.model_file)
         self.layers = find_format(Format.OPENVINO).layers(source.model_file)
+        self.exact = Exact(lambda: self.outputs(source.model_file))
+
+    def graph(self) -> Graph:
+        """That of the model which is quantized."""
+        nodes = [node for node in self._model.get_ordered_ops() if node.get_type_name() not in _NO_OPERATIONS]
+        numbers = {node.get_friendly_name(): number for number, node in enumerate(nodes)}
+        results = [(spec.name, self._model.output(spec.name).get_node()) for spec in self._source.manifest.signature.outputs]
+        return Graph(
+            tuple(Operation(node.get_friendly_name(), _read(node, numbers)) for node in nodes),
+            {name: number for name, result in results for number in _read(result, numbers)},
+        )
 
     def write(self, target: Path, keep_float: Collection[str]) -> None:
         """Quantize; the first call decides whether as a transformer."""
@@ -110,8 +123,8 @@ class _Calibrated:
         return chosen
 
     def _ratio(self, model: Any) -> float:
-        noisy = self._run(model, {"LP_TRANSFORMS_MODE": "NO"})
-        return worst_ratio(zip(self.outputs(None), noisy, strict=True))
+        noisy = self._run(model, _EMULATED)
+        return min(self.exact.ratios(noisy).values())
 
     def _quantized(self, keep_float: Collection[str], *, transformer: bool) -> Any:
         nncf = import_nncf()
@@ -130,17 +143,22 @@ class _Calibrated:
             advanced_parameters=_advanced(self._choices, transformer=transformer),
         )
 
-    def outputs(self, file: Path | None) -> Iterator[dict[str, np.ndarray]]:
+    def outputs(self, file: Path, *, exact_sums: bool = False) -> Iterator[dict[str, np.ndarray]]:
         """By OpenVINO's CPU in float32 where it is not in integers."""
-        return self._run(file or self._source.model_file, {})
+        return self._run(file, _EMULATED if exact_sums else {})
 
-    def _run(self, model: Any, properties: dict[str, str]) -> Iterator[dict[str, np.ndarray]]:
+    def _run(self, model: Any, properties: Mapping[str, str]) -> Iterator[dict[str, np.ndarray]]:
         openvino = import_openvino()
         compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", **properties})
         names = [spec.name for spec in self._source.manifest.signature.outputs]
         for feed in batches(self._samples, self._batch, exact=self._exact):
             found: Any = compiled(feed)
             yield {name: np.array(found[name]) for name in names}
+
+
+def _read(node: Any, numbers: Mapping[str, int]) -> tuple[int, ...]:
+    names = [value.get_node().get_friendly_name() for value in node.input_values()]
+    return tuple(numbers[name] for name in names if name in numbers)
 
 
 def _advanced(choices: Choices, *, transformer: bool) -> Any:

@@ -69,6 +69,12 @@ def two_inputs(common_folder: Path) -> dict[Node, Artifact]:
     return _made_once("embedding", common_folder)
 
 
+@pytest.fixture(scope="session")
+def detector(common_folder: Path) -> dict[Node, Artifact]:
+    """A net whose outputs have parts with ranges of their own, in fp32 in the three formats that have static int8."""
+    return _made_once("detector", common_folder)
+
+
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     folder.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Two small nets as .pt2 artifacts, walking the conversion graph from them, and both in every format.
+"""Small nets as .pt2 artifacts, walking the conversion graph from them, and each in every format that the tests ask for.
 
 Run as a module it makes the latter: ``python -m tests.converters.nets digits FOLDER``, where the folder holds the exported net already.
 """
@@ -82,6 +82,49 @@ def embedding() -> nn.Module:
     return Embedding().eval()
 
 
+def detector() -> nn.Module:
+    """A net with outputs whose parts have other ranges, each in another layout, and one that it reads itself.
+
+    Its heads give boxes in pixels and probabilities below 0.2 for the cells of one or two levels of features.
+    """
+    import torch
+    from torch import nn
+
+    class Detector(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fine, self.coarse = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 16, 3, 2, 1)
+            self.box, self.score, self.prior = nn.Conv2d(16, 4, 1), nn.Conv2d(16, 3, 1), nn.Conv2d(16, 4, 1)
+            self.levels = nn.ModuleList([nn.Conv2d(8, 7, 1), nn.Conv2d(16, 7, 1)])
+            self.register_buffer("gain", torch.tensor([1.25, 1.25, 1.25, 1.25, 1, 1, 1])[:, None])
+            with torch.no_grad():
+                for head, bias in ((self.score, -4.0), (self.prior, 0.0), *((level, -2.0) for level in self.levels)):
+                    head.weight.mul_(6)
+                    head.bias.add_(bias)
+                self.prior.bias[0] += 8  # The background, which is far more probable than the other three.
+
+        def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            fine = torch.relu(self.fine(image))
+            coarse = torch.relu(self.coarse(fine))
+            boxes, scores = self.box(coarse).flatten(2).sigmoid() * 640, self.score(coarse).flatten(2).sigmoid()
+            joined = torch.cat([boxes, scores], 1)
+            classes = self.prior(coarse).flatten(2).transpose(1, 2).softmax(-1)[..., 1:]
+            cells = torch.cat([head(level).flatten(2) for head, level in zip(self.levels, (fine, coarse), strict=True)], 2)
+            offsets, chances = cells.transpose(1, 2).split((4, 3), 2)
+            totals = scores.amax(2)
+            return (
+                joined,
+                (joined * self.gain).transpose(1, 2),
+                torch.cat([boxes.transpose(1, 2), classes], 2),
+                torch.cat([offsets.exp() * 32, chances.sigmoid()], 2),
+                totals,
+                totals.topk(2).indices,
+            )
+
+    torch.manual_seed(0)
+    return Detector().eval()
+
+
 def export(folder: Path, net: nn.Module, example: tuple[Any, ...], signature: Signature, model: str) -> Artifact:
     """A .pt2 artifact with a free batch."""
     import torch
@@ -114,6 +157,19 @@ def export_embedding(folder: Path) -> Artifact:
         (TensorSpec("logits", "float32", ("batch", 3)), TensorSpec("hidden", "float32", ("batch", 8))),
     )
     return export(folder, embedding(), (torch.zeros(2, 12, dtype=torch.int64), torch.zeros(2, 4)), signature, "embedding")
+
+
+def export_detector(folder: Path) -> Artifact:
+    """The net of mixed outputs as ``.pt2``."""
+    import torch
+
+    shapes = {"joined": (7, 16), "scaled": (16, 7), "classes": (16, 7), "levels": (80, 7), "totals": (3,)}
+    outputs = (
+        *(TensorSpec(name, "float32", ("batch", *shape)) for name, shape in shapes.items()),
+        TensorSpec("best", "int64", ("batch", 2)),
+    )
+    signature = Signature((TensorSpec("image", "float32", ("batch", 3, 16, 16)),), outputs)
+    return export(folder, detector(), (torch.zeros(2, 3, 16, 16),), signature, "detector")
 
 
 def convert_all(source: Artifact, targets: set[Node], recipe: Recipe) -> dict[Node, Artifact]:
@@ -179,13 +235,16 @@ tf.saved_model.save(model, str(folder / "savedmodel-fp32"), signatures={"serving
 
 
 def make(payload: dict[str, str]) -> None:
-    """One of the two nets, ``digits`` or ``embedding``, in the formats that the tests ask for, in `folder`: an isolated task."""
+    """One of the nets, ``digits``, ``detector`` or ``embedding``, in the formats that the tests ask for, in `folder`: an isolated task."""
     folder = Path(payload["folder"])
     if payload["name"] == "digits":
         source = Artifact.load(folder / str(START))
         convert_all(source, reachable(START), digits_recipe())
         from_keras(folder, source.manifest.signature)
         from_torchscript(folder, source.manifest.signature)
+    elif payload["name"] == "detector":
+        floats = {Node(format, Precision.FP32) for format in (Format.ONNX, Format.OPENVINO, Format.TFLITE)}
+        convert_all(export_detector(folder / str(START)), floats, Recipe(batch_sizes=(1,)))
     else:
         formats = (Format.ONNX, Format.OPENVINO, Format.TFLITE, Format.EXECUTORCH, Format.NCNN)
         convert_all(export_embedding(folder / str(START)), {Node(format, Precision.FP32) for format in formats}, Recipe())

@@ -64,10 +64,11 @@ class Node:
 
 @dataclass(frozen=True)
 class Graph:
-    """A graph of a file; ``inputs`` are numbers of tensors."""
+    """A graph of a file; ``inputs`` and ``outputs`` are numbers of tensors."""
 
     tensors: tuple[Tensor, ...]
     inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
     nodes: tuple[Node, ...]
 
 
@@ -143,6 +144,14 @@ def read_graphs(file: Path) -> tuple[Graph, ...]:
         return tuple(_graph(model, graph) for graph in model.all("subgraphs"))
 
 
+def output_tensors(file: Path) -> dict[str, int]:
+    """The numbers of the first signature's outputs in its graph, by their names; raises `ArtifactError` for another kind of file."""
+    check_identifier(file)
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        signatures = Table.root(_SCHEMA, "Model", data).all("signature_defs")
+        return {entry.text("name"): entry.number("tensor_index") for entry in signatures[0].all("outputs")} if signatures else {}
+
+
 def layer_name(graph: Graph, node: Node) -> str:
     """The name of an operator's output without the signature's; empty where it has none."""
     return graph.tensors[node.outputs[0]].name.partition("/")[2]
@@ -155,7 +164,9 @@ def _graph(model: Table, graph: Table) -> Graph:
         Node(kinds[operator.number("opcode_index")], operator.numbers("inputs"), operator.numbers("outputs"))
         for operator in graph.all("operators")
     )
-    return Graph(tuple(_tensor(tensor, constant) for tensor in graph.all("tensors")), graph.numbers("inputs"), nodes)
+    return Graph(
+        tuple(_tensor(tensor, constant) for tensor in graph.all("tensors")), graph.numbers("inputs"), graph.numbers("outputs"), nodes
+    )
 
 
 def _kind(code: Table) -> str:
