@@ -185,7 +185,7 @@ def data_options(function: F) -> F:
         "--data",
         metavar="NAME|FILE",
         shell_complete=complete(data_names, files=True),
-        help="A data set (toolkit data), or a .npz or .npy of samples. Default: what the model was trained on.",
+        help="A data set (toolkit data) such as digits, or a file such as samples.npz. Default: what the model was trained on.",
     )(function)
 
 

@@ -32,6 +32,7 @@ from toolkit.runtimes import elsewhere
 from toolkit.runtimes.parity import Limits
 from toolkit.tasks import task_for
 
+from .data import Given
 from .folds import Folds, check_folds
 from .progress import OnEvent
 from .source.place import trained_there
@@ -84,7 +85,7 @@ class Request:
     memory_bytes: int | None = None
     recipes: tuple[NamedRecipe, ...] = ()
     overwrite: bool = False
-    data: str | None = None
+    data: str | Given | None = None
     limits_of: str = ""
     folds: bool = False
 

@@ -25,6 +25,7 @@ from toolkit.core import (
 from toolkit.core.files import storage_errors
 from toolkit.runtimes.parity import drawn
 
+from ..data import Given
 from ..source.resolve import resolve_source
 from ..source.samples import split_samples
 from .finding import Finding
@@ -37,7 +38,7 @@ from .task import Compared, Model, Task
 class Inputs:
     """What both networks are given: `rounds` sets of `batch` rows, of ``data`` or random ones from `seed`."""
 
-    data: str | None = None
+    data: str | Given | None = None
     data_dir: Path | None = None
     rounds: int = 4
     batch: int = 1

@@ -11,6 +11,7 @@ from pathlib import Path
 from toolkit.core import MANIFEST, Artifact, Bundle
 from toolkit.models import all_models
 
+from ..data import Given
 from .resolve import is_model, resolve_source, trained
 
 HOME = Path("artifacts")
@@ -43,7 +44,7 @@ class Opened:
 
 
 @contextmanager
-def opened(text: str, *, weights: Path | None = None, data: str | None = None, inputs: Sequence[str] = ()) -> Iterator[Opened]:
+def opened(text: str, *, weights: Path | None = None, data: str | Given | None = None, inputs: Sequence[str] = ()) -> Iterator[Opened]:
     """What `text` names: an artifact's folder, a bundle, a reference model, or anything that `resolve_source` takes.
 
     What is no artifact yet becomes one in a folder that is gone after the block. Raises as `resolve_source`.

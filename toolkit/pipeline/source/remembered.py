@@ -11,9 +11,10 @@ import msgspec
 from toolkit.core import decode_json, read_file, write_file
 from toolkit.runtimes.parity import Limits
 
+from ..data import Given, as_given, find_reader
+
 REMEMBERED = "data.json"
 """Beside a bundle's artifacts; it does not travel."""
-SAMPLE_FILES = (".npz", ".npy")
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,8 @@ class Remembered:
     """What is in the file.
 
     Args:
-        data: a data set's name, or the absolute path of a file; empty where none was named.
+        data: what was named, as it is understood from any folder; empty where nothing was.
+        path: the file or folder that must be there; empty for a name that is found elsewhere.
         max_drop: what integers may lose; None for the default, as where the file does not say.
         relative: whether that is in percent of the metric's value; None for the metric's own way.
         task: what the outputs mean; empty where nobody said.
@@ -29,22 +31,27 @@ class Remembered:
     """
 
     data: str = ""
+    path: str = ""
     max_drop: Annotated[float, msgspec.Meta(ge=0)] | None = None
     relative: bool | None = None
     task: str = ""
     metric: str = ""
 
 
-def remember(bundle: Path, *, data: str | None = None, limits: Limits | None = None) -> None:
+def remember(bundle: Path, *, data: str | Given | None = None, limits: Limits | None = None) -> None:
     """Keep in a bundle's folder which samples it was made with, what it had if they were not named, and by what it was judged.
 
     Raises:
         StorageError: the file cannot be written.
     """
-    before, limits = remembered(bundle), limits or Limits()
-    name = before.data if not data else str(Path(data).resolve()) if Path(data).suffix in SAMPLE_FILES else data
+    before, limits, given = remembered(bundle), limits or Limits(), as_given(data)
+    name, path = before.data, before.path
+    if given is not None:
+        reader = find_reader(given.word)
+        name, place = reader.absolute(given.word), reader.path(given.word)
+        path = "" if place is None else str(place.resolve())
     own = limits.max_drop if (limits.max_drop, limits.relative) != (Limits().max_drop, None) else None
-    now = Remembered(name, own, limits.relative, limits.task, limits.metric)
+    now = Remembered(name, path, own, limits.relative, limits.task, limits.metric)
     if now != before:
         write_file(bundle / REMEMBERED, msgspec.json.encode(now) + b"\n")
 

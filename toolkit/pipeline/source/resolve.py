@@ -16,21 +16,22 @@ from toolkit.core import (
     TensorSpec,
     UnknownNameError,
     artifact_name,
-    check_names,
 )
 from toolkit.formats import find_format, format_of, source_formats, trained_names
 from toolkit.formats.parts.torch_zip import pickled_class
 from toolkit.models import all_models
 
+from ..data import Given, as_given, find_reader
 from .place import Source, from_files, from_module, from_weights
-from .remembered import SAMPLE_FILES
 from .user_module import UserModule
 
 _WEIGHTS = (".pt", ".pth", ".pkl", ".ckpt", ".safetensors", ".h5")
 """What files of weights without a network end with."""
 
 
-def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: str | None = None, inputs: Sequence[str] = ()) -> Source:
+def resolve_source(
+    text: str, *, out: Path, weights: Path | None = None, data: str | Given | None = None, inputs: Sequence[str] = ()
+) -> Source:
     """The artifact that `text` names: a model file or a SavedModel, an artifact folder, a bundle, a reference model's name, or a user's
     own module.
 
@@ -49,7 +50,8 @@ def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: s
     if inputs and not may_need:
         raise InputError(f"'{text}' has its own inputs", expected="--input only with Python code, such as model.py:make_model")
     if weights is not None:
-        return from_weights(text, weights, data=data, out=out)
+        given = as_given(data)
+        return from_weights(text, weights, data=None if given is None else given.word, out=out)
     if path.exists() or path.suffix:
         return _from_path(path, inputs, out=out)
     names = [model.name for model in all_models()]
@@ -61,15 +63,17 @@ def resolve_source(text: str, *, out: Path, weights: Path | None = None, data: s
     return Source(Artifact.load(folder))
 
 
-def check_samples(text: str, data: str | None, inputs: Sequence[str] = ()) -> None:
-    """Raise `DataError` where the arrays in the file `data` are not called as the inputs of the source `text`, before a framework is
-    imported to read it; a source that tells no names without one is asked later.
+def check_samples(text: str, data: str | Given | None, inputs: Sequence[str] = ()) -> None:
+    """Raise `DataError` where `data` can be told not to be called as the inputs of the source `text`, before a framework is imported to
+    read it; a source that tells no names without one is asked later.
     """
-    if data is None or Path(data).suffix not in SAMPLE_FILES:
+    given = as_given(data)
+    if given is None:
         return
+    reader = find_reader(given.word)
     names = tuple(TensorSpec.parse(word).name for word in inputs) or _input_names(Path(text))
     if names:
-        check_names(Path(data), names)
+        reader.check_names(given.word, names)
 
 
 def _input_names(path: Path) -> tuple[str, ...] | None:

@@ -1,0 +1,108 @@
+"""What a reader of users' data must be: which words it knows, and samples that fit a network's inputs.
+
+A new kind of data is one file in this folder with a `DataReader`; the public method checks, the underscored one reads.
+``tests/pipeline/data/contract.py`` is the test that every reader passes.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, final
+
+from toolkit.core import DataError, Preprocessing, Samples, Signature
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a user names as data.
+
+    Args:
+        word: what stands behind ``--data``: a name, a file, a folder.
+    """
+
+    word: str
+
+
+def as_given(data: str | Given | None) -> Given | None:
+    """The data that a word names, read in the usual way; nothing for no word."""
+    if isinstance(data, str):
+        return Given(word=data) if data else None
+    return data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What data must become.
+
+    Args:
+        signature: of the network; the samples must fit its inputs.
+        labels: names of its classes in order; empty where nobody knows them.
+        preprocessing: how its inputs are known to be prepared; None where nobody knows.
+        calibration: at most so many samples fix integer ranges: a reader may read no more of a part that only calibrates.
+        evaluation: at most so many verify; None for all.
+        folder: where a named data set's own files are.
+    """
+
+    signature: Signature
+    labels: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
+    calibration: int = 512
+    evaluation: int | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a reader has read; all samples fit the signature.
+
+    Args:
+        samples: those to divide; where there are `tests`, those that calibrate.
+        tests: a part that the data themselves name for evaluation; None where they name none.
+    """
+
+    samples: Samples
+    tests: Samples | None = None
+
+
+class DataReader(ABC):
+    """A kind of data that users have."""
+
+    name: ClassVar[str]
+    """Short, and no other reader's."""
+    takes: ClassVar[str]
+    """What it takes, with an example, for messages: ``a .npz or .npy file``."""
+    example: ClassVar[str]
+    """What a user writes, for the help of ``--data``: ``samples.npz``."""
+    rank: ClassVar[int] = 0
+    """Of several readers that own a word, the one with the highest rank reads it."""
+
+    @abstractmethod
+    def owns(self, word: str) -> bool:
+        """Whether `word` names data of this kind, by its form and by what lies there."""
+
+    @abstractmethod
+    def path(self, word: str) -> Path | None:
+        """The file or folder that must be there; None for a name that is found elsewhere."""
+
+    def absolute(self, word: str) -> str:
+        """The word as it is understood from any folder."""
+        path = self.path(word)
+        return word if path is None else str(path.resolve())
+
+    def check_names(self, word: str, inputs: Sequence[str]) -> None:  # noqa: B027 - most kinds cannot tell
+        """Raise `DataError` where the data can be told, without being read, not to be called as `inputs`."""
+
+    @final
+    def read(self, given: Given, wanted: Wanted) -> Found:
+        """The samples; raises `DataError` for what is damaged, empty, or does not fit."""
+        path = self.path(given.word)
+        if path is not None and not path.exists():
+            raise DataError(f"no samples at '{path}'", expected=self.takes)
+        return self._read(given, wanted)
+
+    @abstractmethod
+    def _read(self, given: Given, wanted: Wanted) -> Found:
+        """As `read`, of what is there."""
