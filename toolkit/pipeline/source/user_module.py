@@ -5,24 +5,21 @@ The named code runs in a process of its own, and only there are its folder's fil
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from toolkit.core import Artifact, InputError, Signature, TensorSpec, ToolkitError, needs, run_isolated, sha256_of, words_of
+from toolkit.core.user_code import CodeName
 
 if TYPE_CHECKING:
     from torch import nn
 
 EDGE = "import"
 MODULE = "module"
-_TEXT = re.compile(r"(?P<module>.+\.py|[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*)")
 _OUTPUT = re.compile(r"[\w.-]+")
 # Names of functions that do not say which network they make.
 _SAYS_NOTHING = {"make", "build", "create", "get", "model", "net", "network", "factory", "main"}
@@ -31,14 +28,10 @@ _SAYS_NOTHING |= {f"{verb}_{noun}" for verb in ("make", "build", "create", "get"
 _FREE_SIZES = (7, 32, 256)
 
 
-@dataclass(frozen=True)
-class UserModule:
+class UserModule(CodeName):
     """Where a network comes from: a ``.py`` file or an importable module, and the name of a `torch.nn.Module` in it, or of something that
     makes one when it is called without arguments.
     """
-
-    module: str
-    name: str
 
     @property
     def model(self) -> str:
@@ -46,27 +39,20 @@ class UserModule:
         own = self.name.rpartition(".")[2]
         if own not in _SAYS_NOTHING:
             return own
-        return Path(self.module).stem if self.module.endswith(".py") else self.module.rpartition(".")[2]
-
-    @property
-    def origin(self) -> str:
-        """``net.py:make``, as the manifest keeps it: without the folder."""
-        return f"{Path(self.module).name}:{self.name}"
+        return Path(self.module).stem if self.is_file else self.module.rpartition(".")[2]
 
     @classmethod
-    def parse(cls, text: str) -> UserModule | None:
+    def parse(cls, text: str) -> Self | None:
         """The module that `text` names, None where it is no such name; raises `InputError` for a ``.py`` file without one."""
-        match = _TEXT.fullmatch(text)
-        if match is not None:
-            return cls(match["module"], match["name"])
-        if text.partition(":")[0].endswith(".py"):
-            file = text.partition(":")[0]
+        found = super().parse(text)
+        file = text.partition(":")[0]
+        if found is None and file.endswith(".py"):
             raise InputError(
                 f"source '{text}'",
                 expected="the name of a network, or of a function that makes one, after the file",
                 hint=f"such as {file}:make_model",
             )
-        return None
+        return found
 
 
 def export_user_module(
@@ -87,7 +73,7 @@ def export_user_module(
         ProcessError: the code crashed or ran too long.
     """
     _check_inputs(inputs)
-    if source.module.endswith(".py") and not Path(source.module).is_file():
+    if source.is_file and not Path(source.module).is_file():
         raise InputError(f"no file '{source.module}'", expected="a Python file with a network")
     task = Task(source, str(Path.cwd()), tuple(inputs), str(weights.absolute()) if weights else None, str(out.absolute()))
     run_isolated(f"{__name__}:export_task", task, timeout_s=timeout_s)
@@ -121,7 +107,7 @@ def export_task(task: Task) -> None:
     inputs = Signature(tuple(TensorSpec.parse(text) for text in task.inputs), ())
     names, sizes = _try(module.eval().requires_grad_(requires_grad=False), inputs)
     recipe = {MODULE: source.origin}
-    if source.module.endswith(".py"):
+    if source.is_file:
         recipe["module_sha256"] = sha256_of(Path(task.folder) / source.module)
     if task.weights:
         recipe["weights"] = Path(task.weights).name
@@ -149,39 +135,12 @@ def _check_inputs(inputs: Sequence[str]) -> None:
 def _load(source: UserModule, folder: Path) -> nn.Module:
     import torch
 
-    where = f"'{source.module}:{source.name}'"
-    try:
-        value: Any = _import(source.module, folder)
-        for part in source.name.split("."):
-            if not hasattr(value, part):
-                known = sorted(name for name, each in vars(value).items() if not name.startswith("_") and callable(each))
-                raise InputError(f"'{source.module}' has no '{source.name}'", expected=f"one of {', '.join(known) or 'nothing callable'}")
-            value = getattr(value, part)
-        if not isinstance(value, torch.nn.Module) and callable(value):
-            value = value()
-    except ToolkitError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise InputError(f"{where} raised {words_of(error)}", hint="does it run without arguments?") from error
+    value = source.value(folder)
+    if not isinstance(value, torch.nn.Module) and callable(value):
+        value = source.called(value)
     if not isinstance(value, torch.nn.Module):
-        raise InputError(where, expected="a torch.nn.Module, or a function that returns one", got=type(value).__name__)
+        raise InputError(f"'{source}'", expected="a torch.nn.Module, or a function that returns one", got=type(value).__name__)
     return value
-
-
-def _import(name: str, folder: Path) -> Any:
-    if not name.endswith(".py"):
-        sys.path.insert(0, str(folder))
-        return importlib.import_module(name)
-    file = (folder / name).resolve()
-    # Behind the installed packages: a random.py beside the file must not take the place of Python's own.
-    sys.path.append(str(file.parent))
-    spec = importlib.util.spec_from_file_location(file.stem if file.stem not in sys.modules else f"user_{file.stem}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # Dataclasses look their module up there.
-    spec.loader.exec_module(module)
-    return module
 
 
 def _by_name(module: nn.Module, names: Sequence[str]) -> bool:
