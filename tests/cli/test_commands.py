@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 from tests.conftest import Trained
 from tests.tiny import FEATURES, tiny_artifact, tiny_samples, with_parity
 from toolkit.cli import toolkit
+from toolkit.cli._common import evidence_line
 from toolkit.core import (
     MANIFEST,
     Artifact,
@@ -378,3 +379,9 @@ def test_a_narrow_benchmark_shows_the_accuracy_that_is_undecided(tiny: Path) -> 
     text = " ".join(call("benchmark", tiny / "net", *words).stdout.split())
     assert "89.90 % ?" in text
     assert "?: undecided, the samples are too few to confirm the limit" in text
+
+
+@pytest.mark.parametrize(("verdict", "said"), [("undecided", True), ("failed", True), ("passed", False)])
+def test_evidence_shows_the_metric_itself_where_it_did_not_pass(tmp_path: Path, verdict: str, said: bool) -> None:
+    made = with_parity(tiny_artifact(tmp_path / "net"), Verdict(verdict))
+    assert evidence_line(made) == f"{'accuracy 89.90 %, reference 90.00 %; ' * said}drop 0.1"

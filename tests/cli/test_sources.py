@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from tests.tiny import FEATURES, tiny_artifact
 from toolkit.cli import toolkit
+from toolkit.core import InputError
 
 pytest.importorskip("torch", reason="the extra [train] is not installed")
 
@@ -118,6 +119,19 @@ def test_the_limit_is_named_once(here: Path) -> None:
     (again,) = call("convert", "mine.onnx", "--data", "s.npz", *words)
     assert (again["samples"]["max_drop"], again["samples"]["max_drop_of"]) == (5, "artifacts/mine")
     assert "--max-drop 5, as artifacts/mine remembers" in CliRunner().invoke(toolkit, ["bundle", "artifacts/mine"]).stderr
+
+
+@pytest.mark.parametrize(("precision", "choice"), [("fp32,int8", 96), ("fp32,int8-dynamic", 0)])
+def test_optimize_says_which_rows_choose_layers(precision: str, choice: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object, **__: object) -> None:
+        raise InputError("before the work")
+
+    monkeypatch.setattr("toolkit.pipeline.optimize.optimize", stopped)
+    words = ["optimize", "mine.onnx", "--data", "s.npz", "--to", "onnx", "--precision", precision]
+    told = CliRunner().invoke(toolkit, words)
+    assert str(told.exception) == "before the work"
+    assert told.stderr.startswith("samples of s.npz: 48 calibrate, 192 verify by accuracy\n")
+    assert ("\nsamples: 96 of those 192 choose layers for float" in told.stderr) == bool(choice)
 
 
 def test_one_artifact_is_measured_alone_and_its_report_is_not_the_bundles(here: Path) -> None:

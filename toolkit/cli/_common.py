@@ -329,9 +329,13 @@ def size(count: int) -> str:
 
 
 def evidence_line(artifact: Artifact) -> str:
-    """The reason of the worst report about an artifact, with the edge that failed."""
+    """The reason of the worst report about an artifact, with the edge that failed, and the metric itself where it did not pass."""
+    from toolkit.core import Verdict
+
     own = [r for r in artifact.manifest.evidence if r.candidate == artifact.manifest.content_sha256]
     if not own:
         return "not verified"
     worst = next((r for r in own if r.verdict == artifact.verdict), own[0])
-    return f"{worst.failed_edge}: {worst.reason}" if worst.failed_edge else worst.reason
+    task = worst.task if worst.verdict is not Verdict.PASSED else None
+    metric = f"{task.name} {100 * task.candidate:.2f} %, reference {100 * task.reference:.2f} %; " if task else ""
+    return f"{worst.failed_edge}: {metric}{worst.reason}" if worst.failed_edge else f"{metric}{worst.reason}"

@@ -251,8 +251,10 @@ def request_for(
     )
 
 
-def say_plan(request: Request, choice: Samples | None = None) -> SamplePlan:
-    """How the samples are divided and whether they are enough, said before the work; `choice` are those that choose layers."""
+def say_plan(request: Request, choice: Samples | None = None, *, among: bool = False) -> SamplePlan:
+    """How the samples are divided and whether they are enough, said before the work; `choice` are those that choose layers, with `among`
+    of those that verify all else.
+    """
     from toolkit.pipeline.source.plan import plan_samples
 
     in_integers = any(target.precision.is_quantized for target in request.targets)
@@ -263,6 +265,7 @@ def say_plan(request: Request, choice: Samples | None = None) -> SamplePlan:
         limits_of=request.limits_of,
         in_integers=in_integers,
         choice=choice,
+        among=among,
         folds=request.folds,
     )
     say(plan.lines)

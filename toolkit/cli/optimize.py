@@ -82,7 +82,9 @@ def command(
     """
     from dataclasses import replace
 
+    from toolkit.core import Precision
     from toolkit.pipeline.optimize import Budget, optimize
+    from toolkit.pipeline.quantize import divide
 
     targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(
@@ -100,7 +102,9 @@ def command(
         overwrite=overwrite,
         data=data,
     )
-    plan = say_plan(request)
+    # Only plain int8 comes back with layers in float.
+    chooses = any(target.precision is Precision.INT8 and not target.variant for target in targets)
+    plan = say_plan(request, divide(request.split, choice)[1] if chooses else None, among=True)
     with progress() as display:
         bar = display.add_task("converting", total=None)
 

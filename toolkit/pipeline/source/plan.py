@@ -20,6 +20,7 @@ class SamplePlan:
         origin: their file or data set.
         calibration: rows that fix integer ranges.
         choice: rows that choose which layers stay in float; 0 where none are chosen.
+        among: whether those are among the rows of ``evaluation``, which verify together what they did not choose.
         evaluation: rows that verify the result, without those of folds.
         folds: rows that calibrate and verify too, through twins; 0 without folds.
         may_fold: rows that could.
@@ -34,6 +35,7 @@ class SamplePlan:
     origin: str
     calibration: int
     choice: int
+    among: bool
     evaluation: int
     folds: int
     may_fold: int
@@ -47,11 +49,19 @@ class SamplePlan:
     @property
     def lines(self) -> tuple[str, ...]:
         """The plan in words, a line each, which begins with ``samples``."""
-        parts = [(self.calibration, "calibrate"), (self.choice, "choose layers"), (self.evaluation, f"verify{self._by}")]
+        choice = 0 if self.among else self.choice
+        parts = [(self.calibration, "calibrate"), (choice, "choose layers"), (self.evaluation, f"verify{self._by}")]
         told = [f"samples of {self.origin}: {', '.join(f'{count:,} {what}' for count, what in parts if count)}"]
-        twins = f"those {self.folds:,} verify too: of what they calibrate, twins answer that {self.folds:,} others calibrate"
-        limit = [self._limit] if self.max_drop is not None and self.confirmable is not None else []
-        return (*told, *(f"samples: {line}" for line in (*([twins] if self.folds else []), *limit, *self.notes)))
+        more = []
+        if self.among:
+            more.append(
+                f"{self.choice:,} of those {self.evaluation:,} choose layers for float where int8 loses too much; the others verify that"
+            )
+        if self.folds:
+            more.append(f"those {self.folds:,} verify too: of what they calibrate, twins answer that {self.folds:,} others calibrate")
+        if self.max_drop is not None and self.confirmable is not None:
+            more.append(self._limit)
+        return (*told, *(f"samples: {line}" for line in (*more, *self.notes)))
 
     @property
     def _by(self) -> str:
@@ -78,6 +88,7 @@ def plan_samples(
     limits_of: str = "",
     in_integers: bool = False,
     choice: Samples | None = None,
+    among: bool = False,
     folds: bool = False,
 ) -> SamplePlan:
     """The plan for a network with this manifest.
@@ -89,6 +100,7 @@ def plan_samples(
         limits_of: the bundle that remembers them.
         in_integers: whether there is anything that may lose some of its metric.
         choice: samples that choose layers.
+        among: whether they are some of those that verify.
         folds: whether what calibrates verifies too.
     """
     samples = split.evaluation
@@ -106,6 +118,7 @@ def plan_samples(
         origin=samples.origin,
         calibration=0 if samples.drawn else len(split.calibration),
         choice=0 if choice is None else len(choice),
+        among=among and choice is not None,
         evaluation=len(samples),
         folds=folded,
         may_fold=0 if folds or choice is not None or not split.twin else len(split.calibration),
