@@ -75,7 +75,7 @@ def test_half_of_them_choose_layers() -> None:
 
 
 def test_some_choose_layers_and_verify_all_else() -> None:
-    plan = plan_samples(split(48, 192), SCORES, max_drop=1.0, choice=Samples({"x": np.zeros((96, 2))}), among=True)
+    plan = plan_samples(split(48, 192), SCORES, limits=Limits(), in_integers=True, choice=Samples({"x": np.zeros((96, 2))}), among=True)
     assert plan.lines[:2] == (
         "samples of s.npz: 48 calibrate, 192 verify by accuracy",
         "samples: 96 of those 192 choose layers for float where int8 loses too much; the others verify that",
