@@ -1,0 +1,52 @@
+"""Every task that is found keeps the contract."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from tests.tasks.contract import check_task
+from tests.tasks.examples import EXAMPLES
+from toolkit.core import Signature, TensorSpec, UnknownNameError
+from toolkit.tasks import Task, all_tasks, find_metric, find_task, task_of
+
+TASKS = [pytest.param(task, id=task.name) for task in all_tasks()]
+
+
+def test_each_task_has_an_example() -> None:
+    assert sorted(EXAMPLES) == sorted(task.name for task in all_tasks())
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_contract(task: Task) -> None:
+    check_task(task, EXAMPLES[task.name](np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_no_other_task_fits(task: Task) -> None:
+    example = EXAMPLES[task.name](np.random.default_rng(0))
+    assert [each.name for each in all_tasks() if each is not task and each.fits(example.signature, example.targets)] == []
+    assert task_of(example.signature, example.targets) in {task, None}
+
+
+def test_metric_names_are_unique() -> None:
+    names = Counter(metric.name for task in all_tasks() for metric in task.metrics)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_a_name_that_is_none() -> None:
+    with pytest.raises(UnknownNameError, match="task 'detektion'"):
+        find_task("detektion")
+    with pytest.raises(UnknownNameError, match="metric 'map51'"):
+        find_metric("map51")
+    assert find_metric("map50")[0] is find_task("detection")
+    with pytest.raises(UnknownNameError, match="metric 'map50'"):
+        find_metric("map50", find_task("classification"))
+
+
+def test_scores_without_targets_are_of_no_task() -> None:
+    """What is [N, C] may be scores, an embedding or anything."""
+    given = Signature((TensorSpec("image", "float32", ("batch", 3, 8, 8)),), (TensorSpec("output", "float32", ("batch", 10)),))
+    assert task_of(given, None) is None

@@ -1,0 +1,236 @@
+"""Object detection, judged as COCO does.
+
+Layouts of outputs that are read, boxes in the pixels of the targets:
+
+- one output ``[N, 4 + C, cells]`` or ``[N, cells, 4 + C]`` (YOLOv8 and later): centre, width, height and the scores of C classes as
+  probabilities; the axis of channels is the shorter one;
+- one output ``[N, cells, 85]`` (YOLOv5 on COCO) with an objectness as the fifth channel, by which the 80 scores are multiplied. Another
+  number of channels does not tell 4 + C from 5 + (C - 1), and is read as the former: a YOLOv5 of other classes has to be exported with its
+  objectness multiplied in;
+- one output ``[N, M, 6]`` of at most 300 rows (YOLOv10, or exported with its suppression): corners, score and class;
+- several outputs: corners ``[N, M, 4]`` with scores ``[N, M, C]``, or with scores ``[N, M]`` and classes ``[N, M]``, and the number of rows
+  that are meant where an output ``[N]`` says it. Classes are those of whole numbers, or called so, else the second output ``[N, M]``.
+
+Scores of at least 0.001 count, boxes of one class that overlap by more than 0.7 are one unless the network gives classes and so has done
+this itself, and the best 300 of an image are kept: what Ultralytics does to validate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from toolkit.core import DataError, Signature
+
+from ._boxes import Detections, boxes_among, channels_of, detections_of, has_objectness, is_row, overlaps
+from ._ranked import interpolated_precision, parts
+from .base import Metric, Scorer, Task
+
+THRESHOLDS = np.linspace(0.5, 0.95, 10)
+MOST_OF_A_CLASS = 100
+"""How many detections of a class COCO looks at in an image."""
+SURE = 0.25
+"""The score from which on a reference's detection is a target."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Class:
+    """The detections of one class by falling score, up to the last that is right at any threshold.
+
+    Args:
+        image: ``[K]`` int64.
+        right: whether each is a true positive at each threshold, ``[T, K]`` bool.
+        actual: how many boxes each image has, ``[N]`` float64.
+    """
+
+    image: np.ndarray
+    right: np.ndarray
+    actual: np.ndarray
+
+    def precision(self, weights: np.ndarray) -> np.ndarray:
+        """The average precision at each threshold, ``[B, T]``."""
+        result = np.empty((len(weights), len(self.right)))
+        for rows, part in parts(weights, len(self.image)):
+            drawn = part[:, self.image]
+            ranked, actual = drawn.cumsum(axis=1), part @ self.actual
+            for threshold, right in enumerate(self.right):
+                hits = np.flatnonzero(right)
+                result[rows, threshold] = interpolated_precision(drawn[:, hits].cumsum(axis=1), ranked[:, hits], actual)
+        return result
+
+
+@dataclass(frozen=True, eq=False)
+class _Precision(Scorer):
+    """Mean over classes and thresholds of the average precision; classes that the targets do not have are left out."""
+
+    predicted: Detections
+    actual: np.ndarray
+    thresholds: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.actual)
+
+    def values(self, weights: np.ndarray) -> np.ndarray:
+        """As `Scorer.values`."""
+        total, classes = np.zeros(len(weights)), np.zeros(len(weights))
+        for one in self._classes:
+            precision = one.precision(weights).mean(axis=1)
+            defined = np.isfinite(precision)
+            total += np.where(defined, precision, 0)
+            classes += defined
+        result: np.ndarray = np.divide(total, classes, out=np.full(len(weights), np.nan), where=classes > 0)
+        return result
+
+    def differs(self, other: Scorer) -> np.ndarray:
+        """As `Scorer.differs`: where the detections that count, in their order, are not right alike."""
+        assert isinstance(other, _Precision)
+        unequal = np.zeros(len(self), dtype=bool)
+        for one, two in zip(self._classes, other._classes, strict=True):
+            mine, theirs = (np.column_stack([each.image, each.right.T])[np.argsort(each.image, kind="stable")] for each in (one, two))
+            counts = [np.bincount(each.image, minlength=len(self)) for each in (one, two)]
+            unequal |= counts[0] != counts[1]
+            alike = counts[0] == counts[1]
+            mine, theirs = mine[alike[mine[:, 0]]], theirs[alike[theirs[:, 0]]]
+            unequal[mine[(mine != theirs).any(axis=1), 0]] = True
+        return unequal
+
+    @cached_property
+    def _classes(self) -> list[_Class]:
+        known = np.unique(self.actual[:, :, 0])
+        counted = self.predicted.where(self.predicted.ranks() < MOST_OF_A_CLASS)
+        return [self._class_of(label, counted.where(counted.label == label)) for label in known[known >= 0]]
+
+    def _class_of(self, label: float, found: Detections) -> _Class:
+        is_label = self.actual[:, :, 0] == label
+        right = np.zeros((len(self.thresholds), len(found.image)), dtype=bool)
+        starts = np.searchsorted(found.image, np.arange(len(self) + 1))
+        for image in np.flatnonzero(is_label.any(axis=1) & (np.diff(starts) > 0)):
+            rows = slice(starts[image], starts[image + 1])
+            right[:, rows] = _matched(overlaps(found.box[rows], self.actual[image, is_label[image], 1:]), self.thresholds)
+        order = np.argsort(-found.score, kind="stable")
+        right = right[:, order]
+        last = np.flatnonzero(right.any(axis=0)).max(initial=-1) + 1
+        return _Class(found.image[order][:last], right[:, :last], is_label.sum(axis=1).astype(np.float64))
+
+
+def _matched(shared: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Whether each of D detections by falling score finds a box that none before it has found, ``[T, D]``, from overlaps ``[D, G]``.
+
+    Each takes the free box that it overlaps most, the last of equals, as pycocotools does.
+    """
+    least = np.minimum(thresholds, 1 - 1e-10)[:, None]
+    matched = np.zeros((len(thresholds), len(shared)), dtype=bool)
+    meets = shared >= least[0]
+    alone = (meets.sum(axis=1) == 1) & (meets & (meets.sum(axis=0) == 1)).any(axis=1)
+    matched[:, alone] = shared[alone].max(axis=1) >= least
+    free = np.ones((len(thresholds), shared.shape[1]), dtype=bool)
+    every = np.arange(len(thresholds))
+    for place in np.flatnonzero(meets.any(axis=1) & ~alone):
+        usable = np.where(free & (shared[place] >= least), shared[place], -1.0)
+        best = shared.shape[1] - 1 - usable[:, ::-1].argmax(axis=1)
+        matched[:, place] = usable[every, best] >= 0
+        free[every, best] &= ~matched[:, place]
+    return matched
+
+
+def _precision(predicted: Detections, actual: np.ndarray, *, thresholds: np.ndarray) -> Scorer:
+    return _Precision(predicted, np.asarray(actual, dtype=np.float64), thresholds)
+
+
+class Detection(Task):
+    """Boxes with a class and a score, judged by COCO's mean average precision."""
+
+    name = "detection"
+    title = "Object detection"
+    targets = "boxes of each image, float[N, M, 5]: class, left, top, right, bottom in pixels; rows of class -1 are padding"
+    agreement = "mAP at IoU 0.5 against the reference's detections"
+    metrics = (
+        Metric(name="map50", title="mAP at IoU 0.5", score=partial(_precision, thresholds=THRESHOLDS[:1])),
+        Metric(name="map", title="mAP at IoU 0.5 to 0.95", score=partial(_precision, thresholds=THRESHOLDS)),
+    )
+
+    def fits(self, signature: Signature, targets: np.ndarray | None) -> bool:
+        """Whether there are rows of a class and a box for each sample, and the outputs have a layout that is read."""
+        if targets is None or targets.ndim != 3 or targets.shape[2] != 5 or not _is_number(targets):
+            return False
+        return _classes_of(signature) is not None and bool(np.isin(np.modf(targets[:, :, 0])[0], 0).all())
+
+    def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
+        """As `Task.check`."""
+        classes = _classes_of(signature)
+        if classes is None:
+            raise DataError(
+                f"outputs {', '.join(map(str, signature.outputs))} are no detections",
+                expected="[N, 4 + C, cells], [N, cells, 4 + C], or boxes [N, M, 4] with scores",
+                hint="name another task",
+            )
+        if targets.ndim != 3 or targets.shape[2] != 5 or not _is_number(targets):
+            got = f"{targets.dtype}[{', '.join(map(str, targets.shape))}]"
+            raise DataError(f"targets of '{origin}' are no boxes", expected=self.targets, got=got)
+        rows = targets[targets[:, :, 0] != -1].astype(np.float64)
+        problem, wrong = _problem(rows, classes)
+        if problem:
+            raise DataError(
+                f"targets of '{origin}': {problem}",
+                expected="class, left, top, right, bottom with left <= right and top <= bottom"
+                + (f", classes below {classes}" if classes else ""),
+                got=f"[{', '.join(f'{value:g}' for value in wrong)}]",
+                hint="corners, not centre and size; rows that pad have class -1",
+            )
+
+    def predictions(self, outputs: Mapping[str, np.ndarray]) -> Detections:
+        """The boxes with class and score."""
+        return detections_of(outputs)
+
+    def as_targets(self, predictions: Detections) -> np.ndarray:
+        """The detections with a score of at least 0.25, or where there is none, the strongest tenth; ``[N, M, 5]``."""
+        counted: Any = predictions.where(predictions.ranks() < MOST_OF_A_CLASS)
+        sure = counted.score >= SURE
+        if len(sure) and not sure.any():
+            sure = counted.score >= np.sort(counted.score)[-max(1, len(sure) // 10)]
+        rows: np.ndarray = counted.where(sure).as_rows()
+        return rows
+
+
+def _is_number(array: np.ndarray) -> bool:
+    return np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)
+
+
+def _classes_of(signature: Signature) -> int | None:
+    """How many classes a detector tells apart, 0 where its outputs do not say; None where they are no detector's."""
+    shapes = {spec.name: spec.shape for spec in signature.outputs}
+    if len(shapes) == 1:
+        (shape,) = shapes.values()
+        if len(shape) != 3:
+            return None
+        if is_row(shape):
+            return 0
+        channels, last = channels_of(shape)
+        classes = channels - (5 if has_objectness(channels, last=last) else 4)
+        return 0 if channels == 0 else classes if classes > 0 else None
+    boxes = boxes_among(shapes)
+    others = [shape for name, shape in shapes.items() if name != boxes]
+    if not boxes:
+        return None
+    if scores := [shape for shape in others if len(shape) == 3]:
+        return scores[0][2] if isinstance(scores[0][2], int) else 0
+    return 0 if any(len(shape) == 2 and shape[1:] == shapes[boxes][1:2] for shape in others) else None
+
+
+def _problem(rows: np.ndarray, classes: int) -> tuple[str, np.ndarray]:
+    """What is wrong with targets ``[R, 5]``, and the first row where it is."""
+    label = rows[:, 0]
+    checks = (
+        ("numbers that are not finite", ~np.isfinite(rows).all(axis=1)),
+        ("a class that is no whole number from 0 on", (label < 0) | (label % 1 != 0)),
+        ("a class that the network does not have", (label >= classes) & (classes > 0)),
+        ("a box whose end is before its start", (rows[:, 3:] < rows[:, 1:3]).any(axis=1)),
+    )
+    for problem, wrong in checks:
+        if wrong.any():
+            return problem, rows[wrong][0]
+    return "", rows[:0]
