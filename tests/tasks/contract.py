@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from toolkit.core import Signature
-from toolkit.tasks import POINTS, Metric, Scorer, Task, paired_loss
+from toolkit.core import POINTS, Signature
+from toolkit.tasks import Metric, Scorer, Task, paired_loss
 
 NAME = re.compile(r"[a-z][a-z0-9-]*")
 BEST_BUT_FOR_SHARES = {"perplexity": 1.0, "psnr": 100.0}
