@@ -17,7 +17,7 @@ def batches(samples: Samples, size: int, *, start: int = 0, exact: bool = False)
     """
     for first in range(start, len(samples), size):
         rows = np.arange(first, first + size if exact else min(first + size, len(samples))) % len(samples)
-        yield dict(samples.rows(rows).inputs)
+        yield samples.batch(rows)
 
 
 def calibration_batch(signature: Signature) -> int:

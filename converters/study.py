@@ -85,7 +85,7 @@ def _groups(layers: Sequence[Layer]) -> list[tuple[Layer, ...]]:
 
 @dataclass(frozen=True)
 class Task:
-    """The request to a quantizer: the folder of the artifact ``source``, a folder ``scratch`` that holds ``calibration.npz``, and the
+    """The request to a quantizer: the folder of the artifact ``source``, a folder ``scratch`` where the samples are shared, and the
     ``names`` of the layers that are to be measured together.
     """
 
@@ -125,7 +125,7 @@ def _ask(
     quantizer: StaticQuantizer, source: Artifact, samples: Samples, names: Sequence[Sequence[str]], *, log: Path | None, timeout_s: float
 ) -> Study:
     with tempfile.TemporaryDirectory(prefix="toolkit-") as scratch:
-        samples.save(Path(scratch) / "calibration.npz")
+        samples.share(Path(scratch))
         task = Task(quantizer.name, str(source.path.absolute()), scratch, tuple(map(tuple, names)))
         return msgspec.convert(run_isolated(f"{__name__}:study_task", task, timeout_s=timeout_s, log=log, environment=QUIET), Study)
 
@@ -136,7 +136,7 @@ def study_task(task: Task) -> Study:
     assert isinstance(quantizer, StaticQuantizer)
     source, scratch = Artifact.load(Path(task.source)), Path(task.scratch)
     with needs(quantizer.extra):
-        calibrated = quantizer.calibrate(source, Recipe(Samples.load(scratch / "calibration.npz")), scratch)
+        calibrated = quantizer.calibrate(source, Recipe(Samples.shared(scratch)), scratch)
         ratios = sensitivity(calibrated, task.names, scratch) if task.names else []
     # JSON has no infinity.
     return Study(tuple(calibrated.layers), tuple(max(ratio, REFUSED_DB) for ratio in ratios))

@@ -96,14 +96,13 @@ def convert_isolated(
     with new_folder(out) as work, tempfile.TemporaryDirectory(prefix="toolkit-") as scratch:
         samples = recipe.calibration if converter.target.precision.is_calibrated else None
         if samples is not None:
-            samples.save(Path(scratch) / "calibration.npz")
+            samples.share(Path(scratch))
         task = Task(
             converter=converter.name,
             source=str(source.path.absolute()),
             # Below the folder that this process removes on failure: a killed child cannot clean up after itself.
             out=str((work / "made").absolute()),
-            calibration=str(Path(scratch) / "calibration.npz") if samples is not None else None,
-            origin=samples.origin if samples is not None else "",
+            calibration=scratch if samples is not None else None,
             batch_sizes=recipe.batch_sizes,
             keep_float=recipe.keep_float,
             choices=recipe.choices,
@@ -120,15 +119,14 @@ def convert_isolated(
 
 @dataclass(frozen=True)
 class Task:
-    """The request: the ``converter``'s name, the folders of the ``source`` and of what is made of it, and the `Recipe`, its samples as an
-    archive.
+    """The request: the ``converter``'s name, the folders of the ``source`` and of what is made of it, and the `Recipe`, its samples in a
+    folder where they are shared.
     """
 
     converter: str
     source: str
     out: str
     calibration: str | None
-    origin: str
     batch_sizes: tuple[int, ...]
     keep_float: tuple[str, ...]
     choices: Choices
@@ -140,9 +138,8 @@ def convert_task(task: Task) -> None:
     converters = {converter.name: converter for converter in all_converters()}
     if task.converter not in converters:
         raise UnknownNameError("converter", task.converter, converters)
-    calibration = Samples.load(Path(task.calibration)) if task.calibration else None
     recipe = Recipe(
-        calibration=replace(calibration, origin=task.origin) if calibration else None,
+        calibration=Samples.shared(Path(task.calibration)) if task.calibration else None,
         batch_sizes=task.batch_sizes,
         keep_float=task.keep_float,
         choices=task.choices,

@@ -53,7 +53,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class Task:
-    """The request: the ``artifact``'s folder; ``folder`` holds ``samples.npz``."""
+    """The request: the ``artifact``'s folder; ``folder`` is where the samples are shared."""
 
     artifact: str
     engine: str
@@ -80,7 +80,7 @@ def observe(
     """
     with tempfile.TemporaryDirectory(prefix="toolkit-parity-") as name:
         folder = Path(name)
-        samples.save(folder / "samples.npz")
+        samples.share(folder)
         task = Task(str(artifact.path.resolve()), engine, device, name)
         found = run_isolated(f"{__name__}:observe_task", task, timeout_s=timeout_s, memory_bytes=memory_limit(), log=log)
         done = msgspec.convert(found, Done)
@@ -93,7 +93,7 @@ def observe_task(task: Task) -> Done:
     """The child's half of `observe`: leaves ``outputs.npz`` in the folder of the request."""
     artifact = Artifact.load(Path(task.artifact))
     folder = Path(task.folder)
-    samples = Samples.load(folder / "samples.npz").fit(artifact.manifest.signature)
+    samples = Samples.shared(folder).fit(artifact.manifest.signature)
     seen = Observation(artifact.manifest.content_sha256, None, {}, {})
     problem = ""
     with find_runtime(task.engine).open(artifact, SessionOptions(device=task.device)) as session:
@@ -116,9 +116,9 @@ def _over_samples(session: Session, samples: Samples) -> dict[str, np.ndarray]:
     whole = len(samples) // step * step if not signature.has_free_batch else len(samples)
     chunks: dict[str, list[np.ndarray]] = {spec.name: [] for spec in signature.outputs}
     for start in range(0, whole, step):
-        rows = samples.rows(slice(start, start + step))
-        inputs = [np.ascontiguousarray(rows.inputs[spec.name]) for spec in signature.inputs]
-        for name, array in _checked(session, inputs, len(rows)).items():
+        rows = samples.batch(slice(start, start + step))
+        inputs = [rows[spec.name] for spec in signature.inputs]
+        for name, array in _checked(session, inputs, min(step, whole - start)).items():
             chunks[name].append(array)
     return {name: _joined(parts) for name, parts in chunks.items()}
 

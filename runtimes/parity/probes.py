@@ -43,11 +43,12 @@ def _fill(spec: TensorSpec, generator: np.random.Generator, *, rows: np.ndarray,
     shape = (len(rows), *real.shape[1:]) if real is not None else spec.concrete(len(rows), free=FREE_SIZE)
     dtype = np.dtype(spec.dtype)
     if not np.issubdtype(dtype, np.floating):
-        return generator.integers(0, 2, size=shape).astype(dtype) if real is None else real[rows]
+        return generator.integers(0, 2, size=shape).astype(dtype) if real is None else np.array(real[rows])
     noise = generator.standard_normal(shape)
     for axis, size in enumerate(shape):
         ramp = np.linspace(-1.0, 1.0, size) if size > 1 else np.zeros(1)
         noise += (axis + 1) / 8 * ramp.reshape([-1 if a == axis else 1 for a in range(len(shape))])
-    if real is not None:
-        noise = np.clip(noise * real.std() + real.mean(), real.min(), real.max())
+    if samples is not None and real is not None and real.size:
+        about = samples.ranges[spec.name]
+        noise = np.clip(noise * about.std + about.mean, about.low, about.high)
     return noise.astype(dtype)

@@ -140,4 +140,4 @@ def test_a_cache_that_cannot_be_written_does_not_matter(artifact: Artifact, tmp_
 
 def test_unknown_converter(artifact: Artifact) -> None:
     with pytest.raises(UnknownNameError, match="onnx_int9"):
-        convert_task(Task("onnx_int9", "", "", None, "", (), (), Choices(), ""))
+        convert_task(Task("onnx_int9", "", "", None, (), (), Choices(), ""))

@@ -98,7 +98,17 @@ def test_the_commands_say_what_is_there_and_what_went(home: Path) -> None:
     shown = CliRunner().invoke(toolkit, ["cache"], env={"COLUMNS": "200"})
     assert shown.exit_code == 0
     rows = [line.split()[:2] for line in shown.output.splitlines()[2:-1]]
-    counts = {"artifacts": 2, "evidence": 1, "choices": 0, "compiled": 0, "kernels": 0, "data": 1, "features": 0, "browser": 0}
+    counts = {
+        "artifacts": 2,
+        "evidence": 1,
+        "choices": 0,
+        "compiled": 0,
+        "kernels": 0,
+        "prepared": 0,
+        "data": 1,
+        "features": 0,
+        "browser": 0,
+    }
     assert rows == [[kind, str(count)] for kind, count in counts.items()]
     assert shown.output.splitlines()[-1].startswith(f"{home}: 4 entries, ")
     cleared = CliRunner().invoke(toolkit, ["cache", "clear", "--older-than", "4"])

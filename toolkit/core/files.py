@@ -143,6 +143,16 @@ def remove_folder(folder: Path) -> None:
             shutil.rmtree(home, ignore_errors=True)
 
 
+def working_file(target: Path) -> Path:
+    """A new empty file beside `target` for the time that this process lives; what killed processes left there is removed."""
+    make_folder(target.parent)
+    with storage_errors(target):
+        _remove_stale(target)
+        handle, name = tempfile.mkstemp(prefix=_working_name(target), dir=target.parent)
+        os.close(handle)
+    return Path(name)
+
+
 def _working_name(target: Path) -> str:
     """The start of a hidden name beside `target` that says whose it is: host, process."""
     return f".{target.name}-{_host()}-{os.getpid()}-"

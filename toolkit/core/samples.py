@@ -11,16 +11,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from .errors import DataError, first_line
 from .machine import available_memory
+from .mapped import CHUNK_BYTES, Place, as_type, chunks, in_memory, opened, places, rows_of
 from .reading import write_arrays
 from .signature import Signature, TensorSpec, fits
 
 NOISE = "noise"
 """In a manifest's details as ``samples``: the model's inputs are drawn, not measured."""
 
+_SHARED = "samples.json"
 _TARGETS = "targets"
 TARGETS = (_TARGETS, "target", "labels", "y")
 """What the array of the true labels may be called in a file, unless an input has that name."""
@@ -49,28 +52,44 @@ class Samples:
         digest = hashlib.sha256()
         for name, array in sorted(self._arrays().items()):
             digest.update(f"{name} {array.dtype} {array.shape}\n".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+            for part in chunks(array):
+                digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8))
         return digest.hexdigest()
+
+    @cached_property
+    def ranges(self) -> dict[str, Range]:
+        """What the values of each input of floating-point numbers are like; nothing for inputs without values."""
+        return {name: _range(array) for name, array in self.inputs.items() if array.size and np.issubdtype(array.dtype, np.floating)}
 
     def _arrays(self) -> dict[str, np.ndarray]:
         extra = {} if self.targets is None else {_TARGETS: self.targets}
         return {**self.inputs, **extra}
 
     def rows(self, index: slice | np.ndarray) -> Samples:
-        """The samples at these rows."""
-        targets = None if self.targets is None else self.targets[index]
-        return replace(self, inputs={name: array[index] for name, array in self.inputs.items()}, targets=targets)
+        """The samples at these rows; of what lies in a file the rows stay in one, unless they are few."""
+        targets = None if self.targets is None else rows_of(self.targets, index)
+        return replace(self, inputs={name: rows_of(array, index) for name, array in self.inputs.items()}, targets=targets)
+
+    def batch(self, index: slice | np.ndarray) -> dict[str, np.ndarray]:
+        """The inputs at these rows, by name, in memory: copies."""
+        return {name: in_memory(array, index) for name, array in self.inputs.items()}
 
     def without(self, other: Samples) -> Samples:
         """The samples that do not occur in `other`, compared by the bytes of their inputs."""
         taken = set(other.row_keys())
         keep = np.array([key not in taken for key in self.row_keys()], dtype=bool)
-        return self.rows(keep)
+        return self if keep.all() else self.rows(keep)
 
     def row_keys(self) -> list[bytes]:
         """A digest of each row's inputs; equal rows have equal keys."""
-        arrays = [np.ascontiguousarray(array) for _, array in sorted(self.inputs.items())]
-        return [hashlib.blake2b(b"".join(a[row].tobytes() for a in arrays), digest_size=16).digest() for row in range(len(self))]
+        arrays = [array for _, array in sorted(self.inputs.items())]
+        step = max(1, CHUNK_BYTES * len(self) // max(1, sum(array.nbytes for array in arrays)))
+        keys: list[bytes] = []
+        for start in range(0, len(self), step):
+            parts = [in_memory(array, slice(start, start + step)) for array in arrays]
+            rows = range(min(step, len(self) - start))
+            keys += [hashlib.blake2b(b"".join(part[row].tobytes() for part in parts), digest_size=16).digest() for row in rows]
+        return keys
 
     def fit(self, signature: Signature) -> Samples:
         """The samples under a signature's own input names; raises `DataError` when empty or of the wrong shape.
@@ -88,7 +107,7 @@ class Samples:
         for name, array in inputs.items():
             if array.dtype == np.float64 and specs[name].dtype == "float32":
                 with np.errstate(over="ignore"):  # What is beyond float32 becomes infinity, and is refused as that.
-                    inputs[name] = array.astype(np.float32)
+                    inputs[name] = as_type(array, np.float32)
                 notes.append(f"input '{name}' was cast from float64 to float32")
             _check_rows(specs[name], inputs[name], self.origin)
         columns = inputs if targets is None else {**inputs, _TARGETS: targets}
@@ -109,6 +128,55 @@ class Samples:
         arrays = read_arrays(path)
         targets = arrays.pop(_TARGETS, None)
         return cls(arrays, targets, path.name)
+
+    def share(self, folder: Path) -> None:
+        """Leave the samples in a folder for another process: what lies in files already is named, the rest is written."""
+        found = places(self._arrays(), folder)
+        targets = found.pop(_TARGETS) if self.targets is not None else None
+        note = _Shared(found, targets, self.origin, self.drawn, self.notes)
+        (folder / _SHARED).write_bytes(msgspec.json.encode(note))
+
+    @classmethod
+    def shared(cls, folder: Path) -> Samples:
+        """What `share` left, mapped for reading."""
+        note = msgspec.json.decode((folder / _SHARED).read_bytes(), type=_Shared)
+        targets = None if note.targets is None else opened(note.targets)
+        return cls({name: opened(place) for name, place in note.inputs.items()}, targets, note.origin, note.drawn, note.notes)
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What `Samples.share` leaves: where each input lies, and the targets, if there are any."""
+
+    inputs: dict[str, Place]
+    targets: Place | None
+    origin: str
+    drawn: bool
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Range:
+    """What the values of an array are like."""
+
+    mean: float
+    std: float
+    low: float
+    high: float
+
+
+def _range(array: np.ndarray) -> Range:
+    """In float64, part by part, so that it is the same for an array in memory and for one in a file."""
+    count, mean, squares, low, high = 0, 0.0, 0.0, math.inf, -math.inf
+    for part in chunks(array):
+        values = np.asarray(part, dtype=np.float64)
+        own = float(values.mean())
+        # Chan, Golub and LeVeque 1979: sums of squared distances from the mean of two parts, joined.
+        squares += float(np.square(values - own).sum()) + (own - mean) ** 2 * count * values.size / (count + values.size)
+        mean += (own - mean) * values.size / (count + values.size)
+        count += values.size
+        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    return Range(mean, math.sqrt(squares / count), low, high)
 
 
 def assign(arrays: Collection[str], inputs: Sequence[str], origin: str) -> tuple[dict[str, str], str]:
@@ -218,5 +286,5 @@ def _check_rows(spec: TensorSpec, array: np.ndarray, origin: str) -> None:
         raise DataError(
             f"samples '{origin}' do not fit the model's input", expected=f"{spec}", got=f"{array.dtype}[{','.join(map(str, array.shape))}]"
         )
-    if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+    if np.issubdtype(array.dtype, np.floating) and not all(np.isfinite(part).all() for part in chunks(array)):
         raise DataError(f"samples '{origin}' hold NaN or infinity in input '{spec.name}'", hint="clean the data")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from toolkit.core import Artifact, ToolkitError, cache_home, leftovers, remove_folder, remove_leftover, size_of
 
-MADE = ("artifacts", "evidence", "choices", "compiled", "kernels")
+MADE = ("artifacts", "evidence", "choices", "compiled", "kernels", "prepared")
 """The kinds of entries that are made again when they are needed, without a word."""
 
 FETCHED = ("data", "features", "browser")
