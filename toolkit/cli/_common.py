@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, Task
 
     from toolkit.core import Artifact
+    from toolkit.pipeline.data import Given
 
 F = TypeVar("F", bound=Callable[..., Any])
 WIDE = 120
@@ -177,16 +179,59 @@ def json_option(function: F) -> F:
 
 
 def data_options(function: F) -> F:
-    """``--data`` and ``--data-dir``."""
-    function = click.option(
-        "--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files."
-    )(function)
-    return click.option(
-        "--data",
-        metavar="NAME|FILE",
-        shell_complete=complete(data_names, files=True),
-        help="A data set (toolkit data) such as digits, or a file such as samples.npz. Default: what the model was trained on.",
-    )(function)
+    """``--data`` and how it is read, which reach the command as one value ``data``, and ``--data-dir``."""
+    return data_options_for("what the model was trained on")(function)
+
+
+def data_options_for(default: str) -> Callable[[F], F]:
+    """As `data_options`, where without ``--data`` there is another `default`."""
+
+    def add(function: F) -> F:
+        @functools.wraps(function)
+        def command(*arguments: Any, **options: Any) -> Any:
+            given = {name: options.pop(name) for name in ("data", "columns", "target", "max_samples")}
+            return function(*arguments, data=_given(**given), **options)
+
+        for option in reversed(_data_options(default)):
+            option(command)
+        return command  # type: ignore[return-value]
+
+    return add
+
+
+def _data_options(default: str) -> list[Callable[[F], F]]:
+    return [
+        click.option(
+            "--data",
+            metavar="NAME|FILE|FOLDER",
+            shell_complete=complete(data_names, files=True),
+            help="A data set (toolkit data) such as digits, arrays (samples.npz), or Python code that gives samples (mydata.py:load). "
+            f"Default: {default}.",
+        ),
+        click.option(
+            "--column", "columns", multiple=True, metavar="NAME=INPUT", help="Columns of --data that an input is made of, in order."
+        ),
+        click.option("--target", metavar="COLUMN", help="The column of --data that holds the targets."),
+        click.option("--max-samples", type=click.IntRange(min=1), metavar="N", help="Most samples to take of --data. Default: 100,000."),
+        click.option(
+            "--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files."
+        ),
+    ]
+
+
+def _given(
+    *, data: str | None, prepare: str | None = None, columns: tuple[str, ...], target: str | None, max_samples: int | None
+) -> Given | None:
+    """What the options say together; raises `InputError` for some that need ``--data``."""
+    from toolkit.core import InputError
+    from toolkit.pipeline.data import Given
+    from toolkit.pipeline.data.base import OPTIONS
+
+    said = {"prepare": prepare, "columns": columns, "target": target, "max_samples": max_samples}
+    kept = {name: value for name, value in said.items() if value}
+    if data is None and kept:
+        raise InputError(f"{OPTIONS[next(iter(kept))]} says how --data are read", hint="add --data")
+    return None if data is None else Given(word=data, **kept)  # type: ignore[arg-type]
 
 
 def say(lines: Iterable[str]) -> None:

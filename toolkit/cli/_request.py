@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from toolkit.converters.recipes import NamedRecipe
     from toolkit.core import Samples
     from toolkit.pipeline.convert import Request
+    from toolkit.pipeline.data import Given
     from toolkit.pipeline.source.place import Source
     from toolkit.pipeline.source.plan import SamplePlan
     from toolkit.pipeline.source.samples import Split
@@ -171,7 +172,7 @@ def read_source(
     source: str,
     targets: tuple[Node, ...],
     *,
-    data: str | None,
+    data: Given | None,
     data_dir: Path | None,
     out: Path | None,
     calibration: int,
@@ -217,7 +218,7 @@ def request_for(
     memory: float | None = None,
     recipes: tuple[NamedRecipe, ...] = (),
     overwrite: bool = False,
-    data: str | None = None,
+    data: Given | None = None,
     folds: bool = False,
 ) -> Request:
     """The request that the options say, with the source in its place."""

@@ -35,6 +35,7 @@ from ._request import source_argument, source_options
 if TYPE_CHECKING:
     from toolkit.core import Bundle, Samples
     from toolkit.core.measurement import BenchmarkReport, Protocol
+    from toolkit.pipeline.data import Given
     from toolkit.pipeline.recommend import Prefer
     from toolkit.pipeline.report.rows import Row
     from toolkit.pipeline.source.opened import Opened
@@ -71,7 +72,7 @@ _SHORT = {"not verified": "unverified", "reference": "–"}
 @json_option
 def command(
     source: str,
-    data: str | None,
+    data: Given | None,
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],

@@ -11,6 +11,7 @@ from ._common import Words, console, data_options, json_option, plain, print_jso
 from ._request import limits_options
 
 if TYPE_CHECKING:
+    from toolkit.pipeline.data import Given
     from toolkit.runtimes.parity import Limits
 
 
@@ -27,7 +28,7 @@ def command(
     names: tuple[str, ...] | None,
     samples: int,
     asked: Limits,
-    data: str | None,
+    data: Given | None,
     data_dir: Path | None,
     out: Path | None,
     json_to: str | None,

@@ -31,6 +31,7 @@ from ._request import (
 
 if TYPE_CHECKING:
     from toolkit.pipeline.convert import Row
+    from toolkit.pipeline.data import Given
     from toolkit.runtimes.parity import Limits
 
 
@@ -61,7 +62,7 @@ def command(
     formats: tuple[str, ...],
     precisions: tuple[str, ...],
     recipes: tuple[str, ...] | None,
-    data: str | None,
+    data: Given | None,
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ._common import complete, console, data_names, json_option, plain, print_json, print_table, progress
+from ._common import console, data_options_for, json_option, plain, print_json, print_table, progress
 
 if TYPE_CHECKING:
+    from toolkit.pipeline.data import Given
     from toolkit.pipeline.debug import Finding, Layer
 
 _BEFORE, _AFTER, _WORST = 4, 7, 8
@@ -18,13 +19,7 @@ _BEFORE, _AFTER, _WORST = 4, 7, 8
 @click.command(short_help="Find the layer at which a converted network diverges.")
 @click.argument("source", type=str)
 @click.argument("artifact", type=str)
-@click.option(
-    "--data",
-    metavar="NAME|FILE",
-    shell_complete=complete(data_names, files=True),
-    help="A data set (toolkit data), or a .npz or .npy of samples. Default: random inputs in the range of the preprocessing.",
-)
-@click.option("--data-dir", type=click.Path(path_type=Path), envvar="TOOLKIT_DATA", help="A folder that holds the data set's own files.")
+@data_options_for("random inputs in the range of the preprocessing")
 @click.option("--rounds", type=click.IntRange(min=1), default=4, show_default=True, help="Number of inputs to compare.")
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Batch size; a TF Lite file must have it.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed for the inputs.")
@@ -33,7 +28,7 @@ _BEFORE, _AFTER, _WORST = 4, 7, 8
 def command(
     source: str,
     artifact: str,
-    data: str | None,
+    data: Given | None,
     data_dir: Path | None,
     rounds: int,
     batch: int,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -21,6 +22,9 @@ from ._common import (
 )
 from ._request import source_argument, source_options
 
+if TYPE_CHECKING:
+    from toolkit.pipeline.data import Given
+
 
 @click.command(short_help="Evaluate a deployed artifact on test samples.")
 @source_argument
@@ -34,7 +38,7 @@ from ._request import source_argument, source_options
 @json_option
 def command(
     source: str,
-    data: str | None,
+    data: Given | None,
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],

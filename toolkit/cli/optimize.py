@@ -30,6 +30,7 @@ from ._request import (
 )
 
 if TYPE_CHECKING:
+    from toolkit.pipeline.data import Given
     from toolkit.pipeline.optimize import Optimized
     from toolkit.runtimes.parity import Limits
 
@@ -59,7 +60,7 @@ def command(
     formats: tuple[str, ...],
     precisions: tuple[str, ...],
     recipes: tuple[str, ...] | None,
-    data: str | None,
+    data: Given | None,
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],

@@ -29,6 +29,7 @@ from ._request import (
 
 if TYPE_CHECKING:
     from toolkit.core.measurement import Comparison
+    from toolkit.pipeline.data import Given
     from toolkit.pipeline.quantize import Quantized
     from toolkit.runtimes.parity import Limits
 
@@ -52,7 +53,7 @@ def command(
     source: str,
     formats: tuple[str, ...],
     asked: Limits,
-    data: str | None,
+    data: Given | None,
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],

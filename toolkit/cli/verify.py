@@ -29,6 +29,7 @@ from ._request import limits_options, source_argument, source_options
 
 if TYPE_CHECKING:
     from toolkit.core import Artifact
+    from toolkit.pipeline.data import Given
     from toolkit.runtimes.parity import Limits
 
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 @json_option
 def command(
     source: str,
-    data: str | None,
+    data: Given | None,
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],

@@ -17,21 +17,37 @@ ROWS = Signature((TensorSpec("x", "float32", ("batch", 4)),), (TensorSpec("y", "
 DIGITS = Signature((TensorSpec("image", "float32", ("batch", 1, 8, 8)),), (TensorSpec("logits", "float32", ("batch", 10)),))
 
 
+def write(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+
+
 def arrays(folder: Path) -> Example:
     file = folder / "samples.npz"
     np.savez(file, x=np.random.default_rng(0).random((20, 4), dtype=np.float32), targets=np.arange(20) % 3)
-
-    def cut() -> None:
-        file.write_bytes(b"PK\3\4 cut")
-
-    return Example(Given(word="samples.npz"), ROWS, cut, "samples.npz' cannot be read")
+    return Example(Given(word="samples.npz"), ROWS, lambda: write(file, b"PK\3\4 cut"), "samples.npz' cannot be read")
 
 
 def named(_folder: Path) -> Example:
     return Example(Given(word="digits"), DIGITS)
 
 
-EXAMPLES: dict[str, Callable[[Path], Example]] = {"arrays": arrays, "named": named}
+LOADER = """
+import numpy as np
+
+def load():
+    random = np.random.default_rng(0)
+    for row in range(20):
+        yield {"x": random.random(4, dtype=np.float32), "y": row % 3}
+"""
+
+
+def python(folder: Path) -> Example:
+    (file := folder / "mydata.py").write_text(LOADER)
+    broken = LOADER + "        if row == 7: raise OSError('the disk is gone')\n"
+    return Example(Given(word="mydata.py:load"), ROWS, lambda: write(file, broken.encode()), "raised OSError: the disk is gone")
+
+
+EXAMPLES: dict[str, Callable[[Path], Example]] = {"arrays": arrays, "named": named, "python": python}
 
 
 def test_every_file_of_the_folder_is_a_reader_with_an_example() -> None:

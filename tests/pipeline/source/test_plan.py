@@ -21,7 +21,7 @@ def split(calibration: int, evaluation: int, *, labelled: bool = True, notes: tu
     rows = [
         Samples({"x": np.zeros((n, 2))}, np.zeros(n, int) if labelled else None, "s.npz", notes=notes) for n in (calibration, evaluation)
     ]
-    return Split(*rows)
+    return Split(rows[0], rows[1])
 
 
 @pytest.mark.parametrize("max_drop", [0.1, 0.5, 1.0, 2.0, 7.3])

@@ -14,16 +14,41 @@ from typing import ClassVar, final
 
 from toolkit.core import DataError, Preprocessing, Samples, Signature
 
+MAX_SAMPLES = 100_000
+"""How many samples are prepared unless a user says otherwise: some loaders never end."""
+TRAIN = ("train", "training")
+TESTS = ("val", "valid", "validation", "test")
+"""What the parts of data are called by those who divide them themselves; the first that is there verifies."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What a user names as data.
+    """What a user names as data, and how they are read.
 
     Args:
-        word: what stands behind ``--data``: a name, a file, a folder.
+        word: what stands behind ``--data``: a name, a file, a folder, code.
+        prepare: a file that says how pictures are prepared; empty for ``prepare.toml`` beside the data, if it is there.
+        columns: ``NAME=INPUT`` each, or ``NAME,NAME=INPUT``: which columns an input is made of, in order.
+        target: the column of the targets; empty for the usual names.
+        max_samples: prepare no more than so many; 0 for `MAX_SAMPLES`, beyond which data may have no end.
+        root: the folder from which modules are imported; empty for the one that the command runs in.
     """
 
     word: str
+    prepare: str = ""
+    columns: tuple[str, ...] = ()
+    target: str = ""
+    max_samples: int = 0
+    root: str = ""
+
+    @property
+    def limit(self) -> int:
+        """How many samples are prepared at most."""
+        return self.max_samples or MAX_SAMPLES
+
+
+OPTIONS = {"prepare": "--prepare", "columns": "--column", "target": "--target", "max_samples": "--max-samples"}
+"""What of `Given` a user can say, and how."""
 
 
 def as_given(data: str | Given | None) -> Given | None:
@@ -61,10 +86,16 @@ class Found:
     Args:
         samples: those to divide; where there are `tests`, those that calibrate.
         tests: a part that the data themselves name for evaluation; None where they name none.
+        ordered: whether any first part of them is a fair one already.
+        labels: names of the classes in the order of their numbers, where the data tell.
+        preprocessing: how the inputs were prepared, where that can be said.
     """
 
     samples: Samples
     tests: Samples | None = None
+    ordered: bool = False
+    labels: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
 
 
 class DataReader(ABC):
@@ -76,6 +107,8 @@ class DataReader(ABC):
     """What it takes, with an example, for messages: ``a .npz or .npy file``."""
     example: ClassVar[str]
     """What a user writes, for the help of ``--data``: ``samples.npz``."""
+    options: ClassVar[frozenset[str]] = frozenset()
+    """Which of `OPTIONS` it reads; the others are refused."""
     rank: ClassVar[int] = 0
     """Of several readers that own a word, the one with the highest rank reads it."""
 
@@ -98,6 +131,9 @@ class DataReader(ABC):
     @final
     def read(self, given: Given, wanted: Wanted) -> Found:
         """The samples; raises `DataError` for what is damaged, empty, or does not fit."""
+        useless = [word for name, word in OPTIONS.items() if name not in self.options and getattr(given, name)]
+        if useless:
+            raise DataError(f"data '{given.word}' take no {', '.join(useless)}", got=self.takes)
         path = self.path(given.word)
         if path is not None and not path.exists():
             raise DataError(f"no samples at '{path}'", expected=self.takes)

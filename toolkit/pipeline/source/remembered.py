@@ -24,6 +24,11 @@ class Remembered:
     Args:
         data: what was named, as it is understood from any folder; empty where nothing was.
         path: the file or folder that must be there; empty for a name that is found elsewhere.
+        prepare: the file that says how to prepare it.
+        columns: of a table, and which inputs they are.
+        target: the column of the targets.
+        max_samples: at most so many are read.
+        root: the folder in which the command was given.
         max_drop: what integers may lose; None for the default, as where the file does not say.
         relative: whether that is in percent of the metric's value; None for the metric's own way.
         task: what the outputs mean; empty where nobody said.
@@ -32,6 +37,11 @@ class Remembered:
 
     data: str = ""
     path: str = ""
+    prepare: str = ""
+    columns: tuple[str, ...] = ()
+    target: str = ""
+    max_samples: int = 0
+    root: str = ""
     max_drop: Annotated[float, msgspec.Meta(ge=0)] | None = None
     relative: bool | None = None
     task: str = ""
@@ -45,15 +55,25 @@ def remember(bundle: Path, *, data: str | Given | None = None, limits: Limits | 
         StorageError: the file cannot be written.
     """
     before, limits, given = remembered(bundle), limits or Limits(), as_given(data)
-    name, path = before.data, before.path
-    if given is not None:
-        reader = find_reader(given.word)
-        name, place = reader.absolute(given.word), reader.path(given.word)
-        path = "" if place is None else str(place.resolve())
+    now = before if given is None else _noted(given)
     own = limits.max_drop if (limits.max_drop, limits.relative) != (Limits().max_drop, None) else None
-    now = Remembered(name, path, own, limits.relative, limits.task, limits.metric)
+    now = replace(now, max_drop=own, relative=limits.relative, task=limits.task, metric=limits.metric)
     if now != before:
         write_file(bundle / REMEMBERED, msgspec.json.encode(now) + b"\n")
+
+
+def _noted(given: Given) -> Remembered:
+    reader = find_reader(given.word)
+    path = reader.path(given.word)
+    return Remembered(
+        reader.absolute(given.word),
+        "" if path is None else str(path.resolve()),
+        str(Path(given.prepare).resolve()) if given.prepare else "",
+        given.columns,
+        given.target,
+        given.max_samples,
+        given.root or str(Path.cwd()),
+    )
 
 
 def remembered(bundle: Path) -> Remembered:

@@ -51,7 +51,7 @@ def resolve_source(
         raise InputError(f"'{text}' has its own inputs", expected="--input only with Python code, such as model.py:make_model")
     if weights is not None:
         given = as_given(data)
-        return from_weights(text, weights, data=None if given is None else given.word, out=out)
+        return from_weights(text, weights, data=given.word if given else None, out=out)
     if path.exists() or path.suffix:
         return _from_path(path, inputs, out=out)
     names = [model.name for model in all_models()]

@@ -13,6 +13,7 @@ from toolkit.core import (
     Artifact,
     ArtifactError,
     DataError,
+    Preprocessing,
     Samples,
     noise,
 )
@@ -38,11 +39,15 @@ class Split:
         evaluation: verifies the result.
         twin: as many other rows of the same file, which may calibrate a second artifact that verifies by ``calibration``; None where those
             must not verify, as the rows of a training that a network has learned from.
+        labels: the names of the classes, as the data tell them.
+        preprocessing: how the data were prepared; None where they do not tell.
     """
 
     calibration: Samples
     evaluation: Samples
     twin: Samples | None = None
+    labels: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
 
 
 def split_samples(
@@ -80,7 +85,8 @@ def split_samples(
         rest = noise(manifest.signature, evaluation or NOISE_SAMPLES, classes=classes, seed=1)
         return Split(first, rest)
     if given is None and may_draw:
-        return Split(*(drawn(manifest.signature, batch=DRAWN_SAMPLES, seed=seed) for seed in (1, 2)))
+        first, rest = (drawn(manifest.signature, batch=DRAWN_SAMPLES, seed=seed) for seed in (1, 2))
+        return Split(first, rest)
     if given is None:
         known = ", ".join(d.name for d in all_data())
         raise DataError(f"no data are known for '{manifest.model}'", hint=f"add --data with a .npz file or one of: {known}")
@@ -102,7 +108,8 @@ def split_samples(
     first = first.without(rest)
     if not len(first):
         raise DataError(f"every calibration sample of '{given.word}' is also an evaluation sample", hint="give more different samples")
-    return Split(first, rest, None if twin is None else twin.without(first).rows(slice(len(first))))
+    twin = None if twin is None else twin.without(first).rows(slice(len(first)))
+    return Split(first, rest, twin, found.labels, found.preprocessing)
 
 
 def _divided(found: Found, word: str, calibration: int) -> tuple[Samples, Samples, Samples | None]:
@@ -112,7 +119,7 @@ def _divided(found: Found, word: str, calibration: int) -> tuple[Samples, Sample
         return rows.rows(slice(calibration)), found.tests, None
     if len(rows) < 2:
         raise DataError(f"samples '{word}'", expected="at least 2 rows, to calibrate on one and to evaluate on another", got=str(len(rows)))
-    rows = rows.rows(fair_order(len(rows), rows.targets))
+    rows = rows if found.ordered else rows.rows(fair_order(len(rows), rows.targets))
     count = max(1, min(calibration, len(rows) // 5))
     return rows.rows(slice(count)), rows.rows(slice(count, None)), rows.rows(slice(count, 2 * count))
 
@@ -125,11 +132,20 @@ def knows_data(artifact: Artifact) -> bool:
 def _remembered(artifact: Artifact) -> Given | None:
     """What the bundle of `artifact` remembers of its samples; nothing where it does not. Raises `DataError` when they are gone."""
     known = remembered(artifact.path.parent)
+    if not known.data:
+        return None
     # An earlier version kept no path of its own, but knew files only.
     path = known.path or (known.data if Path(known.data).is_absolute() else "")
     if path and not Path(path).exists():
         raise DataError(f"the samples that this bundle was made with are gone: '{path}'", hint="name others: --data FILE")
-    return as_given(known.data)
+    return Given(
+        word=known.data,
+        prepare=known.prepare,
+        columns=known.columns,
+        target=known.target,
+        max_samples=known.max_samples,
+        root=known.root,
+    )
 
 
 def read_inputs(words: Sequence[str]) -> dict[str, np.ndarray]:
