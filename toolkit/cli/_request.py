@@ -85,14 +85,22 @@ class _Drop(click.ParamType):
         return amount, words.endswith("%")
 
 
+def meaning_options(function: F) -> F:
+    """``--task`` and ``--metric``, which reach the command as ``asked``, a `Limits`."""
+    return _asking(function, drop=False)
+
+
 def limits_options(function: F) -> F:
     """``--max-drop``, ``--task`` and ``--metric``, which reach the command as ``asked``, a `Limits`."""
+    return _asking(function, drop=True)
 
+
+def _asking(function: F, *, drop: bool) -> F:
     @functools.wraps(function)
-    def command(*args: Any, max_drop: tuple[float, bool] | None, task: str | None, metric: str | None, **options: Any) -> Any:
+    def command(*args: Any, task: str | None, metric: str | None, max_drop: tuple[float, bool] | None = None, **options: Any) -> Any:
         return function(*args, asked=_asked(max_drop, task, metric), **options)
 
-    for option in (
+    options = [
         click.option(
             "--metric",
             metavar="NAME|FILE.py:FUNCTION",
@@ -110,7 +118,8 @@ def limits_options(function: F) -> F:
             help="What int8 may lose of the metric: points of a share, else its unit, or 1% of its value. "
             "Default: what the bundle was made with, else 1 point or 1%.",
         ),
-    ):
+    ]
+    for option in options if drop else options[:2]:
         command = option(command)
     return command  # type: ignore[return-value]
 

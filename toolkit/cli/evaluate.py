@@ -20,10 +20,11 @@ from ._common import (
     progress,
     say,
 )
-from ._request import source_argument, source_options
+from ._request import meaning_options, source_argument, source_options
 
 if TYPE_CHECKING:
     from toolkit.pipeline.data import Given
+    from toolkit.runtimes.parity import Limits
 
 
 @click.command(short_help="Evaluate a deployed artifact on test samples.")
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--evaluation", type=click.IntRange(min=1), help="Most samples to evaluate on. Default: all.")
 @click.option("--labels", metavar="NAME,...|FILE", help="Names of the classes in their order, or a file with one in each line.")
 @click.option("--out", type=click.Path(path_type=Path), help="A folder for the page and its pictures.")
+@meaning_options
 @device_option
 @json_option
 def command(
@@ -47,34 +49,38 @@ def command(
     labels: str | None,
     out: Path | None,
     device: str,
+    asked: Limits,
     json_to: str | None,
 ) -> None:
     """Run a deployed artifact, not the net that was trained, over test samples.
 
     SOURCE is an artifact's folder, or what toolkit convert takes but a bundle, such as a bare model file. Of a classifier it says the
     accuracy with its interval, precision, recall and F1 of each class, areas under the ROC and precision-recall curves, and its
-    calibration error; of an autoencoder what it loses and whether that gives a class away that it has never seen; of a generator how
-    far what it samples is from real images. With --out also as one HTML page with pictures: confusion matrix, curves, the worst
-    mistakes; reconstructions; sampled images.
+    calibration error; of any other task (docs/tasks.md) its metrics with their intervals; of an autoencoder what it loses and whether
+    that gives a class away that it has never seen; of a generator how far what it samples is from real images. With --out also as one
+    HTML page with pictures: confusion matrix, curves, the worst mistakes; reconstructions; sampled images.
 
     \b
     toolkit evaluate artifacts/cnn/tflite-int8
     toolkit evaluate artifacts/cnn/onnx-int8 --out evaluation/
     toolkit evaluate net.onnx --data samples.npz
+    toolkit evaluate detector.onnx --data samples.npz --metric map50
     """
     from toolkit.pipeline.evaluate import evaluate, with_labels
     from toolkit.pipeline.evaluate.page import PAGE, as_json, write_evaluation
     from toolkit.pipeline.source.opened import opened
+    from toolkit.pipeline.source.remembered import limits_for
     from toolkit.pipeline.source.samples import split_samples
 
     with opened(source, weights=weights, data=data, inputs=inputs) as given, progress() as display:
         artifact = given.single
         if labels is not None:
             artifact = with_labels(artifact, _names(labels))
-        samples = split_samples(artifact, data, folder=data_dir, evaluation=evaluation).evaluation
+        limits, _ = limits_for(asked, artifact.path.parent)
+        samples = split_samples(artifact, data, folder=data_dir, evaluation=evaluation, limits=limits).evaluation
         say(f"samples: {note}" for note in samples.notes)
         display.add_task(f"{artifact.name}: {len(samples):,} samples", total=None)
-        found = evaluate(artifact, samples, folder=data_dir, engine=engine, device=device)
+        found = evaluate(artifact, samples, folder=data_dir, limits=limits, engine=engine, device=device)
         if out is not None:
             write_evaluation(found, out)
     if json_to:

@@ -28,6 +28,7 @@ from toolkit.core.user_code import CodeName, errors_of
 
 from .base import Metric, Scorer, mean_of
 from .intervals import RESAMPLES, Loss, paired_loss
+from .values import value_interval
 
 _CALLS = 400
 """How often a function of all samples is asked for an interval: it may be slow, and no array of weights makes it quick."""
@@ -114,6 +115,42 @@ def users_loss(metric: str, *, reference: Mapping[str, np.ndarray], candidate: M
         return msgspec.convert(run_isolated(f"{__name__}:loss_task", _Request(metric, str(Path.cwd()), str(file))), Scored)
 
 
+@dataclass(frozen=True)
+class Valued:
+    """A metric of one network with its 95 % interval, and with what it says of itself."""
+
+    about: About
+    value: float
+    low: float | None
+    high: float | None
+
+    @property
+    def interval(self) -> Interval:
+        """The value with its interval; JSON has no infinity."""
+        return Interval(self.value, -math.inf if self.low is None else self.low, math.inf if self.high is None else self.high)
+
+
+def users_value(metric: str, *, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> Valued:
+    """What a user's function says of outputs ``[N, ...]`` by name; errors as `users_loss`."""
+    _code(metric)
+    with tempfile.TemporaryDirectory(prefix="toolkit-metric-") as folder:
+        write_arrays(
+            file := Path(folder) / "arrays.npz", {f"{_CANDIDATE}{name}": array for name, array in outputs.items()} | {_TARGETS: targets}
+        )
+        return msgspec.convert(run_isolated(f"{__name__}:value_task", _Request(metric, str(Path.cwd()), str(file))), Valued)
+
+
+def value_task(request: _Request) -> Valued:
+    """The child's half of `users_value`."""
+    function = _Function.load(request)
+    arrays = dict(np.load(request.arrays, allow_pickle=False))
+    outputs = {name.removeprefix(_CANDIDATE): array for name, array in arrays.items() if name.startswith(_CANDIDATE)}
+    scorer = function.scorer(outputs, arrays[_TARGETS])
+    found = value_interval(function.metric, scorer, resamples=_CALLS)
+    low, high = (end if math.isfinite(end) else None for end in (found.low, found.high))
+    return Valued(function.about, found.value, low, high)
+
+
 def about_task(request: _Request) -> About:
     """The child's half of `about_metric`."""
     return _Function.load(request).about
@@ -127,13 +164,9 @@ def loss_task(request: _Request) -> Scored:
         {name.removeprefix(side): array for name, array in arrays.items() if name.startswith(side)} for side in (_REFERENCE, _CANDIDATE)
     ]
     first, second = (function.scorer(each, arrays[_TARGETS]) for each in outputs)
-    about = function.about
-    metric = Metric(
-        name=request.metric, title=about.title, score=lambda *_: first, unit=about.unit, higher_is_better=about.higher_is_better
-    )
-    loss = paired_loss(metric, first, second, resamples=_CALLS if isinstance(first, _Called) else RESAMPLES)
+    loss = paired_loss(function.metric, first, second, resamples=_CALLS if isinstance(first, _Called) else RESAMPLES)
     low, high = (end if math.isfinite(end) else None for end in (loss.drop.low, loss.drop.high))
-    return Scored(about, loss.reference, loss.candidate, loss.drop.value, low, high, loss.differing, loss.samples)
+    return Scored(function.about, loss.reference, loss.candidate, loss.drop.value, low, high, loss.differing, loss.samples)
 
 
 def _code(metric: str) -> CodeName:
@@ -169,6 +202,13 @@ class _Function:
         title = (inspect.getdoc(self.call) or self.code.name).splitlines()[0].strip().rstrip(".") or self.code.name
         higher = getattr(self.call, "higher_is_better", True)
         return About(title, str(getattr(self.call, "unit", "")), bool(higher))
+
+    @property
+    def metric(self) -> Metric:
+        """What it is beside those of tasks."""
+        about = self.about
+        title, higher = about.title, about.higher_is_better
+        return Metric(name=self.code.name, title=title, score=self.scorer, unit=about.unit, higher_is_better=higher)
 
     def scorer(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> Scorer:
         """Of outputs ``[N, ...]`` by name and targets ``[N, ...]``."""

@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core import Artifact, DataError, InputError, Samples
+from toolkit.runtimes.parity import Limits
+from toolkit.tasks import is_users, task_for
 
 from .autoencoder import evaluate_autoencoder, is_autoencoder
 from .base import EvaluatedRun, Evaluation, Table
-from .classifier import classes_of, evaluate_classifier, is_classifier
+from .by_task import evaluate_task
+from .classifier import CLASSES, classes_of, evaluate_classifier
 from .drawing import Picture
 from .generator import evaluate_generator, is_generator
 
@@ -26,29 +29,40 @@ def with_labels(artifact: Artifact, labels: Sequence[str]) -> Artifact:
     return replace(artifact, manifest=replace(artifact.manifest, labels=tuple(labels)))
 
 
-def evaluate(artifact: Artifact, samples: Samples, *, folder: Path | None = None, **options: Any) -> Evaluation:
-    """Evaluate an artifact over samples in a process of its own, and judge its answers as those of its kind.
+def evaluate(
+    artifact: Artifact, samples: Samples, *, folder: Path | None = None, limits: Limits | None = None, **options: Any
+) -> Evaluation:
+    """Evaluate an artifact over samples in a process of its own, and judge its answers as those of its task.
 
     Args:
-        artifact: a classifier, an autoencoder or a generator.
-        samples: a classifier's with an integer target for each row.
+        artifact: a network of any task, a generator or an autoencoder.
+        samples: with the targets that the task wants; a generator's and an autoencoder's need none.
         folder: where the user keeps the data set; a generator's images are compared with it.
+        limits: name the task or the metric; by default what the artifact or the targets say.
         options: ``engine``, by default the first installed one that runs the artifact; ``device`` by name; ``log``, where the engine's
             own words go.
 
     Raises:
-        DataError: samples that do not fit, or an artifact of no kind that this knows.
+        DataError: samples that do not fit, or nothing that says what the outputs mean.
         EngineError: the engine failed, or gave NaN or infinity.
     """
-    if is_generator(artifact):
-        return evaluate_generator(artifact, samples, folder=folder, **options)
-    if is_autoencoder(artifact):
-        return evaluate_autoencoder(artifact, samples, **options)
-    if is_classifier(artifact):
+    limits = limits or Limits()
+    if is_users(limits.metric):
+        return evaluate_task(artifact, samples, None, limits, **options)
+    task, metric = task_for(artifact.manifest, samples.targets, task=limits.task, metric=limits.metric)
+    if not (limits.task or limits.metric):
+        if is_generator(artifact):
+            return evaluate_generator(artifact, samples, folder=folder, **options)
+        if is_autoencoder(artifact) and (task is None or not task.metrics):
+            return evaluate_autoencoder(artifact, samples, **options)
+    # What is told of classes alone: confusion, calibration, curves.
+    if classes_of(artifact) is not None and (task is None or (task.name == CLASSES and limits.metric in {"", task.metrics[0].name})):
         return evaluate_classifier(artifact, samples, **options)
+    if task is not None and metric is not None:
+        return evaluate_task(artifact, samples, task, limits, **options)
     raise DataError(
-        f"'{artifact.name}' is no classifier, no autoencoder and no generator",
-        expected="one output [batch, classes], or images for images or for noise",
+        f"nothing says what the outputs of '{artifact.name}' mean",
+        expected="--task (docs/tasks.md), --metric, or samples with targets that only one task has",
         got=", ".join(map(str, artifact.manifest.signature.outputs)),
         hint="toolkit verify compares any outputs",
     )

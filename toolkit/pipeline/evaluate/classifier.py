@@ -12,12 +12,9 @@ from .base import Evaluation, Table, answers_of
 from .classifier_figures import ClassifierFigures, Predictions, figures_of
 from .classifier_pictures import pictures
 
+CLASSES = "classification"
+"""The task whose evaluation this is."""
 _SENTENCES = 8
-
-
-def is_classifier(artifact: Artifact) -> bool:
-    """Whether the only output is ``[batch, classes]``."""
-    return classes_of(artifact) is not None
 
 
 def evaluate_classifier(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
