@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_the_public_names() -> None:
-    assert toolkit.__all__ == ["Artifact", "Bundle", "ToolkitError", "__version__", "load"]
+    commands = ["benchmark", "convert", "evaluate", "load", "optimize", "quantize", "verify"]
+    assert toolkit.__all__ == ["Artifact", "Bundle", "ToolkitError", "__version__", *commands]
     assert all(getattr(toolkit, name) for name in toolkit.__all__)
     assert toolkit.__version__ == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 

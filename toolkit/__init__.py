@@ -1,10 +1,11 @@
 """Edge Inference Toolkit: convert a trained network, verify the result, measure it, and call it.
 
-Everything an app needs is here; the rest is reached through the ``toolkit`` command::
+Everything is here that a program or a notebook needs; the ``toolkit`` command calls the same::
 
     import toolkit
 
-    with toolkit.load("artifacts/cnn") as session:
+    bundle = toolkit.convert(net, torch.zeros(2, 3, 224, 224), data=loader)
+    with toolkit.load(bundle.path) as session:
         logits = session.run(image)[0]
 
 Importing this package loads no framework, no engine and not even NumPy.
@@ -17,17 +18,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from toolkit.core import Artifact, Bundle, ToolkitError
+    from toolkit.pipeline.api import benchmark, convert, evaluate, optimize, quantize, verify
     from toolkit.pipeline.load import load
 
 __version__ = "0.1.0"
-__all__ = ["Artifact", "Bundle", "ToolkitError", "__version__", "load"]
+__all__ = [
+    "Artifact",
+    "Bundle",
+    "ToolkitError",
+    "__version__",
+    "benchmark",
+    "convert",
+    "evaluate",
+    "load",
+    "optimize",
+    "quantize",
+    "verify",
+]
 
 _HOME = {
     "Artifact": "toolkit.core",
     "Bundle": "toolkit.core",
     "ToolkitError": "toolkit.core",
     "load": "toolkit.pipeline.load",
-}
+} | dict.fromkeys(("benchmark", "convert", "evaluate", "optimize", "quantize", "verify"), "toolkit.pipeline.api")
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from toolkit.converters.recipes import NamedRecipe
     from toolkit.core import Samples
     from toolkit.pipeline.convert import Request
-    from toolkit.pipeline.data import Given
     from toolkit.pipeline.source.place import Source
     from toolkit.pipeline.source.plan import SamplePlan
     from toolkit.pipeline.source.samples import Split
@@ -125,19 +124,9 @@ def _asking(function: F, *, drop: bool) -> F:
 
 
 def _asked(max_drop: tuple[float, bool] | None, task: str | None, metric: str | None) -> Limits:
-    """The limits that options say; raises `UnknownNameError`, or `InputError` for a user's metric that is none, before any work."""
-    from toolkit.runtimes.parity import Limits
-    from toolkit.tasks import find_metric, find_task, is_users
-    from toolkit.tasks.user_metric import about_metric, resolved
+    from toolkit.pipeline.request import asked_limits
 
-    found = find_task(task) if task else None
-    if metric and is_users(metric):
-        about_metric(metric)
-        metric = resolved(metric)
-    elif metric:
-        found, _ = find_metric(metric, found)
-    amount, relative = max_drop if max_drop is not None else (Limits().max_drop, None)
-    return Limits(amount, relative, found.name if found else "", metric or "")
+    return asked_limits(max_drop, task=task or "", metric=metric or "")
 
 
 def source_options(function: F) -> F:
@@ -165,118 +154,36 @@ def targets_of(
     formats: tuple[str, ...], precisions: tuple[str, ...], words: tuple[str, ...] | None
 ) -> tuple[tuple[Node, ...], tuple[NamedRecipe, ...]]:
     """What to make, and by which recipes; precisions that nobody asked for give way to recipes."""
-    from toolkit.converters.recipes import find_recipe
-    from toolkit.core import InputError
-    from toolkit.pipeline.convert import nodes
+    from toolkit.pipeline import request
 
-    recipes = tuple(find_recipe(word) for word in words or ())
-    if len({recipe.name for recipe in recipes}) < len(recipes):
-        raise InputError("--recipe", expected="recipes of different names", got=", ".join(recipe.name for recipe in recipes))
     source = click.get_current_context().get_parameter_source("precisions")
-    asked = precisions if not recipes or source is not ParameterSource.DEFAULT else ()
-    return nodes(formats, asked, recipes), recipes
+    asked = None if source is ParameterSource.DEFAULT else precisions
+    return request.targets_of(formats, asked, words or (), default=precisions)
 
 
-def read_source(
-    source: str,
-    targets: tuple[Node, ...],
-    *,
-    data: Given | None,
-    data_dir: Path | None,
-    out: Path | None,
-    calibration: int,
-    evaluation: int | None = None,
-    weights: Path | None = None,
-    inputs: Sequence[str] = (),
-    asked: Limits,
-) -> tuple[Source, Split]:
-    """What SOURCE names and its samples, which are random ones where none are known and none of the targets needs any. Nothing is
-    written: samples that do not fit must not leave an imported model behind.
-    """
-    from toolkit.core import DataError
-    from toolkit.pipeline.source.opened import HOME
-    from toolkit.pipeline.source.remembered import limits_for
-    from toolkit.pipeline.source.resolve import check_samples, resolve_source
-    from toolkit.pipeline.source.samples import knows_data, split_samples
+def read_source(source: str, targets: tuple[Node, ...], **options: Any) -> tuple[Source, Split]:
+    """As `toolkit.pipeline.request.read_source`, with a display."""
+    from toolkit.pipeline import request
 
-    check_samples(source, data, inputs)
     with progress() as display:
-        display.add_task(f"reading {source}", total=None)
-        found = resolve_source(source, out=out or HOME, weights=weights, data=data, inputs=inputs)
-    calibrated = [str(target) for target in targets if target.precision.is_calibrated]
-    if calibrated and not data and not knows_data(found.artifact):
-        raise DataError(
-            f"no data are known for '{found.artifact.manifest.model}', and {', '.join(calibrated)} cannot be calibrated without",
-            hint="add --data with a .npz file or a data set (toolkit data), or make what needs none: --precision fp32",
-        )
-    limits, _ = limits_for(asked, found.artifact.path.parent)
-    return found, split_samples(
-        found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation, may_draw=not calibrated, limits=limits
-    )
+        task = display.add_task(f"reading {source}", total=None)
+        return request.read_source(source, targets, on_step=lambda words: display.update(task, description=words), **options)
 
 
 def request_for(
-    found: Source,
-    split: Split,
-    targets: tuple[Node, ...],
-    *,
-    out: Path | None,
-    asked: Limits,
-    batch_sizes: tuple[int, ...],
-    timeout: float,
-    memory: float | None = None,
-    recipes: tuple[NamedRecipe, ...] = (),
-    overwrite: bool = False,
-    data: Given | None = None,
-    folds: bool = False,
+    found: Source, split: Split, targets: tuple[Node, ...], *, timeout: float, memory: float | None = None, **options: Any
 ) -> Request:
-    """The request that the options say, with the source in its place."""
-    from toolkit.pipeline.convert import Request
-    from toolkit.pipeline.folds import check_folds
-    from toolkit.pipeline.source.opened import HOME
-    from toolkit.pipeline.source.remembered import limits_for
-    from toolkit.pipeline.verify import try_limits
+    """As `toolkit.pipeline.request.request_for`, with seconds and GiB as the options have them."""
+    from toolkit.pipeline import request
 
-    if folds:
-        check_folds(split)
-    artifact = found.place(overwrite=overwrite)
-    in_bundle = out is None and artifact.path.name == artifact.name
-    folder = artifact.path.parent if in_bundle else (out or HOME) / artifact.manifest.model
-    limits, limits_of = limits_for(asked, artifact.path.parent, folder)
-    try_limits(artifact, split.evaluation, limits)
-    return Request(
-        artifact,
-        targets,
-        folder,
-        split,
-        limits,
-        batch_sizes=batch_sizes,
-        timeout_s=timeout,
-        memory_bytes=None if memory is None else int(memory * 2**30),
-        recipes=recipes,
-        overwrite=overwrite,
-        data=data,
-        limits_of=limits_of,
-        folds=folds,
-    )
+    memory_bytes = None if memory is None else int(memory * 2**30)
+    return request.request_for(found, split, targets, timeout_s=timeout, memory_bytes=memory_bytes, **options)
 
 
 def say_plan(request: Request, choice: Samples | None = None, *, among: bool = False) -> SamplePlan:
-    """How the samples are divided and whether they are enough, said before the work; `choice` are those that choose layers, with `among`
-    of those that verify all else.
-    """
-    from toolkit.pipeline.source.plan import plan_samples
+    """How the samples are divided and whether they are enough, said before the work; arguments as `plan_of`."""
+    from toolkit.pipeline.request import plan_of
 
-    in_integers = any(target.precision.is_quantized for target in request.targets)
-    plan = plan_samples(
-        request.split,
-        request.source.manifest,
-        limits=request.limits,
-        limits_of=request.limits_of,
-        in_integers=in_integers,
-        choice=choice,
-        among=among,
-        folds=request.folds,
-    )
+    plan = plan_of(request, choice, among=among)
     say(plan.lines)
     return plan

@@ -103,7 +103,7 @@ def load_task(task: Task) -> None:
         parts = named
     for part, each in parts.items():
         notes: list[str] = []
-        read = _Reading(code, task.signature, task.given, notes)
+        read = Reading(code, task.signature, task.given, notes)
         with errors_of(code, kind=DataError):
             written(Path(task.out), part, read.batches(each), signature=task.signature, origin=code.origin, notes=notes)
 
@@ -114,10 +114,10 @@ def _named_parts(value: Mapping[Any, Any]) -> dict[str, Any]:
     return {} if train is None or tests is None else {"samples": train, "tests": tests}
 
 
-class _Reading:
-    """Turns whatever code gives into batches of named arrays."""
+class Reading:
+    """Turns whatever code gives into batches of named arrays; `code` is what messages call it."""
 
-    def __init__(self, code: CodeName, signature: Signature, given: Given, notes: list[str]) -> None:
+    def __init__(self, code: CodeName | str, signature: Signature, given: Given, notes: list[str]) -> None:
         self._code, self._given, self._notes = code, given, notes
         self._specs = signature.inputs
         self._columns = columns_of(given.columns, [spec.name for spec in self._specs])

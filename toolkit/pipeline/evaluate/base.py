@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Artifact, DataError, EngineError, Samples
+from toolkit.core.tables import html_table
 from toolkit.models.data import all_data
 from toolkit.runtimes.parity import Observation, observe
 
@@ -49,6 +50,11 @@ class Evaluation:
     facts: tuple[tuple[str, str], ...]
     tables: tuple[Table, ...]
     draw: Callable[[], list[Picture]]
+
+    def _repr_html_(self) -> str:
+        run = self.run
+        title = f"{run.model} {run.artifact} in {run.engine} on {run.device}: {run.samples:,} samples of {run.data}"
+        return html_table(title, ("", ""), self.facts)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from toolkit.core import Artifact, InputError, Signature, TensorSpec, ToolkitError, needs, run_isolated, sha256_of, words_of
+from toolkit.core import Artifact, InputError, Scalar, Signature, TensorSpec, ToolkitError, needs, run_isolated, sha256_of, words_of
 from toolkit.core.user_code import CodeName
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ class Task:
 
 def export_task(task: Task) -> None:
     """The child's half of `export_user_module`."""
-    from toolkit.models.training import export_pt2, load_weights
-    from toolkit.models.training.export import check_finite
+    from toolkit.models.training import load_weights
 
     source = task.source
     with needs("convert"):
@@ -103,23 +102,36 @@ def export_task(task: Task) -> None:
     module = _load(source, Path(task.folder))
     if task.weights:
         load_weights(module, Path(task.weights))
-    check_finite(module)
     inputs = Signature(tuple(TensorSpec.parse(text) for text in task.inputs), ())
-    names, sizes = _try(module.eval().requires_grad_(requires_grad=False), inputs)
     recipe = {MODULE: source.origin}
     if source.is_file:
         recipe["module_sha256"] = sha256_of(Path(task.folder) / source.module)
     if task.weights:
         recipe["weights"] = Path(task.weights).name
-    export_pt2(
-        _flat(module, inputs),
-        signature=inputs,
-        output_names=names,
-        sizes=sizes,
-        out=Path(task.out),
-        model=source.model,
-        recipe=recipe,
-        edge=EDGE,
+    export_module(module.requires_grad_(requires_grad=False), inputs, out=Path(task.out), model=source.model, recipe=recipe)
+
+
+def export_module(module: nn.Module, inputs: Signature, *, out: Path, model: str, recipe: Mapping[str, Scalar]) -> Artifact:
+    """A network of any inputs and outputs as the ``.pt2`` artifact folder `out`; it is left in evaluation mode.
+
+    Args:
+        module: on the CPU.
+        inputs: their specs; every symbol stays free.
+        out: appears whole or not at all.
+        model: what it is called.
+        recipe: what the manifest keeps of how it was made.
+
+    Raises:
+        InputError: weights that are not finite, or inputs that the network refuses.
+        ConversionError: torch cannot export it.
+    """
+    from toolkit.models.training import export_pt2
+    from toolkit.models.training.export import check_finite
+
+    check_finite(module)
+    names, sizes = _try(module.eval(), inputs)
+    return export_pt2(
+        _flat(module, inputs), signature=inputs, output_names=names, sizes=sizes, out=out, model=model, recipe=recipe, edge=EDGE
     )
 
 
