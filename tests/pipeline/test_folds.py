@@ -41,9 +41,9 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Asked:
     return seen
 
 
-def calibrated(folder: Path, rows: Samples, *, seed: int = 0) -> Artifact:
+def calibrated(folder: Path, rows: Samples, *, seed: int = 0, batch: int | str = "batch") -> Artifact:
     """An artifact whose ranges `rows` are said to have fixed, with other weights for another seed."""
-    made = tiny_artifact(folder, Precision.INT8, seed=seed)
+    made = tiny_artifact(folder, Precision.INT8, seed=seed, batch=batch)
     record = CalibrationRecord("s.npz", len(rows), rows.sha256)
     (made.path / MANIFEST).write_bytes(replace(made.manifest, calibration=record).to_json())
     return Artifact.load(made.path)
@@ -98,7 +98,19 @@ def test_a_twin_that_answers_otherwise_is_another_result(tmp_path: Path) -> None
     (report,) = Verifier(root, rest, folds=Folds(first, missing={content: "out of memory"})).reports(made, "onnxruntime")
     assert report.task is not None
     assert (report.task.samples, report.twin_rows) == (40, 0)
-    assert report.reason.endswith("; no twin for the rows that calibrated: out of memory")
+    assert report.reason.endswith("; no twin answers for the rows that calibrated: out of memory")
+
+
+@pytest.mark.usefixtures("asked")
+def test_rows_that_fill_no_fixed_batch_do_not_count(tmp_path: Path) -> None:
+    root, rows = as_trained(tiny_artifact(tmp_path / "net", batch=16)), tiny_samples(58)
+    first, rest = rows.rows(slice(10)), rows.rows(slice(10, None))
+    made = calibrated(tmp_path / "net", first, batch=16)
+    content = made.manifest.content_sha256
+    (report,) = Verifier(root, rest, folds=Folds(first, {content: made})).reports(made, "onnxruntime")
+    assert report.task is not None
+    assert (report.task.samples, report.twin_rows) == (48, 0)
+    assert report.reason.endswith("; no twin answers for the rows that calibrated: they fill no batch of it")
 
 
 def test_only_the_rows_of_a_file_can_be_folded(tmp_path: Path) -> None:

@@ -47,4 +47,6 @@ def words(artifact: Artifact, folds: Folds, *, rows: int, of: int) -> str:
         return ""
     if rows:
         return f"{rows} of the {of} rows by a twin that other rows calibrated"
-    return f"no twin for the rows that calibrated: {folds.missing.get(artifact.manifest.content_sha256) or 'none was made'}"
+    content = artifact.manifest.content_sha256
+    why = "they fill no batch of it" if content in folds.twins else folds.missing.get(content) or "it was not made"
+    return f"no twin answers for the rows that calibrated: {why}"
