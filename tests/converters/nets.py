@@ -95,8 +95,8 @@ def detector() -> nn.Module:
             super().__init__()
             self.fine, self.coarse = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 16, 3, 2, 1)
             self.box, self.score, self.prior = nn.Conv2d(16, 4, 1), nn.Conv2d(16, 3, 1), nn.Conv2d(16, 4, 1)
+            self.quality = nn.Conv2d(16, 1, 1)
             self.levels = nn.ModuleList([nn.Conv2d(8, 7, 1), nn.Conv2d(16, 7, 1)])
-            self.register_buffer("gain", torch.tensor([1.25, 1.25, 1.25, 1.25, 1, 1, 1])[:, None])
             with torch.no_grad():
                 for head, bias in ((self.score, -4.0), (self.prior, 0.0), *((level, -2.0) for level in self.levels)):
                     head.weight.mul_(6)
@@ -114,7 +114,7 @@ def detector() -> nn.Module:
             totals = scores.amax(2)
             return (
                 joined,
-                (joined * self.gain).transpose(1, 2),
+                (joined * self.quality(coarse).flatten(2).sigmoid()).transpose(1, 2),
                 torch.cat([boxes.transpose(1, 2), classes], 2),
                 torch.cat([offsets.exp() * 32, chances.sigmoid()], 2),
                 totals,
@@ -163,7 +163,7 @@ def export_detector(folder: Path) -> Artifact:
     """The net of mixed outputs as ``.pt2``."""
     import torch
 
-    shapes = {"joined": (7, 16), "scaled": (16, 7), "classes": (16, 7), "levels": (80, 7), "totals": (3,)}
+    shapes = {"joined": (7, 16), "masked": (16, 7), "classes": (16, 7), "levels": (80, 7), "totals": (3,)}
     outputs = (
         *(TensorSpec(name, "float32", ("batch", *shape)) for name, shape in shapes.items()),
         TensorSpec("best", "int64", ("batch", 2)),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from tests.converters.engines import compute
 from tests.converters.nets import export
 from toolkit.converters.base import Node, Recipe
-from toolkit.converters.noise import quieter, worst_ratio
+from toolkit.converters.noise import Exact, output_groups, quieter, ratios, worst_ratio
 from toolkit.converters.planner import plan
 from toolkit.core import Format, Precision, Samples, Signature, TensorSpec
 
@@ -81,3 +82,47 @@ def test_a_mask_does_not_take_all_the_levels_of_a_sum(tmp_path: Path) -> None:
     assert 10 * np.log10(np.sum(exact**2) / np.sum((exact - rounded) ** 2)) > 25
     nodes = {node.op_type for node in onnx.load(made[Precision.INT8].model_file).graph.node}
     assert "QuantizeLinear" in nodes
+
+
+def detections(box_noise: float, score_noise: float) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Boxes of 100 beside scores of 0.1 in one output ``[4, 7, 9]``, and labels; with noise of that share of each."""
+    exact = np.concatenate([np.full((4, 4, 9), 100.0), np.full((4, 3, 9), 0.1)], 1).astype(np.float32)
+    noisy = exact * np.array([1 + box_noise] * 4 + [1 + score_noise] * 3, np.float32)[:, None]
+    labels = np.arange(4)
+    return {"found": exact, "label": labels}, {"found": noisy, "label": labels[::-1]}
+
+
+def test_parts_with_ranges_of_their_own_count_apart() -> None:
+    exact, noisy = detections(0.001, 0.1)
+    batches = [(exact, noisy)] * 2
+    groups = output_groups([exact, exact])
+    assert [(group.start, group.stop) for group in groups["found"]] == [(0, 4), (4, 7)]
+    assert set(groups) == {"found"}
+    # The scores' 20 dB are nothing beside the boxes' 60, and labels that differ are no noise where there are real numbers.
+    assert worst_ratio(batches) == pytest.approx(60, abs=0.1)
+    assert worst_ratio(batches, groups) == pytest.approx(20, abs=0.1)
+    assert ratios([({"label": exact["label"]}, {"label": noisy["label"]})])["label"] < 0
+
+
+def test_groups_are_those_of_all_batches() -> None:
+    small, large = np.full((2, 4, 3), 0.5, np.float32), np.full((2, 4, 3), 0.5, np.float32)
+    large[1, :2] = 50
+    assert output_groups([{"y": small}]) == {}
+    assert [group.stop for group in output_groups([{"y": small}, {"y": large}, {"y": np.full((1, 4, 3), np.nan)}])["y"]] == [2, 4]
+    assert output_groups([{"y": large}, {"y": large[:, :3]}]) == {}, "its size is another in each batch"
+
+
+@pytest.mark.parametrize(("kept_bytes", "runs"), [(10**6, 1), (0, 3)])
+def test_a_float_model_runs_once_where_its_outputs_can_be_kept(kept_bytes: int, runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("toolkit.converters.noise._KEPT_BYTES", kept_bytes)
+    exact, noisy = detections(0.001, 0.1)
+    asked = []
+
+    def run() -> Iterator[dict[str, np.ndarray]]:
+        asked.append(1)
+        yield from [exact, exact]
+
+    model = Exact(run)
+    for _ in range(2):
+        assert model.ratios([noisy, noisy])["found"] == pytest.approx(20, abs=0.1)
+    assert len(asked) == runs
