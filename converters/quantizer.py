@@ -61,7 +61,11 @@ class Execution:
 
 
 class StaticQuantizer(Converter):
-    """An edge to integers with ranges from calibration samples; a recipe that names layers itself is followed to the letter."""
+    """An edge to integers with ranges from calibration samples; a recipe that names layers itself is followed to the letter.
+
+    Without one, what is behind the last layers stays float where parts of an output have ranges of their own and one of them has too
+    much noise on the calibration samples: one range over boxes in pixels and probabilities leaves the probabilities a single value.
+    """
 
     keeps_float = True
     fragile: ClassVar[frozenset[str]] = frozenset()

@@ -23,7 +23,7 @@ def quiet() -> None:
     logging.getLogger("absl").setLevel(logging.WARNING)
 
 
-def quantize(file: Path, target: Path, recipe: Any, signature: Signature, *, ranges: Any = None, integer_io: bool = False) -> None:
+def quantize(file: Path, target: Path, recipe: Any, *, signature: Signature, ranges: Any = None, integer_io: bool = False) -> None:
     """Write `file` quantized by an AI Edge Quantizer recipe to `target`; `ranges` is a calibration's result. With `integer_io` real
     inputs and outputs may be integers with a scale.
 

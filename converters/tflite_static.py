@@ -111,7 +111,7 @@ class _Calibrated:
             self._quantize(target, [*rules, _float(_SPLIT)])
 
     def _quantize(self, target: Path, rules: list[dict[str, Any]]) -> None:
-        quantize(self._model, target, rules, self._signature, ranges=self._ranges, integer_io=self._integer_io)
+        quantize(self._model, target, rules, signature=self._signature, ranges=self._ranges, integer_io=self._integer_io)
 
     def outputs(self, file: Path, *, exact_sums: bool = True) -> Iterator[dict[str, np.ndarray]]:  # noqa: ARG002 - they always are
         """By LiteRT."""

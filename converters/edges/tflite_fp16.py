@@ -34,5 +34,5 @@ class TfliteFp16(Converter):
                 explicit_dequantize=True,
             ),
         )
-        quantize(source.model_file, target, manager.get_quantization_recipe(), source.manifest.signature)
+        quantize(source.model_file, target, manager.get_quantization_recipe(), signature=source.manifest.signature)
         return None

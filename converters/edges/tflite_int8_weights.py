@@ -23,5 +23,5 @@ class TfliteInt8Weights(Converter):
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:  # noqa: ARG002
         from ai_edge_quantizer import recipe as recipes
 
-        quantize(source.model_file, target, recipes.weight_only_wi8_afp32(), source.manifest.signature)
+        quantize(source.model_file, target, recipes.weight_only_wi8_afp32(), signature=source.manifest.signature)
         return None

@@ -95,7 +95,7 @@ def detector() -> nn.Module:
             super().__init__()
             self.fine, self.coarse = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 16, 3, 2, 1)
             self.box, self.score, self.prior = nn.Conv2d(16, 4, 1), nn.Conv2d(16, 3, 1), nn.Conv2d(16, 4, 1)
-            self.quality = nn.Conv2d(16, 1, 1)
+            self.quality, self.total = nn.Conv2d(16, 1, 1), nn.Linear(16, 3)
             self.levels = nn.ModuleList([nn.Conv2d(8, 7, 1), nn.Conv2d(16, 7, 1)])
             with torch.no_grad():
                 for head, bias in ((self.score, -4.0), (self.prior, 0.0), *((level, -2.0) for level in self.levels)):
@@ -111,7 +111,7 @@ def detector() -> nn.Module:
             classes = self.prior(coarse).flatten(2).transpose(1, 2).softmax(-1)[..., 1:]
             cells = torch.cat([head(level).flatten(2) for head, level in zip(self.levels, (fine, coarse), strict=True)], 2)
             offsets, chances = cells.transpose(1, 2).split((4, 3), 2)
-            totals = scores.amax(2)
+            totals = self.total(coarse.mean((2, 3)))
             return (
                 joined,
                 (joined * self.quality(coarse).flatten(2).sigmoid()).transpose(1, 2),

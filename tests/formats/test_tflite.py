@@ -11,7 +11,7 @@ import pytest
 from tests.formats.test_contract import DATA
 from toolkit.core import ArtifactError
 from toolkit.formats.parts.tflite_names import OPERATORS, TYPES
-from toolkit.formats.tflite import check_tflite, read_graph, read_graphs
+from toolkit.formats.tflite import check_tflite, output_tensors, read_graph, read_graphs
 
 NAMES = ["fp32", "fp16", "int8"]
 
@@ -24,10 +24,12 @@ def test_what_is_read_is_what_litert_reads(precision: str) -> None:
     graphs = read_graphs(file)
     assert len(graphs) == len(model.subgraphs) == 2
     assert read_graph(file) == graphs[model.signatureDefs[0].subgraphIndex]
+    assert output_tensors(file) == {entry.name.decode(): entry.tensorIndex for entry in model.signatureDefs[0].outputs}
     types = {value: name for name, value in vars(schema.TensorType).items() if not name.startswith("_")}
     kinds = {value: name for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
     for graph, theirs in zip(graphs, model.subgraphs, strict=True):
         assert list(graph.inputs) == list(theirs.inputs)
+        assert list(graph.outputs) == list(theirs.outputs)
         for tensor, own in zip(graph.tensors, theirs.tensors, strict=True):
             assert tensor.name == own.name.decode()
             assert tensor.type == types[own.type]
