@@ -79,7 +79,10 @@ def test_what_is_behind_the_last_layers_can_stay_in_float(format: Format, detect
 def test_an_output_that_the_last_operator_reads_stays_integer_for_it(two_inputs: dict[Node, Artifact], tmp_path: Path) -> None:
     """AI Edge Quantizer gave that operator floats, and no interpreter opened the file."""
     random = np.random.default_rng(0)
-    samples = {"tokens": random.integers(0, 50, (64, 12)), "extra": random.standard_normal((64, 4)).astype(np.float32)}
+    samples: dict[str, np.ndarray] = {
+        "tokens": random.integers(0, 50, (64, 12)),
+        "extra": random.standard_normal((64, 4)).astype(np.float32),
+    }
     source = two_inputs[Node(Format.TFLITE, Precision.FP32)]
     made = static_quantizer(Format.TFLITE).convert(source, tmp_path / "int8", Recipe(Samples(samples)))
     exact, rounded = compute(source, samples), compute(made, samples)
