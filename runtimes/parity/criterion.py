@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.core import MAX_DROP, POINTS, Manifest, Samples, TaskMetric
-from toolkit.tasks import Loss, Metric, Task, is_users, paired_loss, task_for, task_shown
+from toolkit.tasks import Loss, Metric, Task, is_users, paired_loss, task_for
 from toolkit.tasks.user_metric import check_users_targets, users_loss
 
 
@@ -75,15 +75,12 @@ class Criterion:
         Raises:
             UnknownNameError: no such task or metric.
         """
-        if samples.drawn:  # Random numbers show nothing.
-            named, metric = task_for(manifest, None, task=limits.task, metric=limits.metric)
-            return cls(named, metric)
-        task, metric = task_for(manifest, samples.targets, task=limits.task, metric=limits.metric)
-        if is_users(limits.metric):
+        drawn = samples.drawn  # Random numbers show nothing.
+        shown, targets = (None, None) if drawn else (reference, samples.targets)
+        task, metric = task_for(manifest, targets, task=limits.task, metric=limits.metric, outputs=shown)
+        if is_users(limits.metric) and not drawn:
             return cls(task, None, users=limits.metric, named=True)
-        if task is None and reference and (shown := task_shown(reference)):
-            task, metric = shown, shown.metrics[0]
-        return cls(task, metric, named=bool(limits.metric))
+        return cls(task, metric, named=bool(limits.metric) and not drawn)
 
     def judged(self, manifest: Manifest) -> tuple[str, ...]:
         """The names of the outputs that the metric is of."""

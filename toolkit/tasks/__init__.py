@@ -13,18 +13,19 @@ from .intervals import Loss, paired_loss
 from .user_metric import check_users_targets, is_users
 
 __all__ = [
-    "POINTS",
     "Loss",
     "Metric",
     "Scorer",
     "Sums",
     "Task",
     "all_tasks",
+    "check_targets",
     "find_metric",
     "find_task",
     "is_users",
     "mean_of",
     "paired_loss",
+    "task_for",
     "task_of",
 ]
 
@@ -51,18 +52,26 @@ def find_metric(name: str, task: Task | None = None) -> tuple[Task, Metric]:
     raise UnknownNameError("metric", name, [metric.name for each in ((task,) if task else all_tasks()) for metric in each.metrics])
 
 
-def task_of(signature: Signature, targets: np.ndarray | None) -> Task | None:
-    """The only task that fits; None where none does, or several do."""
-    fitting = [task for task in all_tasks() if task.fits(signature, targets)]
+def task_of(signature: Signature, targets: np.ndarray | None, outputs: Mapping[str, np.ndarray] | None = None) -> Task | None:
+    """The only task that fits, or that alone `outputs` show, where some are at hand; None where none does, or several do."""
+    telling = [task for task in all_tasks() if task.shows(outputs)] if outputs else []
+    fitting = telling or [task for task in all_tasks() if task.fits(signature, targets)]
     return fitting[0] if len(fitting) == 1 else None
 
 
-def task_for(manifest: Manifest, targets: np.ndarray | None, *, task: str = "", metric: str = "") -> tuple[Task | None, Metric | None]:
+def task_for(
+    manifest: Manifest,
+    targets: np.ndarray | None,
+    *,
+    task: str = "",
+    metric: str = "",
+    outputs: Mapping[str, np.ndarray] | None = None,
+) -> tuple[Task | None, Metric | None]:
     """By which task and metric a network is judged; two times None where nothing says what its outputs mean. A user's own metric is none of
     a task's.
 
-    What the caller names comes before what the manifest keeps, then names of classes, then what only one task's networks and targets look
-    like.
+    What the caller names comes before what the manifest keeps, then names of classes, then what only one task's `outputs` of a float
+    network on real samples, where some are at hand, or its networks and targets look like.
 
     Raises:
         UnknownNameError: no such task, or no such metric of it.
@@ -76,14 +85,8 @@ def task_for(manifest: Manifest, targets: np.ndarray | None, *, task: str = "", 
     if found is None and manifest.labels and scores_classes(manifest.signature):
         found = find_task("classification")
     if found is None:
-        found = task_of(manifest.signature, targets)
+        found = task_of(manifest.signature, targets, outputs)
     return found, found.metrics[0] if found and found.metrics else None
-
-
-def task_shown(outputs: Mapping[str, np.ndarray]) -> Task | None:
-    """The only task whose outputs look like these of a float network on real samples; None where none or several do."""
-    fitting = [task for task in all_tasks() if task.shows(outputs)]
-    return fitting[0] if len(fitting) == 1 else None
 
 
 def check_targets(manifest: Manifest, samples: Samples, *, task: str = "", metric: str = "") -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from toolkit.core import DataError, Signature
 
 from ._boxes import Detections, boxes_among, channels_of, detections_of, has_objectness, is_row, overlaps
 from ._ranked import interpolated_precision, parts
-from .base import Metric, Scorer, Task
+from .base import Metric, Scorer, Task, ratio
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 MOST_OF_A_CLASS = 100
@@ -38,11 +38,11 @@ SURE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
-class _Class:
+class Ranked:
     """The detections of one class by falling score, up to the last that is right at any threshold.
 
     Args:
-        image: ``[K]`` int64.
+        image: of which image each is, ``[K]`` int64.
         right: whether each is a true positive at each threshold, ``[T, K]`` bool.
         actual: how many boxes each image has, ``[N]`` float64.
     """
@@ -64,57 +64,58 @@ class _Class:
 
 
 @dataclass(frozen=True, eq=False)
-class _Precision(Scorer):
-    """Mean over classes and thresholds of the average precision; classes that the targets do not have are left out."""
+class MeanPrecision(Scorer):
+    """The mean over classes and thresholds of the average precision of some images; a class that none of them has is left out."""
 
-    predicted: Detections
-    actual: np.ndarray
-    thresholds: np.ndarray
+    images: int
+    classes: tuple[Ranked, ...]
 
     def __len__(self) -> int:
-        return len(self.actual)
+        return self.images
 
     def values(self, weights: np.ndarray) -> np.ndarray:
         """As `Scorer.values`."""
         total, classes = np.zeros(len(weights)), np.zeros(len(weights))
-        for one in self._classes:
+        for one in self.classes:
             precision = one.precision(weights).mean(axis=1)
             defined = np.isfinite(precision)
             total += np.where(defined, precision, 0)
             classes += defined
-        result: np.ndarray = np.divide(total, classes, out=np.full(len(weights), np.nan), where=classes > 0)
-        return result
+        return ratio(total, classes)
 
     def differs(self, other: Scorer) -> np.ndarray:
         """As `Scorer.differs`: where the detections that count, in their order, are not right alike."""
-        assert isinstance(other, _Precision)
+        assert isinstance(other, MeanPrecision)
         unequal = np.zeros(len(self), dtype=bool)
-        for one, two in zip(self._classes, other._classes, strict=True):
+        for one, two in zip(self.classes, other.classes, strict=True):
             mine, theirs = (np.column_stack([each.image, each.right.T])[np.argsort(each.image, kind="stable")] for each in (one, two))
             counts = [np.bincount(each.image, minlength=len(self)) for each in (one, two)]
-            unequal |= counts[0] != counts[1]
             alike = counts[0] == counts[1]
+            unequal |= ~alike
             mine, theirs = mine[alike[mine[:, 0]]], theirs[alike[theirs[:, 0]]]
             unequal[mine[(mine != theirs).any(axis=1), 0]] = True
         return unequal
 
-    @cached_property
-    def _classes(self) -> list[_Class]:
-        known = np.unique(self.actual[:, :, 0])
-        counted = self.predicted.where(self.predicted.ranks() < MOST_OF_A_CLASS)
-        return [self._class_of(label, counted.where(counted.label == label)) for label in known[known >= 0]]
 
-    def _class_of(self, label: float, found: Detections) -> _Class:
-        is_label = self.actual[:, :, 0] == label
-        right = np.zeros((len(self.thresholds), len(found.image)), dtype=bool)
-        starts = np.searchsorted(found.image, np.arange(len(self) + 1))
-        for image in np.flatnonzero(is_label.any(axis=1) & (np.diff(starts) > 0)):
-            rows = slice(starts[image], starts[image + 1])
-            right[:, rows] = _matched(overlaps(found.box[rows], self.actual[image, is_label[image], 1:]), self.thresholds)
-        order = np.argsort(-found.score, kind="stable")
-        right = right[:, order]
-        last = np.flatnonzero(right.any(axis=0)).max(initial=-1) + 1
-        return _Class(found.image[order][:last], right[:, :last], is_label.sum(axis=1).astype(np.float64))
+def _precision(predicted: Detections, actual: np.ndarray, *, thresholds: np.ndarray) -> Scorer:
+    rows = np.asarray(actual, dtype=np.float64)
+    labels = np.unique(rows[:, :, 0])
+    counted = predicted.where(predicted.ranks() < MOST_OF_A_CLASS)
+    each = [_ranked(counted.where(counted.label == label), rows, rows[:, :, 0] == label, thresholds) for label in labels[labels >= 0]]
+    return MeanPrecision(len(rows), tuple(each))
+
+
+def _ranked(found: Detections, rows: np.ndarray, is_label: np.ndarray, thresholds: np.ndarray) -> Ranked:
+    """Detections of one class, matched with the targets ``[N, M, 5]`` that `is_label` ``[N, M]`` says are of it."""
+    right = np.zeros((len(thresholds), len(found.image)), dtype=bool)
+    starts = np.searchsorted(found.image, np.arange(len(rows) + 1))
+    for image in np.flatnonzero(is_label.any(axis=1) & (np.diff(starts) > 0)):
+        part = slice(starts[image], starts[image + 1])
+        right[:, part] = _matched(overlaps(found.box[part], rows[image, is_label[image], 1:]), thresholds)
+    order = np.argsort(-found.score, kind="stable")
+    right = right[:, order]
+    last = np.flatnonzero(right.any(axis=0)).max(initial=-1) + 1
+    return Ranked(found.image[order][:last], right[:, :last], is_label.sum(axis=1).astype(np.float64))
 
 
 def _matched(shared: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
@@ -135,10 +136,6 @@ def _matched(shared: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
         matched[:, place] = usable[every, best] >= 0
         free[every, best] &= ~matched[:, place]
     return matched
-
-
-def _precision(predicted: Detections, actual: np.ndarray, *, thresholds: np.ndarray) -> Scorer:
-    return _Precision(predicted, np.asarray(actual, dtype=np.float64), thresholds)
 
 
 class Detection(Task):

@@ -1,0 +1,92 @@
+"""Language modelling: how likely each token is that comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from toolkit.core import Signature
+
+from ._counts import ratio_of_sums
+from ._targets import IGNORED, PADDING, is_whole
+from .base import Metric, Scorer, Sums, Task, ratio
+from .tagging import MOST, check_tokens
+
+
+def _perplexity(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
+    """The exponential of the mean negative log likelihood of a token.
+
+    Of another network's log probabilities ``[N, T, V]`` as targets: the exponential of the mean divergence (Kullback and Leibler 1951)
+    from it, which is 1 where they agree.
+    """
+    rows = np.empty((len(actual), 2))
+    for place, (scores, true) in enumerate(zip(predicted, actual, strict=True)):
+        likely = _log_probabilities(scores)
+        if true.ndim == 2:
+            can_come = np.isfinite(true)
+            rows[place] = float((np.exp(true[can_come]) * (true[can_come] - likely[can_come])).sum()), len(true)
+        else:
+            counted = true != IGNORED
+            rows[place] = -float(likely[counted, true[counted]].sum()), counted.sum()
+    return Sums(rows, _exponential)
+
+
+def _exponential(sums: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):  # A token that cannot come is infinitely unlikely.
+        perplexity: np.ndarray = np.exp(ratio(sums[:, 0], sums[:, 1]))
+    return perplexity
+
+
+def _right(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
+    true = actual.argmax(axis=2) if actual.ndim == 3 else actual
+    counted = true != IGNORED
+    return ratio_of_sums((counted & (predicted.argmax(axis=2) == true)).sum(axis=1), counted.sum(axis=1))
+
+
+def _log_probabilities(scores: np.ndarray) -> np.ndarray:
+    """Of scores ``[T, V]``: probabilities, or anything that softmax makes some of."""
+    values = scores.astype(np.float64)
+    if bool((values >= 0).all()) and np.allclose(values.sum(axis=1), 1, atol=1e-3):
+        with np.errstate(divide="ignore"):
+            return np.log(values)
+    values -= values.max(axis=1, keepdims=True)
+    likely: np.ndarray = values - np.log(np.exp(values).sum(axis=1, keepdims=True))
+    return likely
+
+
+class LanguageModel(Task):
+    """Scores of what comes next for each token."""
+
+    name = "language-model"
+    title = "Language modelling"
+    targets = "the next token at each place, int[N, T] in [0, V); -100 does not count"
+    agreement = "perplexity beyond the reference's own"
+    metrics = (
+        Metric(name="perplexity", title="perplexity", score=_perplexity, unit="", higher_is_better=False),
+        Metric(name="token-accuracy", title="accuracy of the next token", score=_right),
+    )
+
+    def fits(self, signature: Signature, targets: np.ndarray | None) -> bool:
+        """Whether there is a token for each place, and the scores are of a vocabulary."""
+        shape = signature.outputs[0].shape
+        if targets is None or targets.ndim != 2 or not is_whole(targets) or len(signature.outputs) != 1 or len(shape) != 3:
+            return False
+        many = isinstance(shape[2], int) and shape[2] >= MOST
+        return many and not bool((targets == PADDING).any()) and (isinstance(shape[1], str) or shape[1] == targets.shape[1])
+
+    def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
+        """As `Task.check`."""
+        check_tokens(signature, targets, origin, expected=self.targets, what="token")
+
+    def predictions(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The scores, ``[N, T, V]``."""
+        return next(iter(outputs.values()))
+
+    def as_targets(self, predictions: np.ndarray) -> np.ndarray:
+        """The log probabilities, ``[N, T, V]``."""
+        return np.stack([_log_probabilities(scores) for scores in predictions])
+
+    def judged(self, signature: Signature) -> tuple[str, ...]:
+        """The first output."""
+        return (signature.outputs[0].name,)
