@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from toolkit.core.statistics import Z95
 from .base import Metric, Scorer, Sums
 
 RESAMPLES = 2000
+_GROUPS = 1000
+_LEAST_FREEDOM = 3.0
 _CELLS = 4_000_000
 """How many weights are held at a time: 32 MB."""
 
@@ -41,11 +44,11 @@ def paired_loss(metric: Metric, reference: Scorer, candidate: Scorer, *, resampl
 
     Shares of right answers have the score interval of `toolkit.core.paired_difference`, or of `shortfall` where the reference is right by
     definition. All others have the expanded percentile interval of a paired bootstrap over samples (Hesterberg, "What Teachers Should Know
-    About the Bootstrap", The American Statistician 69 (2015), section 3.4): both are drawn again with the same weights.
+    About the Bootstrap", The American Statistician 69 (2015), section 3.4): both are drawn again with the same weights. It is expanded by
+    Student's t with as many degrees of freedom as there are samples on which the drop hangs, of all where few differ.
 
-    A bootstrap draws only what it has seen: where no sample differs its interval has no width, be there four of them. So the part of the
-    population that as many samples may well miss, z^2 / (n + z^2), of a share that is lost whole there, is added in quadrature; it
-    shrinks with the root of one and the number of samples that were seen to differ.
+    A bootstrap draws only what it has seen: where no sample differs its interval has no width, be there four of them. So what `_unseen`
+    says is added to it in quadrature. docs/intervals.md measures how often the intervals hold the truth.
     """
     assert len(reference) == len(candidate)
     count, differing = len(reference), int(reference.differs(candidate).sum())
@@ -74,25 +77,67 @@ def _of_shares(reference: Scorer, candidate: Scorer) -> Interval:
 
 
 def _bootstrapped(metric: Metric, reference: Scorer, candidate: Scorer, *, resamples: int, seed: int, differing: int) -> Interval:
-    sign, count = 1.0 if metric.higher_is_better else -1.0, len(reference)
-    value = sign * (reference.value - candidate.value)
+    count = len(reference)
+
+    def drop(weights: np.ndarray) -> np.ndarray:
+        lost: np.ndarray = reference.values(weights) - candidate.values(weights)
+        return lost if metric.higher_is_better else -lost
+
+    value = float(drop(np.ones((1, count)))[0])
     endless = Interval(value, -math.inf, math.inf)
     if count < 2 or not math.isfinite(value):
         return endless
     random = np.random.default_rng(seed)
     step = max(1, _CELLS // count)
-    drops: list[np.ndarray] = []
-    for start in range(0, resamples, step):
-        weights = random.multinomial(count, np.full(count, 1 / count), size=min(step, resamples - start)).astype(np.float64)
-        drops.append(sign * (reference.values(weights) - candidate.values(weights)))
-    drawn = np.concatenate(drops)
+    drawn = np.concatenate([
+        drop(random.multinomial(count, np.full(count, 1 / count), size=min(step, resamples - start)).astype(np.float64))
+        for start in range(0, resamples, step)
+    ])  # fmt: skip
     defined = drawn[np.isfinite(drawn)]
     if len(defined) < 0.9 * resamples:
         return endless
-    low, high = np.quantile(defined, _expanded(count))
-    unseen = Z95**2 / (count + Z95**2) / math.sqrt(1 + differing) if metric.unit == POINTS else 0.0
+    speaking = min(float(differing), _participating(_influences(drop, count)))
+    low, high = np.quantile(defined, _expanded(count, max(speaking, _LEAST_FREEDOM)))
+    unseen = _unseen(count, speaking) * (1.0 if metric.unit == POINTS else abs(reference.value))
     least = 0.0 if _is_perfect(metric, reference) else -math.inf
-    return Interval(value, max(least, value - math.hypot(value - low, unseen)), value + math.hypot(high - value, unseen))
+    return Interval(
+        value, max(least, value - math.hypot(max(0.0, value - low), unseen)), value + math.hypot(max(0.0, high - value), unseen)
+    )
+
+
+def _influences(drop: Callable[[np.ndarray], np.ndarray], count: int) -> np.ndarray:
+    """How far the drop moves where a sample is left out, about their mean; of many samples, where each of `_GROUPS` groups is."""
+    groups = min(count, _GROUPS)
+    step = max(1, _CELLS // count)
+    member = np.arange(count) % groups
+    left = [
+        drop((member[None] != np.arange(start, min(groups, start + step))[:, None]).astype(np.float64)) for start in range(0, groups, step)
+    ]
+    moves = np.concatenate(left)
+    moves = np.where(np.isfinite(moves), moves, np.nan)
+    centred: np.ndarray = np.nan_to_num(np.nanmean(moves) - moves)
+    return np.where(np.abs(centred) > 1e-12 * max(1.0, float(np.abs(moves).max())), centred, 0.0)
+
+
+def _participating(moves: np.ndarray) -> float:
+    """How many samples the drop hangs on, from their influences: m where m have the same and all others none, a third of normal ones."""
+    return _ratio(float((moves**2).sum()) ** 2, float((moves**4).sum()))
+
+
+def _expanded(count: int, freedom: float) -> tuple[float, float]:
+    """The percentiles that give a mean of so many samples, of which so many say how far it varies, the width of Student's interval."""
+    tail = _normal_below(-math.sqrt(count / (count - 1)) * _student(min(count - 1, freedom)))
+    return tail, 1 - tail
+
+
+def _unseen(count: int, differing: float) -> float:
+    """What may be lost of the whole where the samples say nothing.
+
+    As many samples may well miss the part z^2 / (n + z^2) of the population (the upper end of Wilson's interval for none of n), where all
+    may be lost. What was seen to differ tells what that looks like: with d of them it is one case among 1 + d. No number of differing
+    samples tells that where there are hardly any samples, so it is never less than the part z^2 / n.
+    """
+    return Z95**2 / (count + Z95**2) * max(1 / (1 + differing), min(1.0, Z95**2 / count))
 
 
 def _is_perfect(metric: Metric, scorer: Scorer) -> bool:
@@ -100,17 +145,15 @@ def _is_perfect(metric: Metric, scorer: Scorer) -> bool:
     return scorer.value == (1.0 if metric.higher_is_better else 0.0)
 
 
-def _expanded(count: int) -> tuple[float, float]:
-    """The percentiles that give a mean of so many samples the width of Student's interval."""
-    tail = _normal_below(-math.sqrt(count / (count - 1)) * _student(count - 1))
-    return tail, 1 - tail
-
-
 def _normal_below(x: float) -> float:
     return 0.5 * math.erfc(-x / math.sqrt(2))
 
 
-def _student(freedom: int) -> float:
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0
+
+
+def _student(freedom: float) -> float:
     """The 97.5 % quantile of Student's t: the expansion of Cornish and Fisher, Abramowitz and Stegun 26.7.5, within 2 % from 3 on."""
     z = Z95
     first, second = (z**3 + z) / 4, (5 * z**5 + 16 * z**3 + 3 * z) / 96
