@@ -230,6 +230,32 @@ def _x(folder: Path, _demo: Path) -> None:
     np.save(folder / "x.npy", np.ones((1, 8), np.float32))
 
 
+def _raw(folder: Path, _demo: Path) -> None:
+    images, digits = _pixels()
+    np.savez(folder / "raw.npz", images=images * 16, digits=digits)
+
+
+def _photos(folder: Path, _demo: Path) -> None:
+    from PIL import Image
+
+    for number, (image, digit) in enumerate(zip(*_pixels(), strict=True)):
+        (home := folder / "photos" / str(digit)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray((image * 255).round().astype(np.uint8)).save(home / f"{number}.png")
+
+
+def _table(folder: Path, _demo: Path) -> None:
+    images, digits = _pixels()
+    rows = np.column_stack([((images - 0.305) / 0.376).reshape(len(images), -1), digits])
+    names = [*(f"p{place}" for place in range(64)), "digit"]
+    np.savetxt(folder / "table.csv", rows, delimiter=",", header=",".join(names), comments="", fmt=[*["%.6f"] * 64, "%d"])
+
+
+def _pixels() -> tuple[np.ndarray, np.ndarray]:
+    """300 images ``[N, 8, 8]`` from 0 to 1 that no training has seen, and what they show."""
+    samples = find_data("digits").load("test", rows=slice(300))
+    return samples.inputs["image"][:, 0] * 0.376 + 0.305, np.asarray(samples.targets)
+
+
 GIVEN: dict[str, Callable[[Path, Path], None]] = {
     "image.npy": _image,
     "row.npy": _image,
@@ -243,6 +269,9 @@ GIVEN: dict[str, Callable[[Path, Path], None]] = {
     "rows.npz": _rows,
     "mine.keras": _keras,
     "x.npy": _x,
+    "raw.npz": _raw,
+    "photos of digits": _photos,
+    "table.csv of digits": _table,
 }
 
 

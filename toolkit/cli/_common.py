@@ -189,7 +189,7 @@ def data_options_for(default: str) -> Callable[[F], F]:
     def add(function: F) -> F:
         @functools.wraps(function)
         def command(*arguments: Any, **options: Any) -> Any:
-            given = {name: options.pop(name) for name in ("data", "columns", "target", "max_samples")}
+            given = {name: options.pop(name) for name in ("data", "prepare", "columns", "target", "max_samples")}
             return function(*arguments, data=_given(**given), **options)
 
         for option in reversed(_data_options(default)):
@@ -205,9 +205,12 @@ def _data_options(default: str) -> list[Callable[[F], F]]:
             "--data",
             metavar="NAME|FILE|FOLDER",
             shell_complete=complete(data_names, files=True),
-            help="A data set (toolkit data) such as digits, arrays (samples.npz), or Python code that gives samples (mydata.py:load). "
+            help="A data set (toolkit data) such as digits; arrays (samples.npz); Python code that gives samples (mydata.py:load); "
+            "pictures in a folder for each class (photos/), with boxes (annotations.json, data.yaml) or with masks (VOC2012/); "
+            "tables (table.csv, table.jsonl, table.parquet). "
             f"Default: {default}.",
         ),
+        click.option("--prepare", metavar="FILE", help="How pictures of --data are prepared. Default: prepare.toml beside them."),
         click.option(
             "--column", "columns", multiple=True, metavar="NAME=INPUT", help="Columns of --data that an input is made of, in order."
         ),
@@ -219,9 +222,7 @@ def _data_options(default: str) -> list[Callable[[F], F]]:
     ]
 
 
-def _given(
-    *, data: str | None, prepare: str | None = None, columns: tuple[str, ...], target: str | None, max_samples: int | None
-) -> Given | None:
+def _given(*, data: str | None, prepare: str | None, columns: tuple[str, ...], target: str | None, max_samples: int | None) -> Given | None:
     """What the options say together; raises `InputError` for some that need ``--data``."""
     from toolkit.core import InputError
     from toolkit.pipeline.data import Given

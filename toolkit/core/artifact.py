@@ -44,6 +44,9 @@ class Operators:
 class Preprocessing:
     """How a raw sample becomes an input: an image as ``(raw * scale - mean) / std`` per channel, in the given layout; a text by its
     vocabulary.
+
+    Where a picture of any size was made to fit, ``size`` is its height and width, ``fit`` how it got them (stretch, letterbox, crop) and
+    ``channels`` their order (rgb, bgr, gray); earlier manifests have none of these.
     """
 
     scale: float = 1.0
@@ -52,6 +55,9 @@ class Preprocessing:
     layout: str = "NCHW"
     note: str = ""
     vocabulary: Vocabulary | None = None
+    size: tuple[int, int] | None = None
+    fit: str = ""
+    channels: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,8 @@ class Manifest:
         about = self.preprocessing
         if about is None:
             return
-        images = [spec.shape[1] for spec in (*self.signature.inputs, *self.signature.outputs) if len(spec.shape) == 4]
+        specs = (*self.signature.inputs, *self.signature.outputs)
+        images = [spec.shape[-1 if about.layout == "NHWC" else 1] for spec in specs if len(spec.shape) == 4]
         numbers = (about.scale, *about.mean, *about.std)
         channels = {len(about.mean), len(about.std)}
         if not all(map(math.isfinite, numbers)) or min(about.std, default=0) <= 0 or not (channels <= {1, *images} or not images):

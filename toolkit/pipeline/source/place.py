@@ -20,6 +20,7 @@ from toolkit.core import (
     InputError,
     Manifest,
     Precision,
+    Preprocessing,
     Signature,
     TensorSpec,
     artifact_name,
@@ -27,6 +28,7 @@ from toolkit.core import (
     new_folder,
     run_isolated,
     sha256_of,
+    write_file,
 )
 from toolkit.core.needs import part_of
 from toolkit.formats import find_format, format_of
@@ -57,6 +59,23 @@ class Source:
             StorageError: the folder cannot be written.
         """
         return self.artifact if self._place is None else self._place(overwrite)
+
+    def told(self, *, labels: tuple[str, ...], preprocessing: Preprocessing | None) -> Source:
+        """The same, with what the data tell of classes and of preparation in its manifest, where that says nothing of its own."""
+
+        def filled(artifact: Artifact) -> Artifact:
+            own = artifact.manifest
+            return replace(artifact, manifest=replace(own, labels=own.labels or labels, preprocessing=own.preprocessing or preprocessing))
+
+        if filled(self.artifact) == self.artifact:
+            return self
+
+        def place(overwrite: bool) -> Artifact:
+            made = filled(self.place(overwrite=overwrite))
+            write_file(made.path / MANIFEST, made.manifest.to_json())
+            return made
+
+        return Source(filled(self.artifact), place)
 
 
 def from_files(path: Path, files: Mapping[str, Path], *, model: str, out: Path, inputs: Sequence[str] = ()) -> Source:

@@ -150,7 +150,12 @@ def _image(signature: Signature, preprocessing: Preprocessing | None) -> Image |
     if channels not in _MOST_PIXELS or max(height, width) > _MOST_PIXELS[channels]:
         return None
     mean, std = (preprocessing.mean, preprocessing.std) if preprocessing else ((0.0,), (1.0,))
-    if not {len(mean), len(std)} <= {1, channels}:
+    if preprocessing and preprocessing.size and preprocessing.scale:
+        # The page has pixels from 0 to 1.
+        mean, std = (tuple(value / (255 * preprocessing.scale) for value in values) for values in (mean, std))
+    # And in the order red, green, blue.
+    is_bgr = preprocessing is not None and preprocessing.channels == "bgr"
+    if is_bgr or not {len(mean), len(std)} <= {1, channels}:
         return None
     each = [values * channels if len(values) == 1 else values for values in (mean, std)]
     return Image(height, width, channels, each[0], each[1], layout)

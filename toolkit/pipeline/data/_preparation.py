@@ -1,0 +1,269 @@
+"""How a picture becomes an input: preparation as data, from ``prepare.toml``, else from the network's own manifest and signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+import numpy as np
+
+from toolkit.core import DataError, Preprocessing, Signature, TensorSpec, needs
+from toolkit.core.reading import decode_toml, read_file
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+FILE = "prepare.toml"
+"""Beside the data: how they are prepared, unless another file is named."""
+IGNORED = 255
+"""In a mask: a pixel that counts for nothing."""
+_CHANNELS = {1: "gray", 3: "rgb"}
+
+Fit = Literal["stretch", "letterbox", "crop"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preparation:
+    """What ``prepare.toml`` says; what it leaves out is as the network's manifest or signature has it.
+
+    Args:
+        size: height and width, or both in one number.
+        fit: how a picture gets them: stretched, whole with a border, or its middle.
+        channels: their order.
+        scale: what raw values from 0 to 255 are multiplied by, such as ``"1/255"``.
+        mean: what is then subtracted, one number or one a channel.
+        std: what it is then divided by.
+        layout: where the channels stand.
+        dtype: of the input; it must be the network's own.
+        pad: the raw value of a letterbox's border.
+    """
+
+    size: int | tuple[int, int] | None = None
+    fit: Fit | None = None
+    channels: Literal["rgb", "bgr", "gray"] | None = None
+    scale: float | str | None = None
+    mean: float | tuple[float, ...] | None = None
+    std: float | tuple[float, ...] | None = None
+    layout: Literal["NCHW", "NHWC"] | None = None
+    dtype: str | None = None
+    pad: int = 114
+
+    @classmethod
+    def load(cls, file: Path) -> Preparation:
+        """Read a TOML file; raises `DataError`."""
+        try:
+            content = decode_toml(read_file(file), dict[str, Any])
+            known = [field.name for field in fields(cls)]
+            unknown = [name for name in content if name not in known]
+            if unknown:
+                raise DataError(f"'{file}' says '{unknown[0]}'", expected=f"one of {', '.join(known)}")
+            return msgspec.convert(content, cls)
+        except OSError as error:
+            raise DataError(
+                f"'{file}' cannot be read: {error.strerror}", expected="a TOML file that says how pictures are prepared"
+            ) from error
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise DataError(f"'{file}' cannot be read: {error}") from error
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a picture's points come to lie: ``x * scale_x + left``, ``y * scale_y + top``, in pixels of the input."""
+
+    scale_x: float
+    scale_y: float
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def boxes(self, boxes: np.ndarray, *, width: int, height: int) -> np.ndarray:
+        """Boxes ``[K, 5]`` (class, x1, y1, x2, y2) of the picture as boxes of the input, cut at its borders; what is outside goes."""
+        moved = boxes.astype(np.float64)
+        moved[:, 1::2] = np.clip(moved[:, 1::2] * self.scale_x + self.left, 0, width)
+        moved[:, 2::2] = np.clip(moved[:, 2::2] * self.scale_y + self.top, 0, height)
+        inside = (moved[:, 3] > moved[:, 1]) & (moved[:, 4] > moved[:, 2])
+        return moved[inside].astype(np.float32)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureInput:
+    """One input of a network, and how a picture fills it.
+
+    Args:
+        name: the input's.
+        height: in pixels.
+        width: in pixels.
+        channels: rgb, bgr or gray.
+        layout: NCHW or NHWC.
+        dtype: of the values.
+        fit: stretch, letterbox or crop.
+        pad: the raw value of a letterbox's border.
+        scale: what raw values are multiplied by.
+        mean: what is then subtracted, one a channel.
+        std: what it is then divided by, one a channel.
+    """
+
+    name: str
+    height: int
+    width: int
+    channels: str
+    layout: str
+    dtype: str
+    fit: str
+    pad: int
+    scale: float
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What a manifest keeps of it."""
+        return Preprocessing(
+            self.scale, self.mean, self.std, self.layout, size=(self.height, self.width), fit=self.fit, channels=self.channels
+        )
+
+    @property
+    def note(self) -> str:
+        """In words."""
+        how = {"stretch": "stretched to", "letterbox": "letterboxed to", "crop": "cropped in the middle to"}[self.fit]
+        plain = self.scale == 1 and set(self.mean) == {0} and set(self.std) == {1}
+        values = "raw values" if plain else f"(values * {self.scale:.6g} - {_listed(self.mean)}) / {_listed(self.std)}"
+        return f"pictures are {how} {self.height} x {self.width}, {self.channels}, {values}; another preparation: {FILE} or --prepare"
+
+    def placement(self, width: int, height: int) -> Placement:
+        """Where a picture of this size comes to lie."""
+        across, down = self.width / width, self.height / height
+        if self.fit == "stretch":
+            return Placement(across, down, 0, 0, self.width, self.height)
+        ratio = min(across, down) if self.fit == "letterbox" else max(across, down)
+        wide, high = max(1, round(width * ratio)), max(1, round(height * ratio))
+        return Placement(wide / width, high / height, (self.width - wide) // 2, (self.height - high) // 2, wide, high)
+
+    def array(self, picture: Image) -> np.ndarray:
+        """The input's values for a picture, without the batch."""
+        from PIL import Image
+
+        mode = "L" if self.channels == "gray" else "RGB"
+        border = self.pad if mode == "L" else (self.pad,) * 3
+        raw = np.asarray(self._placed(picture.convert(mode), Image.Resampling.BILINEAR, border))
+        raw = raw[..., None] if raw.ndim == 2 else raw
+        raw = raw[..., ::-1] if self.channels == "bgr" else raw
+        if self.layout == "NCHW":
+            raw = raw.transpose(2, 0, 1)
+        dtype = np.dtype(self.dtype)
+        if dtype == np.uint8:
+            return np.ascontiguousarray(raw)
+        shape = (-1, 1, 1) if self.layout == "NCHW" else (1, 1, -1)
+        mean, std = (np.asarray(each, np.float32).reshape(shape) for each in (self.mean, self.std))
+        values: np.ndarray = (raw.astype(np.float32) * np.float32(self.scale) - mean) / std
+        return np.ascontiguousarray(values.astype(dtype))
+
+    def mask(self, mask: Image) -> np.ndarray:
+        """The class of each pixel of the input ``[H, W]`` int64 for a mask of class numbers; what the picture does not cover is ignored."""
+        from PIL import Image
+
+        return np.asarray(self._placed(mask, Image.Resampling.NEAREST, IGNORED)).astype(np.int64)
+
+    def _placed(self, picture: Image, resampling: Any, border: int | tuple[int, ...]) -> Image:
+        from PIL import Image
+
+        place = self.placement(*picture.size)
+        sized = picture.resize((place.width, place.height), resampling)
+        if self.fit == "stretch":
+            return sized
+        whole = Image.new(picture.mode, (self.width, self.height), border)
+        whole.paste(sized, (place.left, place.top))
+        return whole
+
+
+def _listed(values: tuple[float, ...]) -> str:
+    return f"{values[0]:.4g}" if len(set(values)) == 1 else f"[{', '.join(f'{value:.4g}' for value in values)}]"
+
+
+def picture_input(signature: Signature, preparation: Preparation, known: Preprocessing | None, *, fit: Fit) -> PictureInput:
+    """The one input of a network that a picture fills; `known` is what its manifest says, `fit` what is usual for the data.
+
+    Raises:
+        DataError: the network takes no picture, or a size or a number of channels is missing or contradicts it.
+    """
+    with needs("pictures"):
+        import PIL  # noqa: F401 - asked for before the work
+    spec = _spec(signature)
+    layout = preparation.layout or _layout(spec)
+    sizes = spec.shape[1:3] if layout == "NHWC" else spec.shape[2:4]
+    count = spec.shape[3 if layout == "NHWC" else 1]
+    height, width = _size(preparation.size or (known.size if known else None), sizes, spec)
+    channels = preparation.channels or (
+        known.channels if known and known.channels else _CHANNELS.get(count if isinstance(count, int) else 3)
+    )
+    if channels is None or (isinstance(count, int) and count != (1 if channels == "gray" else 3)):
+        raise DataError(f"a picture in {channels or 'rgb'} does not fill {spec} as {layout}", hint=f"say channels and layout in {FILE}")
+    if preparation.dtype not in {None, spec.dtype} or spec.dtype not in {"float32", "float16", "uint8"}:
+        raise DataError(f"input {spec}", expected="float32, float16 or uint8, for pictures", got=preparation.dtype or spec.dtype)
+    own = known or Preprocessing(scale=1.0 if spec.dtype == "uint8" else 1 / 255)
+    number = 1 if channels == "gray" else 3
+    mean = _numbers("mean", own.mean if preparation.mean is None else preparation.mean, number)
+    std = _numbers("std", own.std if preparation.std is None else preparation.std, number)
+    scale = _scale(own.scale if preparation.scale is None else preparation.scale)
+    if spec.dtype == "uint8" and (scale != 1 or {*mean, *std} - {0.0, 1.0}):
+        raise DataError(f"input {spec} takes raw values", expected="no scale, mean and std", got=f"scale {scale:g}")
+    if min(std) <= 0:
+        raise DataError("std", expected="numbers above 0", got=_listed(std))
+    return PictureInput(
+        name=spec.name,
+        height=height,
+        width=width,
+        channels=channels,
+        layout=layout,
+        dtype=spec.dtype,
+        fit=preparation.fit or (known.fit if known and known.fit else fit),
+        pad=preparation.pad,
+        scale=scale,
+        mean=mean,
+        std=std,
+    )
+
+
+def _spec(signature: Signature) -> TensorSpec:
+    if len(signature.inputs) != 1 or len(signature.inputs[0].shape) != 4:
+        raise DataError(
+            "pictures do not fill the inputs of this network",
+            expected="one input [batch, channels, height, width] or [batch, height, width, channels]",
+            got=", ".join(map(str, signature.inputs)),
+            hint="write a loader in Python: --data mydata.py:load",
+        )
+    return signature.inputs[0]
+
+
+def _layout(spec: TensorSpec) -> str:
+    if spec.layout in {"NCHW", "NHWC"}:
+        return spec.layout
+    return "NHWC" if spec.shape[3] in {1, 3} and spec.shape[1] not in {1, 3} else "NCHW"
+
+
+def _size(wanted: int | tuple[int, int] | None, sizes: tuple[int | str, ...], spec: TensorSpec) -> tuple[int, int]:
+    both = (wanted, wanted) if isinstance(wanted, int) else wanted or sizes
+    height, width = both
+    if not isinstance(height, int) or not isinstance(width, int):
+        raise DataError(f"input {spec} has no fixed height and width", hint=f"say them in {FILE}: size = [HEIGHT, WIDTH]")
+    if min(height, width) < 1 or any(isinstance(size, int) and size != own for size, own in zip(sizes, (height, width), strict=True)):
+        raise DataError(f"input {spec}", expected=f"pictures of {sizes[0]} x {sizes[1]}", got=f"size {height} x {width}")
+    return height, width
+
+
+def _scale(value: float | str) -> float:
+    try:
+        return float(Fraction(value)) if isinstance(value, str) else value
+    except (ValueError, ZeroDivisionError) as error:
+        raise DataError(f"scale = '{value}'", expected="a number, such as 0.5 or '1/255'") from error
+
+
+def _numbers(name: str, value: float | tuple[float, ...], count: int) -> tuple[float, ...]:
+    values = value if isinstance(value, tuple) else (float(value),)
+    if len(values) not in {1, count}:
+        raise DataError(name, expected=f"one number, or {count}", got=str(len(values)))
+    return values if len(values) == count else values * count

@@ -1,0 +1,204 @@
+"""What the kinds of tables share: a row a sample, numbers in columns."""
+
+from __future__ import annotations
+
+import csv
+import math
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import prod
+from pathlib import Path
+from typing import Any, ClassVar, final
+
+import numpy as np
+
+from toolkit.core import TARGETS, DataError, Signature, TensorSpec, first_line, sha256_of
+
+from ._columns import columns_of
+from ._prepared import Batch, cached, key_of, written
+from .base import DataReader, Found, Given, Wanted
+
+ROWS = 1024
+
+
+class Table(DataReader):
+    """A file of rows, whose inputs are made of columns of numbers."""
+
+    options: ClassVar = frozenset({"columns", "target", "max_samples"})
+    suffixes: ClassVar[tuple[str, ...]]
+
+    @final
+    def owns(self, word: str) -> bool:
+        """By the end of its name."""
+        return Path(word).suffix.lower() in self.suffixes
+
+    @final
+    def path(self, word: str) -> Path:
+        """The file."""
+        return Path(word)
+
+    @abstractmethod
+    def _columns(self, file: Path) -> list[str]:
+        """The names of its columns."""
+
+    @abstractmethod
+    def _rows(self, file: Path, columns: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Each row's place in the file, for messages, with at least these columns."""
+
+    @final
+    def _read(self, given: Given, wanted: Wanted) -> Found:
+        file = Path(given.word)
+        with _readable(file):
+            known = self._columns(file)
+        inputs, target = _chosen(known, given, wanted.signature)
+        key = key_of(self.name, file.name, sha256_of(file), wanted.signature.inputs, wanted.labels, inputs, target, given.max_samples)
+
+        def make(folder: Path) -> None:
+            reading = _Reading(file, wanted, inputs, target, given.limit)
+            with _readable(file):
+                rows = self._rows(file, [*(name for names in inputs.values() for name in names), *([target] if target else [])])
+                labels = reading.look(rows) if target else ()
+                rows = self._rows(file, [*(name for names in inputs.values() for name in names), *([target] if target else [])])
+                batches = reading.batches(rows, labels)
+                written(
+                    folder,
+                    "samples",
+                    batches,
+                    signature=wanted.signature,
+                    origin=file.name,
+                    notes=reading.notes,
+                    labels=labels,
+                )
+
+        return cached(key, make)
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[None]:
+    """Turn whatever a reader of tables raises into one line."""
+    try:
+        yield
+    except (OSError, ValueError, csv.Error, RecursionError) as error:  # UnicodeDecodeError, JSONDecodeError and pyarrow's are ValueErrors.
+        raise DataError(f"'{file}' cannot be read as a table: {first_line(error)}") from error
+
+
+def _chosen(known: list[str], given: Given, signature: Signature) -> tuple[dict[str, list[str]], str]:
+    """The columns of each input, and that of the targets, if there is one."""
+    specs = {spec.name: spec for spec in signature.inputs}
+    inputs = columns_of(given.columns, list(specs))
+    target = given.target or next((name for name in TARGETS if name in known and name not in specs), "")
+    for name in [*(name for names in inputs.values() for name in names), *([target] if target else [])]:
+        if name not in known:
+            raise DataError(f"'{given.word}' has no column '{name}'", expected=f"one of {', '.join(known) or 'none: it is empty'}")
+    if inputs:
+        return inputs, target
+    rest = [name for name in known if name != target]
+    if set(specs) <= set(rest):
+        return {name: [name] for name in specs}, target
+    if len(specs) == 1 and rest:
+        return {next(iter(specs)): rest}, target
+    raise DataError(
+        f"'{given.word}' does not say which columns the inputs {', '.join(specs)} are made of",
+        expected=f"--column NAME=INPUT for each, of {', '.join(known) or 'none: it is empty'}",
+    )
+
+
+class _Reading:
+    """Turns rows into batches."""
+
+    def __init__(self, file: Path, wanted: Wanted, inputs: dict[str, list[str]], target: str, limit: int) -> None:
+        self._file, self._wanted, self._target, self._limit = file, wanted, target, limit
+        self._specs = {spec.name: spec for spec in wanted.signature.inputs}
+        self._inputs = inputs
+        self._whole = True
+        self.notes: list[str] = []
+
+    def look(self, rows: Iterator[tuple[str, Mapping[str, Any]]]) -> tuple[str, ...]:
+        """The names of the classes, where the targets are words; nothing for numbers, which are whole or not in all rows alike."""
+        words: set[str] = set()
+        numbers = 0
+        for number, (_, row) in enumerate(rows):
+            if number == self._limit:
+                break
+            value = row[self._target]
+            if isinstance(value, str) and _number(value) is None:
+                words.add(value)
+            else:
+                numbers += 1
+                self._whole &= isinstance(_number(value) if isinstance(value, str) else value, int)
+        if numbers:
+            return ()  # A word among numbers is then refused by its line.
+        own = self._wanted.labels
+        return own if own and words <= set(own) else tuple(sorted(words))
+
+    def batches(self, rows: Iterator[tuple[str, Mapping[str, Any]]], labels: tuple[str, ...]) -> Iterator[Batch]:
+        """At most `limit` rows, so many at once."""
+        numbers = {label: number for number, label in enumerate(labels)}
+        arrays: dict[str, list[np.ndarray]] = {name: [] for name in self._inputs}
+        targets: list[Any] = []
+        first = ""
+        for count, (place, row) in enumerate(rows):
+            if count == self._limit:
+                self.notes.append(f"the first {self._limit:,} rows are taken (--max-samples)")
+                break
+            first = first or place
+            for name, columns in self._inputs.items():
+                arrays[name].append(self._values(self._specs[name], columns, row, place))
+            if self._target:
+                targets.append(self._class(row[self._target], numbers, place))
+            if len(next(iter(arrays.values()))) == ROWS:
+                yield self._batch(arrays, targets, first)
+                arrays, targets, first = {name: [] for name in self._inputs}, [], ""
+        if first:
+            yield self._batch(arrays, targets, first)
+
+    def _batch(self, arrays: dict[str, list[np.ndarray]], targets: list[Any], first: str) -> Batch:
+        whole = None if not self._target else np.array(targets, np.int64 if self._whole else np.float32)
+        return Batch({name: np.stack(rows) for name, rows in arrays.items()}, whole, f"rows from {first} on")
+
+    def _values(self, spec: TensorSpec, columns: list[str], row: Mapping[str, Any], place: str) -> np.ndarray:
+        values: list[Any] = []
+        for name in columns:
+            value = row[name]
+            values += [self._checked(each, name, place, spec.dtype) for each in (value if isinstance(value, list) else [value])]
+        shape = spec.shape[1:]
+        if len(shape) == 1 and isinstance(shape[0], str):
+            shape = (len(values),)
+        if not all(isinstance(size, int) for size in shape) or prod(int(size) for size in shape) != len(values):
+            raise DataError(
+                f"'{self._file}' {place} gives {len(values)} numbers for the input {spec}",
+                expected=f"{'x'.join(map(str, shape)) or '1'} of them",
+                got=f"columns {', '.join(columns[:8])}{', …' if len(columns) > 8 else ''}",
+                hint="choose them: --column NAME=INPUT, and the target with --target",
+            )
+        with np.errstate(over="ignore"):  # What is beyond the type becomes infinity, and is refused as that.
+            return np.array(values).astype(spec.dtype).reshape([int(size) for size in shape])
+
+    def _checked(self, value: Any, name: str, place: str, dtype: str) -> float | int:
+        number = _number(value) if isinstance(value, str) else value
+        whole = np.dtype(dtype).kind in "iu"
+        if not isinstance(number, int | float) or not math.isfinite(number) or (whole and number != int(number)):
+            kind = "a whole number" if whole else "a number"
+            raise DataError(
+                f"'{self._file}' {place}, column '{name}'", expected=kind, got=f"'{value}'" if value not in {"", None} else "nothing"
+            )
+        return int(number) if whole else number
+
+    def _class(self, value: Any, numbers: Mapping[str, int], place: str) -> Any:
+        if isinstance(value, str) and value in numbers:
+            return numbers[value]
+        if isinstance(value, list):
+            return [self._checked(each, self._target, place, "float32") for each in value]
+        return self._checked(value, self._target, place, "float32")
+
+
+def _number(text: str) -> float | int | None:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        return float(text)
+    except ValueError:
+        return None
