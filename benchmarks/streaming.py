@@ -1,0 +1,181 @@
+"""Memory of `toolkit convert --data` over pictures that do not fit into it: docs/streaming.md.
+
+python -m benchmarks.streaming --gigabytes 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from toolkit.core import load_average, this_machine, write_file
+from toolkit.core.memory import tree_bytes
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURE, INPUT, CLASSES = 1024, 512, 10
+"""Sides in pixels: 1024 x 1024 bytes a channel, decoded, are 512 x 512 float32 numbers, prepared."""
+PICTURE_BYTES = 3 * PICTURE**2
+LOOK_S = 0.1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A conversion that was watched.
+
+    Args:
+        gigabytes: of decoded pixels, and of prepared numbers.
+        pictures: how many.
+        jpeg_gigabytes: of files.
+        seconds: of the command, with preparing the samples.
+        peak_gigabytes: the largest memory of the command and all that it started at one moment; a page that several share counts once.
+        code: the exit code.
+    """
+
+    gigabytes: float
+    pictures: int
+    jpeg_gigabytes: float
+    seconds: float
+    peak_gigabytes: float
+    code: int
+
+
+def write_pictures(folder: Path, count: int) -> int:
+    """JPEGs of noise over a gradient in a folder for each class; how many bytes they are."""
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[0:PICTURE, 0:PICTURE] * (255 / PICTURE)
+    noise = [random.normal(0, 12, (PICTURE, PICTURE)) for _ in range(16)]
+    total = 0
+    for number in range(count):
+        label = number % CLASSES
+        (home := folder / str(label)).mkdir(parents=True, exist_ok=True)
+        # The class is in the red channel; no two pictures are the same.
+        red, spot = np.full_like(x, 20 + 22 * label), x + noise[number % 16]
+        pixels = np.stack([red, spot, np.roll(y, 7 * number, axis=0)], -1).clip(0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(file := home / f"{number}.jpg", quality=85)
+        total += file.stat().st_size
+    return total
+
+
+def write_network(file: Path) -> None:
+    """Two convolutions and a mean, as ONNX, that see the class in the red channel."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    random = np.random.default_rng(0)
+    weights = {
+        "w1": (random.standard_normal((16, 3, 7, 7)) / 12).astype(np.float32),
+        "w2": (random.standard_normal((32, 16, 3, 3)) / 12).astype(np.float32),
+        "w3": random.standard_normal((32, CLASSES)).astype(np.float32),
+        "b3": np.zeros(CLASSES, np.float32),
+    }
+    nodes = [
+        helper.make_node("Conv", ["image", "w1"], ["c1"], strides=[4, 4], pads=[3, 3, 3, 3]),
+        helper.make_node("Relu", ["c1"], ["r1"]),
+        helper.make_node("Conv", ["r1", "w2"], ["c2"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c2"], ["r2"]),
+        helper.make_node("GlobalAveragePool", ["r2"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("Gemm", ["f", "w3", "b3"], ["logits"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 3, INPUT, INPUT])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", CLASSES])
+    graph = helper.make_graph(nodes, "net", [image], [logits], [numpy_helper.from_array(value, name) for name, value in weights.items()])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), file)
+
+
+def watched(command: list[str], folder: Path) -> tuple[float, int, int]:
+    """The seconds that a command takes, the largest memory of it and all that it started, in bytes, and its exit code."""
+    environment = {**os.environ, "TOOLKIT_CACHE": str(folder / "cache"), "PYTHONPATH": str(ROOT)}
+    start, peak = time.perf_counter(), 0
+    child = subprocess.Popen(command, cwd=folder, env=environment)
+    while child.poll() is None:
+        if tree_bytes(child.pid) > peak:  # Counting shared pages once walks them all: only where it can matter.
+            peak = max(peak, tree_bytes(child.pid, exact=True))
+        time.sleep(LOOK_S)
+    return time.perf_counter() - start, peak, child.returncode
+
+
+def measure(folder: Path, gigabytes: float, *, to: str, precision: str, calibration: int) -> Run:
+    """Write the set, convert, watch."""
+    count = math.ceil(gigabytes * 1e9 / PICTURE_BYTES)
+    size = write_pictures(folder / "photos", count)
+    write_network(folder / "net.onnx")
+    words = ["convert", "net.onnx", "--data", "photos", "--to", to, "--precision", precision, "--calibration", str(calibration)]
+    seconds, peak, code = watched([sys.executable, "-m", "toolkit", *words, "--max-drop", "20", "--timeout", "36000"], folder)
+    return Run(count * PICTURE_BYTES / 1e9, count, size / 1e9, seconds, peak / 1e9, code)
+
+
+def page(record: dict[str, object], run: Run, options: argparse.Namespace) -> str:
+    """The report."""
+    row = (
+        f"{run.gigabytes:.1f} GB",
+        f"{run.pictures:,}",
+        f"{run.jpeg_gigabytes:.2f} GB",
+        f"**{run.peak_gigabytes:.2f} GB**",
+        f"{run.seconds / 60:.1f} min",
+    )
+    lines = [
+        "# Data larger than memory",
+        "",
+        "Made by `python -m benchmarks.streaming`; never edited by hand.",
+        "",
+        f"{record['machine_text']}, {record['date']}. Generated JPEGs of {PICTURE} x {PICTURE} pixels in a folder for each class become",
+        f"inputs of 3 x {INPUT} x {INPUT} float32, which are as many bytes as they have pixels, and a network is converted to",
+        f"{options.to} in {options.precision}: at most {options.calibration} of them calibrate, all others verify. Memory is that of the",
+        "command and of everything that it started, looked at ten times a second; a page that several processes share counts once, and a",
+        "page of a mapped file counts for whoever touched it.",
+        "",
+        "| decoded pixels | pictures | JPEG files | peak memory | time |",
+        "| --- | --- | --- | --- | --- |",
+        f"| {' | '.join(row)} |",
+        "",
+        "Samples pass through memory in parts, so that the peak does not follow the size of the set; `--gigabytes` says another. What it",
+        "costs is the disk: prepared samples lie in the user's cache, as many bytes as their numbers are, until `toolkit cache clear`.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Measure, and write the page and the numbers."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gigabytes", type=float, default=20.0, help="of decoded pixels")
+    parser.add_argument("--to", default="onnx,openvino")
+    parser.add_argument("--precision", default="fp32,int8")
+    parser.add_argument("--calibration", type=int, default=300)
+    parser.add_argument("--folder", type=Path, help="where the set is written; by default where temporary files are")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "streaming.md")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+        run = measure(Path(folder), options.gigabytes, to=options.to, precision=options.precision, calibration=options.calibration)
+    machine = this_machine()
+    record = {
+        "date": datetime.now(UTC).date().isoformat(),
+        "machine": asdict(machine),
+        "machine_text": f"{machine.cpu}, {machine.threads} threads, {machine.memory_gib:.0f} GiB",
+        "load": load_average(),
+        "to": options.to,
+        "precision": options.precision,
+        "calibration": options.calibration,
+        "run": asdict(run),
+    }
+    write_file(options.out.with_suffix(".json"), json.dumps(record, indent=2) + "\n")
+    write_file(options.out, page(record, run, options))
+    print(run)
+
+
+if __name__ == "__main__":
+    main()
