@@ -357,7 +357,7 @@ def _read(
     with named_source(model, inputs, name=name) as (text, words):
         source = resolve_source(text, out=home or HOME, weights=None if weights is None else Path(weights), inputs=words)
         given = named_data(data, source.artifact.manifest.signature)
-        split = read_samples(source, targets, asked=asked, data=given, calibration=sizes[0], evaluation=sizes[1])
+        source, split = read_samples(source, targets, asked=asked, data=given, calibration=sizes[0], evaluation=sizes[1])
         yield _Reading(source, split, given, home)
 
 

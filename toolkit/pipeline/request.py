@@ -112,7 +112,7 @@ def read_source(
     report(f"reading {source}")
     found = resolve_source(source, out=out or HOME, weights=weights, data=data, inputs=inputs)
     report("reading the samples")
-    return found, read_samples(found, targets, asked=asked, data=data, data_dir=data_dir, calibration=calibration, evaluation=evaluation)
+    return read_samples(found, targets, asked=asked, data=data, data_dir=data_dir, calibration=calibration, evaluation=evaluation)
 
 
 def read_samples(
@@ -124,8 +124,8 @@ def read_samples(
     data_dir: Path | None = None,
     calibration: int = CALIBRATION_SAMPLES,
     evaluation: int | None = None,
-) -> Split:
-    """The samples of a source that is read; arguments as `read_source`. Raises `DataError`."""
+) -> tuple[Source, Split]:
+    """The source with what its samples tell of it, and these; arguments as `read_source`. Raises `DataError`."""
     calibrated = [str(target) for target in targets if target.precision.is_calibrated]
     if calibrated and not data and not knows_data(found.artifact):
         raise DataError(
@@ -133,9 +133,10 @@ def read_samples(
             hint="add --data with a .npz file or a data set (toolkit data), or make what needs none: --precision fp32",
         )
     limits, _ = limits_for(asked, found.artifact.path.parent)
-    return split_samples(
+    split = split_samples(
         found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation, may_draw=not calibrated, limits=limits
     )
+    return found.told(labels=split.labels, preprocessing=split.preprocessing), split
 
 
 def request_for(

@@ -199,6 +199,17 @@ def test_a_module_of_the_folder_that_is_remembered() -> None:
     assert len(find_reader(given.word).read(given, Wanted(signature=ONE)).samples) == 10
 
 
+def test_ctrl_c_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(_task: str, task: Task, **_options: object) -> None:
+        (Path(task.out) / "half").write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reader, "run_isolated", run)
+    with pytest.raises(KeyboardInterrupt):
+        read("load = []")
+    assert [path for path in cache_home().rglob("*") if path.is_file()] == []
+
+
 def test_rows_change_places_in_their_file(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.arange(200).reshape(50, 4))
     order = np.random.default_rng(3).permutation(50)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.tiny import tiny_artifact, tiny_samples
+from tests.tiny import CLASSES, FEATURES, tiny_artifact, tiny_samples
 from toolkit.core import Artifact, DataError
+from toolkit.pipeline.data import Given
 from toolkit.pipeline.source.remembered import REMEMBERED, limits_for, remember, remembered
 from toolkit.pipeline.source.samples import knows_data, split_samples
 from toolkit.runtimes.parity import Limits
@@ -49,6 +51,46 @@ def test_a_bundle_remembers_its_samples(artifact: Artifact, tmp_path: Path, monk
     Path(tmp_path / "s.npz").unlink()
     with pytest.raises(DataError, match=r"the samples that this bundle was made with are gone: '.*s\.npz'; name others: --data FILE"):
         split_samples(artifact, None, may_draw=True)
+
+
+def test_how_data_are_read_is_remembered_too(artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    rows = np.column_stack([np.random.default_rng(0).random((40, FEATURES)), np.arange(40) % CLASSES, np.arange(40)])
+    names = [*(f"p{place}" for place in range(FEATURES)), "digit", "id"]
+    np.savetxt("t.csv", rows, delimiter=",", header=",".join(names), comments="", fmt=[*["%.6f"] * FEATURES, "%d", "%d"])
+    given = Given(word="t.csv", columns=(f"{','.join(names[:FEATURES])}=x",), target="digit", max_samples=30)
+    told = split_samples(artifact, given)
+    assert len(told.calibration) + len(told.evaluation) == 30
+    remember(artifact.path.parent, data=given)
+    monkeypatch.chdir("/")
+    assert split_samples(artifact, None).evaluation.sha256 == told.evaluation.sha256
+
+
+def test_a_note_of_an_earlier_version_is_understood(artifact: Artifact, tmp_path: Path) -> None:
+    tiny_samples(30).save(tmp_path / "s.npz")
+    note = artifact.path.parent / REMEMBERED
+    note.write_text(json.dumps({"data": str(tmp_path / "s.npz")}))
+    assert len(split_samples(artifact, None).evaluation) == 24
+    (tmp_path / "s.npz").unlink()
+    with pytest.raises(DataError, match="the samples that this bundle was made with are gone"):
+        split_samples(artifact, None)
+
+
+def test_arrays_and_code_are_divided_alike(artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What calibrates does not depend on the form in which samples are handed over."""
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    x, y = tiny_samples(50).inputs["x"], np.arange(50) % 7 % 3
+    np.savez(tmp_path / "s.npz", x=x, y=y)
+    (tmp_path / "mydata.py").write_text(
+        f"import numpy as np\nwith np.load({str(tmp_path / 's.npz')!r}) as s: load = list(zip(s['x'], s['y']))\n"
+    )
+    first = split_samples(artifact, str(tmp_path / "s.npz"))
+    other = split_samples(artifact, f"{tmp_path / 'mydata.py'}:load")
+    assert first.calibration.sha256 == other.calibration.sha256
+    assert first.evaluation.sha256 == other.evaluation.sha256
+    assert first.calibration.targets is not None
+    assert np.bincount(first.calibration.targets).tolist() == pytest.approx(np.bincount(y) / 5, abs=1)
 
 
 def test_a_data_set_is_remembered_by_its_name(artifact: Artifact) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from toolkit.core import DataError, UnknownNameError, discover
 from toolkit.models.data import all_data
 
+from ._order import fair_order
 from .base import DataReader, Found, Given, Wanted, as_given
 
-__all__ = ["DataReader", "Found", "Given", "Wanted", "all_readers", "as_given", "find_reader"]
+__all__ = ["DataReader", "Found", "Given", "Wanted", "all_readers", "as_given", "fair_order", "find_reader"]
 
 
 def all_readers() -> tuple[DataReader, ...]:

@@ -26,6 +26,7 @@ from toolkit.core.measurement import Protocol
 from toolkit.runtimes.parity import observe
 
 from ..convert import Request, Row, convert, stop_all
+from ..data import fair_order
 from ..progress import OnEvent
 from ..source.plan import SamplePlan
 from ..source.samples import Split
@@ -66,11 +67,12 @@ class Quantized:
 
 
 def divide(split: Split, choice: int) -> tuple[Split, Samples]:
-    """`choice` of a split's evaluation samples, at most half of them, for choosing layers, and the split with the others.
+    """`choice` of a split's evaluation samples, at most half of them, for choosing layers, and the split with the others, each class in its
+    share of both.
 
     Not of the calibration samples: the network has learned from them, and loses less on what it has learned.
     """
-    order = np.random.default_rng(0).permutation(len(split.evaluation))
+    order = fair_order(len(split.evaluation), split.evaluation.targets)
     count = min(choice, len(order) // 2)
     if count == 0:
         raise DataError("too few samples", expected="at least 2 to evaluate on", got=str(len(order)))

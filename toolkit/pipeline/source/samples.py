@@ -21,8 +21,7 @@ from toolkit.models.data import all_data
 from toolkit.runtimes.parity import Limits, drawn
 from toolkit.tasks import check_targets
 
-from ..data import Found, Given, Wanted, as_given, find_reader
-from ..data._order import fair_order
+from ..data import Found, Given, Wanted, as_given, fair_order, find_reader
 from .remembered import limits_for, remembered
 
 CALIBRATION_SAMPLES = 512
