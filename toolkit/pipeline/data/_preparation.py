@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -211,8 +211,8 @@ def picture_input(signature: Signature, preparation: Preparation, known: Preproc
     scale = _scale(own.scale if preparation.scale is None else preparation.scale)
     if spec.dtype == "uint8" and (scale != 1 or {*mean, *std} - {0.0, 1.0}):
         raise DataError(f"input {spec} takes raw values", expected="no scale, mean and std", got=f"scale {scale:g}")
-    if min(std) <= 0:
-        raise DataError("std", expected="numbers above 0", got=_listed(std))
+    if not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
+        raise DataError("mean and std", expected="numbers, those of std above 0", got=f"{_listed(mean)} and {_listed(std)}")
     return PictureInput(
         name=spec.name,
         height=height,
@@ -257,9 +257,13 @@ def _size(wanted: int | tuple[int, int] | None, sizes: tuple[int | str, ...], sp
 
 def _scale(value: float | str) -> float:
     try:
-        return float(Fraction(value)) if isinstance(value, str) else value
+        above, _, below = str(value).partition("/")
+        found = float(above) / float(below or 1)
     except (ValueError, ZeroDivisionError) as error:
         raise DataError(f"scale = '{value}'", expected="a number, such as 0.5 or '1/255'") from error
+    if not math.isfinite(found):
+        raise DataError(f"scale = '{value}'", expected="a number, such as 0.5 or '1/255'")
+    return found
 
 
 def _numbers(name: str, value: float | tuple[float, ...], count: int) -> tuple[float, ...]:

@@ -168,8 +168,9 @@ def _range(reference: Artifact) -> Samples | None:
     if about.vocabulary is not None:
         low, high = 0.0, float(about.vocabulary.tokens - 1)
     elif spec.dtype == "float32" and all(about.std):
+        largest = 255 * about.scale if about.size else 1  # Of pixels from 0 to 255.
         low = min((0 - mean) / deviation for mean, deviation in zip(about.mean, about.std, strict=True))
-        high = max((1 - mean) / deviation for mean, deviation in zip(about.mean, about.std, strict=True))
+        high = max((largest - mean) / deviation for mean, deviation in zip(about.mean, about.std, strict=True))
     else:
         return None
     shape = spec.concrete(1)[1:]

@@ -102,6 +102,8 @@ def pixels_of(images: np.ndarray, artifact: Artifact) -> np.ndarray | None:
     preprocessing = artifact.manifest.preprocessing
     mean, std = (np.zeros(1), np.ones(1)) if preprocessing is None else (np.array(preprocessing.mean), np.array(preprocessing.std))
     raw = images * std[None, :, None, None] + mean[None, :, None, None]
+    if preprocessing is not None and preprocessing.size and preprocessing.scale:  # Of pixels from 0 to 255.
+        raw = (raw[:, ::-1] if preprocessing.channels == "bgr" else raw) / (255 * preprocessing.scale)
     if preprocessing is None:
         raw = (raw - raw.min()) / max(float(np.ptp(raw)), 1e-12)
     shown: np.ndarray = np.clip(np.moveaxis(raw, 1, -1), 0, 1)
