@@ -180,6 +180,24 @@ def _large_images(folder: Path, _demo: Path) -> None:
     np.savez(folder / "samples.npz", image=np.random.default_rng(0).standard_normal((1000, 3, 32, 32)).astype(np.float32))
 
 
+def _net(folder: Path, _demo: Path) -> None:
+    """A network in a file, as the README speaks of it."""
+    (folder / "net.py").write_text(
+        """
+import torch
+
+
+class Scorer(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 32 * 32, 10))
+
+    def forward(self, image):
+        return {"scores": self.head(image)}
+"""
+    )
+
+
 def _weights(folder: Path, _demo: Path) -> None:
     """Of the network in ``net.py``, as its owner keeps them."""
     code = "import net, safetensors.torch as s; s.save_file(net.make().state_dict(), 'net.safetensors')"
@@ -262,6 +280,7 @@ GIVEN: dict[str, Callable[[Path, Path], None]] = {
     "samples.npz of images": _images,
     "samples.npz of tokens": _tokens,
     "samples.npz of large images": _large_images,
+    "net.py": _net,
     "net.safetensors": _weights,
     "model.ts": _torchscript,
     "model.onnx": _onnx,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from toolkit.core import Artifact, Bundle, ToolkitError
     from toolkit.pipeline.api import benchmark, convert, evaluate, optimize, quantize, verify
     from toolkit.pipeline.load import load
+    from toolkit.pipeline.recommend import recommend
 
 __version__ = "0.1.0"
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "load",
     "optimize",
     "quantize",
+    "recommend",
     "verify",
 ]
 
@@ -41,6 +43,7 @@ _HOME = {
     "Bundle": "toolkit.core",
     "ToolkitError": "toolkit.core",
     "load": "toolkit.pipeline.load",
+    "recommend": "toolkit.pipeline.recommend",
 } | dict.fromkeys(("benchmark", "convert", "evaluate", "optimize", "quantize", "verify"), "toolkit.pipeline.api")
 
 

@@ -105,6 +105,7 @@ def test_what_the_bundle_remembers_verifies_evaluates_and_measures_it(converted:
     report = toolkit.benchmark(converted, engines=["onnxruntime"], protocol=Protocol(rounds=2, min_seconds=0.01))
     assert {m.setting.artifact for m in report.measurements if m.ok} == {"onnx-fp32", "onnx-int8"}
     assert (converted.path / "benchmark.json").is_file()
+    assert toolkit.recommend(report).reason.startswith("Ship onnx-")
 
 
 @pytest.mark.parametrize(
