@@ -17,9 +17,22 @@ import pytest
 
 import toolkit
 from tests.conftest import Trained
-from tests.tiny import tiny_artifact, tiny_samples
+from tests.tiny import as_trained, tiny_artifact, tiny_samples
+from toolkit.converters.base import Node
+from toolkit.converters.planner import plan
 from toolkit.converters.recipes import NamedRecipe, Ranges
-from toolkit.core import MANIFEST, Artifact, Bundle, InputError, MissingDependencyError, Precision, UnknownNameError, Verdict, has_module
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    Bundle,
+    Format,
+    InputError,
+    MissingDependencyError,
+    Precision,
+    UnknownNameError,
+    Verdict,
+    has_module,
+)
 from toolkit.pipeline.benchmark import plan_settings
 from toolkit.pipeline.convert import Request, Row, check_kept, convert, nodes, succeeded
 from toolkit.pipeline.source.samples import Split, split_samples
@@ -180,6 +193,22 @@ def test_ctrl_c_stops_the_running_steps_and_the_next_run_goes_on(trained_cnn: Tr
     assert not (tmp_path / "cnn" / "tflite-fp32").exists()
     assert succeeded(convert(replace(wanted, batch_sizes=(1, 32))))
     assert leftovers(tmp_path / "cnn") == []
+
+
+def test_ctrl_c_while_targets_are_planned_stops_the_steps_that_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    source = as_trained(tiny_artifact(tmp_path / "net"))
+
+    def interrupted(start: Node, target: Node) -> Any:
+        if target.format is Format.ONNX:
+            raise KeyboardInterrupt
+        return plan(start, target)
+
+    monkeypatch.setattr("toolkit.pipeline.convert.plan", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        convert(replace(tiny_request(source, tmp_path / "net"), targets=nodes(["tflite", "onnx"], ["fp16"])))
+    assert leftovers(tmp_path / "net") == []
+    assert not (tmp_path / "net" / "tflite-fp16").exists()
 
 
 def test_a_bundle_is_replaced_by_a_new_training(trained_cnn: Trained, tmp_path: Path) -> None:

@@ -199,6 +199,16 @@ class _Scheduler:
         self._start = Node(root.manifest.format, root.manifest.precision)
 
     def run(self, report: OnEvent) -> list[Row]:
+        try:
+            # Ctrl-C may come while later targets are still planned: the steps of the first ones run already.
+            paths = self._begin(report)
+            return [self._row(target, paths[target]) for target in self._request.targets]
+        except BaseException:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            stop_all(self._steps.values())
+            raise
+
+    def _begin(self, report: OnEvent) -> dict[Node, Sequence[Converter] | ToolkitError]:
         paths: dict[Node, Sequence[Converter] | ToolkitError] = {}
         for target in self._request.targets:
             try:
@@ -214,12 +224,7 @@ class _Scheduler:
                 if node not in self._steps:
                     parent = self._steps.get(converter.source)
                     self._steps[node] = self._pool.submit(self._step, converter, node, parent, report)
-        try:
-            return [self._row(target, paths[target]) for target in self._request.targets]
-        except BaseException:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            stop_all(self._steps.values())
-            raise
+        return paths
 
     def made(self) -> list[Artifact]:
         """Every artifact that was made, those on the way too."""

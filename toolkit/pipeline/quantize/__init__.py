@@ -101,8 +101,9 @@ def quantize(request: Request, *, choice: Samples, protocol: Protocol = PROTOCOL
                 raise ConversionError(row.reason)
             return search(row.artifact, reference, choice, request=request, work=Path(work) / row.target, report=report)
 
-        steps = [pool.submit(one, row) for row in rows]
+        steps: list[Future[Found]] = []
         try:
+            steps.extend(pool.submit(one, row) for row in rows)
             wait(steps)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
