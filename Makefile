@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 MUTANTS ?= 1000
 SEED ?= 0
 
-.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize train-all matrix coverage-table backends docs clean format
+.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize bench-intervals train-all matrix coverage-table backends docs clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -52,6 +52,9 @@ bench-qat: $(STAMP) ## quantization-aware against float training, measured: docs
 
 bench-optimize: $(STAMP) ## toolkit optimize against trying everything, on what train-all has made: docs/optimize.md
 	$(BIN)/python -m benchmarks.optimize_report
+
+bench-intervals: $(STAMP) ## how often the intervals of metrics hold the truth, on simulated data: docs/intervals.md
+	$(BIN)/python -m benchmarks.intervals
 
 train-all: $(STAMP) ## the full recipes with their bars, under two hours: docs/training.md
 	$(BIN)/python benchmarks/train_all.py

@@ -73,11 +73,11 @@ def test_the_documents_say_the_same() -> None:
 def test_every_command_that_judges_takes_limit_task_and_metric() -> None:
     """Not named, they are what the bundle remembers, and else the rules' own."""
     context = click.Context(toolkit)
-    commands = [toolkit.get_command(context, name) for name in toolkit.list_commands(context)]
+    commands = {name: toolkit.get_command(context, name) for name in toolkit.list_commands(context)}
     names = ("--max-drop", "--task", "--metric")
     found = {
-        command.name: {name for name in names for option in command.params if isinstance(option, click.Option) and name in option.opts}
-        for command in commands
+        own: {name for name in names for option in command.params if isinstance(option, click.Option) and name in option.opts}
+        for own, command in commands.items()
         if command is not None
     }
     wanted = {name: {*names} for name in ("convert", "quantize", "optimize", "verify", "bundle")} | {"evaluate": {"--task", "--metric"}}

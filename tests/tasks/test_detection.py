@@ -222,9 +222,9 @@ def test_shapes_that_are_refused() -> None:
     boxes = np.zeros((2, 3, 5))
     with pytest.raises(DataError, match=r"no boxes.*got float64\[2, 3\]"):
         TASK.check(signature(output=("float32", (6, 100))), boxes[:, :, 0], "photos")
-    with pytest.raises(DataError, match="are no detections"):
+    with pytest.raises(DataError, match="the outputs are no detections"):
         TASK.check(signature(output=("float32", (10,))), boxes, "photos")
-    with pytest.raises(DataError, match="are no detections"):
+    with pytest.raises(DataError, match="the outputs are no detections"):
         TASK.check(signature(output=("float32", (4, 100))), boxes, "photos")
 
 

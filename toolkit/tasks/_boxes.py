@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ._targets import PADDING
+
 LEAST_SCORE = 0.001
 MOST_OVERLAP = 0.7
 MOST = 300
@@ -15,7 +17,6 @@ _CANDIDATES = 30_000
 _BLOCK = 512
 _COCO_WITH_OBJECTNESS = 5 + 80
 _ROW = 6
-_PADDING = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,7 @@ class Detections:
         """Class, left, top, right and bottom, ``[N, M, 5]`` float64; an image with fewer has rows of class -1."""
         counts = np.bincount(self.image, minlength=self.images)
         rows = np.zeros((self.images, max(1, int(counts.max(initial=0))), 5))
-        rows[:, :, 0] = _PADDING
+        rows[:, :, 0] = PADDING
         place = np.arange(len(self.image)) - np.repeat(np.cumsum(counts) - counts, counts)
         rows[self.image, place, 0] = self.label
         rows[self.image, place, 1:] = self.box

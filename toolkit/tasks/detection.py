@@ -24,10 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import DataError, Signature
+from toolkit.core import Signature
 
 from ._boxes import Detections, boxes_among, channels_of, detections_of, has_objectness, is_row, overlaps
 from ._ranked import interpolated_precision, parts
+from ._targets import PADDING, is_boxes, is_real, is_whole, refused
 from .base import Metric, Scorer, Task, ratio
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
@@ -152,32 +153,24 @@ class Detection(Task):
 
     def fits(self, signature: Signature, targets: np.ndarray | None) -> bool:
         """Whether there are rows of a class and a box for each sample, and the outputs have a layout that is read."""
-        if targets is None or targets.ndim != 3 or targets.shape[2] != 5 or not _is_number(targets):
-            return False
-        return _classes_of(signature) is not None and bool(np.isin(np.modf(targets[:, :, 0])[0], 0).all())
+        return targets is not None and is_boxes(targets) and _classes_of(signature) is not None
 
     def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
         """As `Task.check`."""
         classes = _classes_of(signature)
         if classes is None:
-            raise DataError(
-                f"outputs {', '.join(map(str, signature.outputs))} are no detections",
-                expected="[N, 4 + C, cells], [N, cells, 4 + C], or boxes [N, M, 4] with scores",
-                hint="name another task",
-            )
-        if targets.ndim != 3 or targets.shape[2] != 5 or not _is_number(targets):
-            got = f"{targets.dtype}[{', '.join(map(str, targets.shape))}]"
-            raise DataError(f"targets of '{origin}' are no boxes", expected=self.targets, got=got)
-        rows = targets[targets[:, :, 0] != -1].astype(np.float64)
+            got = ", ".join(map(str, signature.outputs))
+            expected = "an output [N, 4 + C, cells] or [N, cells, 4 + C], or boxes [N, M, 4] with scores"
+            raise refused(origin, "are boxes, and the outputs are no detections", expected=expected, got=got, hint="name another task")
+        if targets.ndim != 3 or targets.shape[2] != 5 or not (is_real(targets) or is_whole(targets)):
+            raise refused(origin, "are no boxes", targets=targets, expected=self.targets)
+        rows = targets[targets[:, :, 0] != PADDING].astype(np.float64)
         problem, wrong = _problem(rows, classes)
         if problem:
-            raise DataError(
-                f"targets of '{origin}': {problem}",
-                expected="class, left, top, right, bottom with left <= right and top <= bottom"
-                + (f", classes below {classes}" if classes else ""),
-                got=f"[{', '.join(f'{value:g}' for value in wrong)}]",
-                hint="corners, not centre and size; rows that pad have class -1",
-            )
+            below = f", classes below {classes}" if classes else ""
+            expected = f"class, left, top, right, bottom with left <= right and top <= bottom{below}"
+            hint = f"corners, not centre and size; rows that pad have class {PADDING}"
+            raise refused(origin, f"have {problem}", expected=expected, got=f"[{', '.join(f'{value:g}' for value in wrong)}]", hint=hint)
 
     def predictions(self, outputs: Mapping[str, np.ndarray]) -> Detections:
         """The boxes with class and score."""
@@ -191,10 +184,6 @@ class Detection(Task):
             sure = counted.score >= np.sort(counted.score)[-max(1, len(sure) // 10)]
         rows: np.ndarray = counted.where(sure).as_rows()
         return rows
-
-
-def _is_number(array: np.ndarray) -> bool:
-    return np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)
 
 
 def _classes_of(signature: Signature) -> int | None:

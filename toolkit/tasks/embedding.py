@@ -19,7 +19,7 @@ from ._ranked import area_under_roc, parts, roc
 from ._targets import check_below, is_whole, refused
 from .base import Metric, Scorer, Task, mean_of, ratio
 
-PAIRS = 500_000
+PAIRS = 200_000
 """How many pairs are compared at most: all that belong together, and of the others as many as are left, evenly."""
 
 
