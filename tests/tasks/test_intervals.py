@@ -119,9 +119,10 @@ def test_a_detector_that_fell_is_beyond_the_limit_on_enough_images_and_undecided
     assert few.drop.low <= 1 <= few.drop.high
 
 
-def test_four_images_that_all_fell_alike_are_undecided() -> None:
-    """A bootstrap alone would have no width."""
-    loss = paired_loss(F1, _shares([0.62] * 4), _shares([0.37] * 4))
+@pytest.mark.parametrize("fell", [[0.25, 0.25, 0.25, 0.25], [0.1, 0.2, 0.3, 0.4]])
+def test_four_images_that_all_fell_are_undecided(fell: list[float]) -> None:
+    """A bootstrap alone would have no width, or none that reaches beyond what was seen."""
+    loss = paired_loss(F1, _shares([0.62] * 4), _shares(0.62 - np.array(fell)))
     assert loss.drop.low <= 1 <= loss.drop.high
 
 
