@@ -12,11 +12,19 @@ from tests.tasks.examples import EXAMPLES
 from toolkit.core import Signature, TensorSpec, UnknownNameError
 from toolkit.tasks import Task, all_tasks, find_metric, find_task, task_of
 
-TASKS = [pytest.param(task, id=task.name) for task in all_tasks()]
+TASKS = [pytest.param(task, id=task.name) for task in all_tasks() if task.metrics]
 
 
 def test_each_task_has_an_example() -> None:
-    assert sorted(EXAMPLES) == sorted(task.name for task in all_tasks())
+    assert sorted(EXAMPLES) == sorted(task.name for task in all_tasks() if task.metrics)
+
+
+def test_only_any_outputs_have_no_metric() -> None:
+    (task,) = (task for task in all_tasks() if not task.metrics)
+    example = EXAMPLES["classification"](np.random.default_rng(0))
+    assert task.name == "any"
+    assert not task.fits(example.signature, example.targets)
+    assert task.judged(example.signature) == ()
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -96,7 +96,7 @@ def _bootstrapped(metric: Metric, reference: Scorer, candidate: Scorer, *, resam
     defined = drawn[np.isfinite(drawn)]
     if len(defined) < 0.9 * resamples:
         return endless
-    speaking = min(float(differing), _participating(_influences(drop, count)))
+    speaking = min(float(differing), _participating(_influences(drop, count, most=min(resamples, _GROUPS))))
     low, high = np.quantile(defined, _expanded(count, max(speaking, _LEAST_FREEDOM)))
     unseen = _unseen(count, speaking) * (1.0 if metric.unit == POINTS else abs(reference.value))
     least = 0.0 if _is_perfect(metric, reference) else -math.inf
@@ -105,9 +105,9 @@ def _bootstrapped(metric: Metric, reference: Scorer, candidate: Scorer, *, resam
     )
 
 
-def _influences(drop: Callable[[np.ndarray], np.ndarray], count: int) -> np.ndarray:
-    """How far the drop moves where a sample is left out, about their mean; of many samples, where each of `_GROUPS` groups is."""
-    groups = min(count, _GROUPS)
+def _influences(drop: Callable[[np.ndarray], np.ndarray], count: int, *, most: int) -> np.ndarray:
+    """How far the drop moves where a sample is left out, about their mean; of many samples, where one of `most` groups is."""
+    groups = min(count, most)
     step = max(1, _CELLS // count)
     member = np.arange(count) % groups
     left = [
