@@ -49,6 +49,13 @@ def test_one_score_a_pixel_and_classes_a_pixel() -> None:
     assert MIOU.score(TASK.predictions({"classes": labels}), np.array([[[3, 3], [0, 255]]])).value == pytest.approx((1 + 0.5 + 0) / 3)
 
 
+def test_a_predicted_class_that_is_none_is_wrong() -> None:
+    actual = np.array([[[0, 1]], [[0, 1]]])
+    predicted = TASK.predictions({"classes": np.array([[[0, 255]], [[0, -1]]])})
+    assert MIOU.score(predicted, actual).value == 0.5
+    assert PIXELS.score(predicted, actual).value == 0.5
+
+
 def test_nothing_that_counts() -> None:
     nothing = np.full((2, 8, 8), 255)
     assert np.isnan(MIOU.score(TASK.predictions({"scores": np.zeros((2, 3, 8, 8))}), nothing).value)

@@ -42,7 +42,8 @@ def _pixels(predicted: Maps, actual: np.ndarray) -> Scorer:
 
 
 def _counts(labels: np.ndarray, counted: np.ndarray, classes: int) -> np.ndarray:
-    """How many pixels that count are of each class, ``[N, C]``."""
+    """How many pixels that count are of each class, ``[N, C]``; what is no class, as a network of classes may say, is of none."""
+    counted = counted & (labels >= 0) & (labels < classes)
     sample = np.broadcast_to(np.arange(len(labels))[:, None, None], labels.shape)[counted]
     each = np.bincount(sample * classes + labels[counted].astype(np.int64), minlength=len(labels) * classes)
     return each.reshape(len(labels), classes)
