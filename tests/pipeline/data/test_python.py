@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from toolkit.core import DataError, Signature, TensorSpec, cache_home
+from toolkit.core import DataError, Signature, StorageError, TensorSpec, cache_home
 from toolkit.core.mapped import mapping_of
 from toolkit.pipeline.data import Found, Given, Wanted, find_reader
 from toolkit.pipeline.data import python as reader
@@ -197,6 +197,15 @@ def test_a_module_of_the_folder_that_is_remembered() -> None:
     Path("mine/sets.py").write_text(HEAD + "load = list(zip(X, Y))")
     given = Given(word="mine.sets:load", root=str(Path.cwd()))
     assert len(find_reader(given.word).read(given, Wanted(signature=ONE)).samples) == 10
+
+
+@pytest.mark.usefixtures("here")
+def test_a_damaged_cache_is_one_line() -> None:
+    read("load = list(zip(X, Y))")
+    (file,) = cache_home().glob("prepared/*/samples/0.npy")
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(StorageError, match=r"prepared samples in '.*' are damaged: .*; run: toolkit cache clear"):
+        read("load = list(zip(X, Y))")
 
 
 def test_ctrl_c_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from toolkit.core import (
     StorageError,
     TensorSpec,
     cache_home,
+    first_line,
     fits,
     mark_used,
     new_folder,
@@ -242,9 +243,10 @@ def written(
 
 
 def _read(folder: Path) -> Found:
-    parts = [_part(folder / name) for name in _PARTS if (folder / name / NOTE).is_file()]
-    if not parts:
-        raise StorageError(f"'{folder}' is damaged", hint="run: toolkit cache clear")
+    try:
+        parts = [_part(folder / name) for name in _PARTS if (folder / name / NOTE).is_file()]
+    except (OSError, ValueError) as error:  # What msgspec raises is a ValueError too.
+        raise StorageError(f"prepared samples in '{folder}' are damaged: {first_line(error)}", hint="run: toolkit cache clear") from error
     samples, note = parts[0]
     tests = parts[1][0] if len(parts) > 1 else None
     return Found(samples=samples, tests=tests, ordered=True, labels=note.labels, preprocessing=note.preprocessing)
