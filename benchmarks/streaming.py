@@ -25,6 +25,7 @@ from toolkit.core.memory import tree_bytes
 ROOT = Path(__file__).resolve().parents[1]
 PICTURE, INPUT, CLASSES = 1024, 512, 10
 """Sides in pixels: 1024 x 1024 bytes a channel, decoded, are 512 x 512 float32 numbers, prepared."""
+GIGABYTES = 20.0
 PICTURE_BYTES = 3 * PICTURE**2
 LOOK_S = 0.1
 
@@ -142,8 +143,9 @@ def page(record: dict[str, object], run: Run, options: argparse.Namespace) -> st
         "| --- | --- | --- | --- | --- |",
         f"| {' | '.join(row)} |",
         "",
-        "Samples pass through memory in parts, so that the peak does not follow the size of the set; `--gigabytes` says another. What it",
-        "costs is the disk: prepared samples lie in the user's cache, as many bytes as their numbers are, until `toolkit cache clear`.",
+        *(["This run is of a small set; the default is one of 20 GB.", ""] if run.gigabytes < GIGABYTES else []),
+        "Samples pass through memory in parts. What that costs is the disk: prepared samples lie in the user's",
+        "cache, as many bytes as their numbers are, until `toolkit cache clear`.",
         "",
     ]
     return "\n".join(lines)
@@ -152,7 +154,7 @@ def page(record: dict[str, object], run: Run, options: argparse.Namespace) -> st
 def main() -> None:
     """Measure, and write the page and the numbers."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--gigabytes", type=float, default=20.0, help="of decoded pixels")
+    parser.add_argument("--gigabytes", type=float, default=GIGABYTES, help="of decoded pixels")
     parser.add_argument("--to", default="onnx,openvino")
     parser.add_argument("--precision", default="fp32,int8")
     parser.add_argument("--calibration", type=int, default=300)
@@ -161,6 +163,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         run = measure(Path(folder), options.gigabytes, to=options.to, precision=options.precision, calibration=options.calibration)
+    if run.code:
+        raise SystemExit(f"the conversion ended with {run.code}: {run}")
     machine = this_machine()
     record = {
         "date": datetime.now(UTC).date().isoformat(),
