@@ -26,13 +26,14 @@ _TRANSPOSED, _SPLIT = "CONV_2D_TRANSPOSE", "SPLIT"
 class TfliteStatic(StaticQuantizer):
     """Every operator that AI Edge Quantizer can, with symmetric int8 weights and activations of ``bits`` per tensor; inputs and outputs
     stay float32 outside, quantized at the border, unless a recipe wants integers there. Transposed convolutions stay float32 where the
-    quantizer would break the file with them; sums, products and squashing functions do where that gives less noise and the outputs had
-    too much on the calibration samples: a recurrence rounds its state at each of them in each step.
+    quantizer would break the file with them; sums, products, choices and squashing functions do where that gives less noise and the
+    outputs had too much on the calibration samples: a recurrence rounds its state at each of them in each step, and a mask of -1e9 leaves
+    one value to all that it does not hide.
     """
 
     extra = "convert"
     distributions = ("ai-edge-quantizer", "ai-edge-litert")
-    fragile = frozenset({"ADD", "SUB", "MUL", "TANH", "LOGISTIC"})
+    fragile = frozenset({"ADD", "SUB", "MUL", "TANH", "LOGISTIC", "SELECT_V2", "SOFTMAX"})
     float_kinds = {"TRANSPOSE_CONV": "AI Edge Quantizer breaks the file with the addition behind it"}  # noqa: RUF012 - read-only
     unfused = "AI Edge Quantizer has no rule for it"
     bits: ClassVar[int]

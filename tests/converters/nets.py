@@ -85,7 +85,8 @@ def embedding() -> nn.Module:
 def detector() -> nn.Module:
     """A net with outputs whose parts have other ranges, each in another layout, and one that it reads itself.
 
-    Its heads give boxes in pixels and probabilities below 0.2 for the cells of one or two levels of features.
+    Its heads give boxes in pixels and probabilities below 0.4 for the cells of one or two levels of features; the last output, and its
+    labels, come from attention to the cells that no mask hides.
     """
     import torch
     from torch import nn
@@ -95,9 +96,11 @@ def detector() -> nn.Module:
             super().__init__()
             self.fine, self.coarse = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 16, 3, 2, 1)
             self.box, self.score, self.prior = nn.Conv2d(16, 4, 1), nn.Conv2d(16, 3, 1), nn.Conv2d(16, 4, 1)
-            self.quality, self.total = nn.Conv2d(16, 1, 1), nn.Linear(16, 3)
+            self.quality, self.attention, self.total = nn.Conv2d(16, 1, 1), nn.Conv2d(16, 1, 1), nn.Linear(16, 3)
             self.levels = nn.ModuleList([nn.Conv2d(8, 7, 1), nn.Conv2d(16, 7, 1)])
             with torch.no_grad():
+                self.attention.weight.mul_(400)
+                self.total.weight.mul_(4)
                 for head, bias in ((self.score, -4.0), (self.prior, 0.0), *((level, -2.0) for level in self.levels)):
                     head.weight.mul_(6)
                     head.bias.add_(bias)
@@ -111,7 +114,9 @@ def detector() -> nn.Module:
             classes = self.prior(coarse).flatten(2).transpose(1, 2).softmax(-1)[..., 1:]
             cells = torch.cat([head(level).flatten(2) for head, level in zip(self.levels, (fine, coarse), strict=True)], 2)
             offsets, chances = cells.transpose(1, 2).split((4, 3), 2)
-            totals = self.total(coarse.mean((2, 3)))
+            hidden = (coarse.mean(1, keepdim=True) < coarse.mean((1, 2, 3), keepdim=True)).flatten(2)
+            weights = self.attention(coarse).flatten(2).masked_fill(hidden, -1e9).softmax(2)
+            totals = self.total((weights * coarse.flatten(2)).sum(2))
             return (
                 joined,
                 (joined * self.quality(coarse).flatten(2).sigmoid()).transpose(1, 2),
