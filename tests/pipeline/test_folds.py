@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from tests.tiny import FEATURES, as_trained, tiny_artifact, tiny_samples
+from toolkit.cli import toolkit
 from toolkit.converters.task import obtain as really_obtain
 from toolkit.core import MANIFEST, Artifact, CalibrationRecord, InputError, Precision, Samples
 from toolkit.pipeline.convert import Request, convert, nodes
@@ -17,7 +21,7 @@ from toolkit.pipeline.folds import Folds
 from toolkit.pipeline.quantize import divide
 from toolkit.pipeline.source.samples import Split, split_samples
 from toolkit.pipeline.verify import Verifier
-from toolkit.runtimes.parity import Observation
+from toolkit.runtimes.parity import BATCH_SIZES, Observation
 from toolkit.runtimes.parity import observe as really_observe
 
 Asked = list[tuple[str, set[bytes]]]
@@ -51,10 +55,8 @@ def calibrated(folder: Path, rows: Samples, *, seed: int = 0, batch: int | str =
 
 def test_240_rows_count_as_240(tmp_path: Path, asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     random = np.random.default_rng(0)
-    np.savez(tmp_path / "s.npz", x=random.standard_normal((240, FEATURES)).astype(np.float32), targets=random.integers(0, 10, 240))
-    source = as_trained(tiny_artifact(tmp_path / "net"))
-    split = split_samples(source, str(tmp_path / "s.npz"))
-    assert split.twin is not None
+    np.savez(tmp_path / "rows.npz", x=random.standard_normal((240, FEATURES)).astype(np.float32), targets=random.integers(0, 10, 240))
+    shutil.move(tiny_artifact(tmp_path / "net").model_file, tmp_path / "mine.onnx")
     calibrating: dict[str, set[bytes]] = {}
 
     def obtain(converter: Any, source: Artifact, out: Path, recipe: Any, **more: Any) -> Any:
@@ -64,23 +66,28 @@ def test_240_rows_count_as_240(tmp_path: Path, asked: Asked, monkeypatch: pytest
         return made
 
     monkeypatch.setattr("toolkit.pipeline.convert.obtain", obtain)
-    request = Request(source, nodes(["onnx"], ["fp16", "int8"]), tmp_path / "net", split, folds=True)
-    half, made = [row.artifact for row in convert(request)]
-    assert half is not None
-    assert made is not None
-    (report,) = made.manifest.evidence
-    assert report.task is not None
-    assert (report.task.name, report.task.samples, report.twin_rows) == ("accuracy", 240, 48)
-    assert ", n=240; " in report.reason
-    assert "48 of the 240 rows by a twin that other rows calibrated" in report.reason
-    assert (half.manifest.evidence[0].outputs[0].rows, half.manifest.evidence[0].twin_rows) == (240 + 45, 0), "with the probes"
+    words = ("--data", tmp_path / "rows.npz", "--to", "onnx", "--precision", "fp16,int8", "--out", tmp_path, "--folds", "--json")
+    told = CliRunner().invoke(toolkit, ["convert", str(tmp_path / "mine.onnx"), *map(str, words)])
+    assert told.stderr.splitlines()[:2] == [
+        "samples of rows.npz: 48 calibrate, 192 verify by accuracy",
+        "samples: those 48 verify too: of what they calibrate, twins answer that 48 others calibrate",
+    ]
+    half, made = json.loads(told.stdout)
+    assert (made["samples"]["evaluation"], made["samples"]["folds"]) == (192, 48)
+    (report,) = made["artifact"]["manifest"]["evidence"]
+    assert (report["task"]["name"], report["task"]["samples"], report["twin_rows"]) == ("accuracy", 240, 48)
+    assert ", n=240; " in report["reason"]
+    assert "48 of the 240 rows by a twin that other rows calibrated" in report["reason"]
+    (report,) = half["artifact"]["manifest"]["evidence"]
+    assert (report["outputs"][0]["rows"], report["twin_rows"]) == (240 + sum(BATCH_SIZES), 0)
     both = {content: set().union(*(rows for each, rows in asked if each == content)) for content in calibrating}
     assert len(both) == 2, "the file that ships and its twin"
-    assert len(both[made.manifest.content_sha256]) == 192, "of which the file itself was asked"
+    shipped = Artifact.load(tmp_path / "mine" / "onnx-int8").manifest.content_sha256
+    assert len(both[shipped]) == 192, "of which the file itself was asked"
     assert len(set().union(*both.values())) == 240
     for content, rows in both.items():
         assert not rows & calibrating[content], "a file must not be judged by the rows that calibrated it"
-    assert sorted(path.name for path in (tmp_path / "net").iterdir()) == ["logs", "onnx-fp16", "onnx-fp32", "onnx-int8"], "no twin ships"
+    assert sorted(path.name for path in (tmp_path / "mine").glob("*/")) == ["logs", "onnx-fp16", "onnx-fp32", "onnx-int8"], "no twin ships"
 
 
 @pytest.mark.usefixtures("asked")
