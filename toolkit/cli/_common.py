@@ -383,5 +383,5 @@ def evidence_line(artifact: Artifact) -> str:
         return "not verified"
     worst = next((r for r in own if r.verdict == artifact.verdict), own[0])
     task = worst.task if worst.verdict is not Verdict.PASSED else None
-    metric = f"{task.name} {100 * task.candidate:.2f} %, reference {100 * task.reference:.2f} %; " if task else ""
+    metric = f"{task.name} {task.value(task.candidate)}, reference {task.value(task.reference)}; " if task else ""
     return f"{worst.failed_edge}: {metric}{worst.reason}" if worst.failed_edge else f"{metric}{worst.reason}"

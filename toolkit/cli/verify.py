@@ -77,7 +77,7 @@ def command(
     from toolkit.pipeline.source.remembered import limits_for
     from toolkit.pipeline.source.resolve import current, trained
     from toolkit.pipeline.source.samples import split_samples
-    from toolkit.pipeline.verify import Verifier, others_for, verify_all
+    from toolkit.pipeline.verify import Verifier, others_for, try_limits, verify_all
 
     with opened(source, weights=weights, data=data, inputs=inputs) as found:
         bundle, single = found.bundle, found.artifact is not None
@@ -99,6 +99,7 @@ def command(
         limits, limits_of = limits_for(asked, bundle.path)
         split = split_samples(root, data, folder=data_dir, evaluation=evaluation, may_draw=True, limits=limits)
         samples = split.evaluation
+        try_limits(root, samples, limits)
         verifier = Verifier(root, samples, limits, device, made=bundle)
         before = {artifact.name: _before(artifact) for artifact in (root, *chosen)}
         names, skipped = _able(chosen, engines, {root.name: others} if others else {})

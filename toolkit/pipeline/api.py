@@ -37,7 +37,7 @@ from .source.place import Source
 from .source.remembered import limits_for
 from .source.resolve import current, resolve_source, trained
 from .source.samples import CALIBRATION_SAMPLES, Split, split_samples
-from .verify import Verified, Verifier, verify_all
+from .verify import Verified, Verifier, try_limits, verify_all
 
 CHOICE_SAMPLES = 2000
 """At most so many samples choose layers for float."""
@@ -247,6 +247,7 @@ def verify(
     limits, _ = limits_for(_asked(metric, task, max_drop), loaded.path)
     given = named_data(data, root.manifest.signature)
     samples = split_samples(root, given, evaluation=evaluation, may_draw=True, limits=limits).evaluation
+    try_limits(root, samples, limits)
     verifier = Verifier(root, samples, limits, device, made=loaded)
     wanted = {artifact.name: engines for artifact in artifacts} if engines else None
     return verify_all(verifier, artifacts, engines=wanted, on_done=on_progress)
