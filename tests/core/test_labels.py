@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from toolkit.core import DataError, Samples, Signature, TensorSpec, check_labels, class_labels
+from toolkit.core import DataError, Samples, class_labels
 
 
 def samples(targets: np.ndarray | None) -> Samples:
@@ -46,14 +46,3 @@ def test_what_is_no_label_is_refused_with_a_way_out(targets: np.ndarray, line: s
 def test_without_a_number_of_classes_only_the_sign_can_be_wrong() -> None:
     with pytest.raises(DataError, match="expected numbers from 0 on, got -1"):
         class_labels(samples(np.array([0, -1, 1000, 2])), None)
-
-
-@pytest.mark.parametrize(("shape", "refused"), [((3,), True), (("classes",), True), ((1,), False), ((3, 8, 8), False), ((), False)])
-def test_only_class_scores_count_labels(shape: tuple[int | str, ...], refused: bool) -> None:
-    """One-hot rows for networks of several kinds: a network without class scores has no accuracy that could be wrong."""
-    signature = Signature((TensorSpec("x", "float32", ("batch", 2)),), (TensorSpec("y", "float32", ("batch", *shape)),))
-    if not refused:
-        check_labels(samples(np.eye(4, 3)), signature)
-        return
-    with pytest.raises(DataError, match="no class labels"):
-        check_labels(samples(np.eye(4, 3)), signature)

@@ -53,7 +53,7 @@ from .files import (
 )
 from .formats import Format, Precision
 from .isolated import memory_limit, run_isolated, stop_isolated
-from .labels import check_labels, class_labels, scores_classes
+from .labels import class_labels, scores_classes
 from .machine import Machine, available_memory, available_threads, instruction_sets, load_average, this_machine, this_system
 from .needs import has_module, hidden, install_command, needs, outdated, version_of, without_telemetry
 from .reading import decode_json, decode_toml, read_file, write_arrays
@@ -121,7 +121,6 @@ __all__ = [
     "bootstrap_median",
     "bootstrap_ratio",
     "cache_home",
-    "check_labels",
     "check_names",
     "class_labels",
     "confirmable_drop",

@@ -1,4 +1,6 @@
-"""True classes: what targets must be where a network's accuracy is counted by them. Every command and the judge ask here."""
+"""True classes: what targets must be where a network's accuracy is counted by them. Every command and the judge ask here, by way of
+`toolkit.tasks.check_targets`.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +17,6 @@ def scores_classes(signature: Signature) -> bool:
     """Whether the first output is a row of class scores ``[N, C]``, whose largest entry parity counts."""
     shape = signature.outputs[0].shape if signature.outputs else ()
     return len(shape) == 2 and shape[1] != 1
-
-
-def check_labels(samples: Samples, signature: Signature) -> None:
-    """Raise `DataError` for targets by which the accuracy of a network with this signature cannot be counted; where its first output is no
-    row of class scores, nothing is counted by them.
-    """
-    if scores_classes(signature):
-        classes = signature.outputs[0].shape[1]
-        class_labels(samples, classes if isinstance(classes, int) else None)
 
 
 def class_labels(samples: Samples, classes: int | None) -> np.ndarray | None:
