@@ -112,7 +112,11 @@ class StaticQuantizer(Converter):
         ratios = functools.cache(functools.partial(_ratios, calibrated, exact_sums=True))
         noisy = [name for name in groups if ratios(made)[name] < ENOUGH_DB]
 
+        layers = {layer.name for layer in calibrated.layers if layer.multiply_adds}
+
         def again(names: frozenset[str]) -> Path:
+            if layers <= names:  # Nothing would be left in integers: that is the float file.
+                return made
             try:
                 file = write(names)
             except Exception as error:  # Whatever the library raises: there is a file, and this was to be a better one.
@@ -127,7 +131,6 @@ class StaticQuantizer(Converter):
         def worst_part(file: Path) -> float:
             return min(ratios(file)[name] for name in noisy)
 
-        layers = {layer.name for layer in calibrated.layers if layer.multiply_adds}
         for names in float_ends(calibrated.graph(), noisy, layers=layers) if noisy else ():
             made = quieter(made, ratio=worst_part, again=functools.partial(again, names))
         if fragile:
