@@ -38,6 +38,11 @@ def ratio_interval(interval: Interval) -> str:
     return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]×"
 
 
+def sentence(words: str) -> str:
+    """The words as a heading: with a capital, but for names such as ``mAP`` that begin without one."""
+    return words if words[1:2].isupper() else f"{words[:1].upper()}{words[1:]}"
+
+
 def size(count: float) -> str:
     """``1.21 MiB``."""
     scale, unit = next(((s, u) for s, u in _SIZE if count >= s), (1, "B"))

@@ -42,11 +42,19 @@ class MetricValue:
     samples: int
 
     @property
+    def interval(self) -> str:
+        """``58.30 % to 65.80 %``."""
+        return "none" if self.low is None or self.high is None else f"{self._number(self.low)} to {self._number(self.high)}"
+
+    @property
     def text(self) -> str:
-        """``62.10 % [58.30 %, 65.80 %], n=500``."""
-        value = self._number(self.value)
-        interval = "no interval" if self.low is None or self.high is None else f"[{self._number(self.low)}, {self._number(self.high)}]"
-        return f"{value} {interval}, n={self.samples:,}"
+        """``62.10 % [58.30 % to 65.80 %], n=500``."""
+        return f"{self.shown} [{self.interval}], n={self.samples:,}"
+
+    @property
+    def shown(self) -> str:
+        """``62.10 %``, ``31.2 dB``."""
+        return self._number(self.value)
 
     def _number(self, number: float) -> str:
         return f"{100 * number:.2f} %" if self.unit == POINTS else f"{number:.4g} {self.unit}".rstrip()
@@ -94,9 +102,11 @@ def evaluate_task(artifact: Artifact, samples: Samples, task: Task | None, limit
         wanted = [metric for metric in task.metrics if limits.metric in {"", metric.name}]
         found = [_measured(metric, predictions, answers.samples.targets) for metric in wanted]
     figures = TaskFigures("" if task is None or is_users(limits.metric) else task.name, tuple(found))
-    cells = tuple((each.title, each.text.partition(", n=")[0], "higher" if each.higher_is_better else "lower") for each in found)
-    facts = tuple((f"{each.title} [95 %]", each.text) for each in found)
-    return Evaluation(answers.run, figures, facts, (Table("Metrics", ("metric", "value [95 %]", "better"), cells),), list)
+    cells = tuple((each.title, each.shown, each.interval, "higher" if each.higher_is_better else "lower") for each in found)
+    # The one that decides; the others stand in the table.
+    facts = ((f"{found[0].title} [95 %]", found[0].text),)
+    table = Table("Metrics", ("metric", "value", "95 % interval", "better"), cells)
+    return Evaluation(answers.run, figures, facts, (table,), list)
 
 
 def _measured(metric: Metric, predictions: Any, targets: np.ndarray) -> MetricValue:

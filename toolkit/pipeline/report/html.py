@@ -72,6 +72,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     found.filters["svg"] = markupsafe.Markup  # drawn here from escaped labels, not taken from the report
+    found.filters["sentence"] = text.sentence
     return found
 
 
