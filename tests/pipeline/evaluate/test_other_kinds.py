@@ -84,7 +84,7 @@ def test_what_is_of_no_kind(tmp_path: Path) -> None:
     judge = Artifact.load(tmp_path / "conditional-gan-discriminator" / "pt2-fp32")
     samples = split_samples(judge, None, evaluation=40).evaluation
     assert set(samples.inputs) == {"image", "label"}, "the labels are an input of it"
-    with pytest.raises(DataError, match=r"is no classifier, no autoencoder and no generator.*got score:float32\[batch\]"):
+    with pytest.raises(DataError, match=r"nothing says what the outputs of 'pt2-fp32' mean: .*got score:float32\[batch\]"):
         evaluate(judge, samples)
 
 
