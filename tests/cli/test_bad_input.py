@@ -20,6 +20,7 @@ from tests.commands import Commands
 from tests.conftest import Trained
 from tests.tiny import FEATURES, as_trained, tiny_artifact, with_parity
 from toolkit.core import MANIFEST, Bundle, Precision
+from toolkit.pipeline.source.remembered import REMEMBERED
 
 
 def run(*words: str | Path, folder: Path, cache: str | None = "cache") -> subprocess.CompletedProcess[str]:
@@ -231,7 +232,8 @@ def test_ctrl_c_leaves_only_what_is_whole_and_the_next_run_goes_on(trained: Path
     assert "Traceback" not in errors
     assert "interrupted" in errors
     for folder in (tmp_path / "artifacts" / "cnn").iterdir():
-        assert folder.name in {"logs", "training"} or (folder / MANIFEST).is_file(), folder
+        # What the bundle remembers is written before the first step.
+        assert folder.name in {"logs", "training", REMEMBERED} or (folder / MANIFEST).is_file(), folder
     again = run(*words, folder=tmp_path)
     assert again.returncode == 0, again.stdout + again.stderr
     assert {a.name for a in Bundle.load(tmp_path / "artifacts" / "cnn")} == {"pt2-fp32", "onnx-fp32", "onnx-int8"}
