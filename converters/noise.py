@@ -107,8 +107,3 @@ def ratios(batches: Iterable[tuple[Outputs, Outputs]], groups: Groups = MappingP
             found = [Powers.of([reference], [candidate]) for reference, candidate in parts]
             powers[name] = [one + other for one, other in zip(powers[name], found, strict=True)] if name in powers else found
     return {name: min(each.ratio_db() for each in parts) for name, parts in powers.items()}
-
-
-def worst_ratio(batches: Iterable[tuple[Outputs, Outputs]], groups: Groups = MappingProxyType({})) -> float:
-    """The worst of the `ratios`."""
-    return min(ratios(batches, groups).values())

@@ -48,8 +48,7 @@ class Limits:
         if task is None:
             return self.max_drop
         relative = task.unit != POINTS if self.relative is None else self.relative
-        scale = 100.0 if task.unit == POINTS else 1.0
-        return abs(task.reference) * scale * self.max_drop / 100 if relative else self.max_drop
+        return abs(task.reference) * task.scale * self.max_drop / 100 if relative else self.max_drop
 
 
 @dataclass(frozen=True)
@@ -120,7 +119,7 @@ class Criterion:
             self.task.check(manifest.signature, samples.targets, samples.origin)
         targets = self.task.as_targets(said) if samples.targets is None else samples.targets[:rows]
         loss = paired_loss(self.metric, self.metric.score(said, targets), self.metric.score(heard, targets))
-        name = self.metric.title if samples.targets is not None else self.task.agreement_by(self.metric)
+        name = self.task.called(self.metric, labelled=samples.targets is not None)
         return _measured(loss, name=name, unit=self.metric.unit, higher_is_better=self.metric.higher_is_better)
 
 

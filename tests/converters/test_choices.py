@@ -12,9 +12,9 @@ import pytest
 from tests.converters.engines import compute
 from tests.converters.nets import convert_all, export
 from tests.converters.test_numerics import logits_of
+from tests.converters.worst import worst_ratio
 from toolkit.converters.base import Converter, Node, Recipe
 from toolkit.converters.batches import batches
-from toolkit.converters.noise import worst_ratio
 from toolkit.converters.planner import all_converters
 from toolkit.converters.recipes import Choices, Ranges
 from toolkit.core import Artifact, ConversionError, Format, InputError, Precision, Samples, Scalar, Signature, TensorSpec

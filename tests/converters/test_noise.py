@@ -8,8 +8,9 @@ import pytest
 
 from tests.converters.engines import compute
 from tests.converters.nets import export
+from tests.converters.worst import worst_ratio
 from toolkit.converters.base import Node, Recipe
-from toolkit.converters.noise import Exact, output_groups, quieter, ratios, worst_ratio
+from toolkit.converters.noise import Exact, output_groups, quieter, ratios
 from toolkit.converters.planner import plan
 from toolkit.core import Format, Precision, Samples, Signature, TensorSpec
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tests.converters.engines import compute
+from tests.converters.worst import worst_ratio
 from toolkit.converters.base import Recipe
 from toolkit.converters.edges.onnx_int8 import OnnxInt8
 from toolkit.converters.edges.onnx_int8_dynamic import OnnxInt8Dynamic
-from toolkit.converters.noise import worst_ratio
 from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Samples, Signature, TensorSpec, sha256_of
 
 

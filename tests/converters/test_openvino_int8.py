@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from tests.converters.nets import convert_all, export
+from tests.converters.worst import worst_ratio
 from toolkit.converters.base import Node, Recipe
 from toolkit.converters.edges.openvino_int8 import OpenvinoInt8
-from toolkit.converters.noise import worst_ratio
 from toolkit.core import Format, Precision, Samples, Signature, TensorSpec
 
 FLOAT = Node(Format.OPENVINO, Precision.FP32)

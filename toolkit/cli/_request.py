@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -74,14 +73,12 @@ class _Drop(click.ParamType):
         """The number, and whether it is a percentage."""
         if isinstance(value, tuple):
             return value
-        words = value.strip()
+        from toolkit.core.rules import parse_drop
+
         try:
-            amount = float(words.removesuffix("%"))
+            return parse_drop(value)
         except ValueError:
-            amount = math.nan
-        if not 0 <= amount < math.inf:
             self.fail(f"expected a number of at least 0, such as 0.5, or 1% of the metric's value, got '{value}'", param, ctx)
-        return amount, words.endswith("%")
 
 
 def meaning_options(function: F) -> F:

@@ -14,6 +14,16 @@ POINTS = "points"
 """The unit of what a share loses: hundredths of the whole."""
 
 
+def scale_of(unit: str) -> float:
+    """What a metric's value is multiplied by to be in its unit: 100 for points."""
+    return 100.0 if unit == POINTS else 1.0
+
+
+def value_text(number: float, unit: str) -> str:
+    """A metric's value with its unit: ``88.75 %``, ``31.2 dB``, ``0.0123``."""
+    return f"{100 * number:.2f} %" if unit == POINTS else f"{number:.4g} {unit}".rstrip()
+
+
 def points(count: float) -> str:
     """``1 point``, ``0.5 points``: of a hundred."""
     return f"{count:g} point{'' if count == 1 else 's'}"
@@ -143,12 +153,12 @@ class TaskMetric:
 
     def value(self, number: float) -> str:
         """A value of the metric with its unit: ``88.75 %``, ``31.2 dB``, ``0.0123``."""
-        return f"{100 * number:.2f} %" if self.unit == POINTS else f"{number:.4g} {self.unit}".rstrip()
+        return value_text(number, self.unit)
 
     @property
     def scale(self) -> float:
         """What a value is multiplied by to be in the unit: 100 for points."""
-        return 100.0 if self.unit == POINTS else 1.0
+        return scale_of(self.unit)
 
     def below(self, drop: float) -> float:
         """The metric in its unit after a drop of so much from the reference's value; a share stays one."""

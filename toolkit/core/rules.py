@@ -123,6 +123,14 @@ def rule_for(precision: Precision, *, max_drop: float | None = None, named: bool
     return replace(rule, max_drop=max_drop) if max_drop is not None and by_metric else rule
 
 
+def parse_drop(words: str) -> tuple[float, bool]:
+    """``0.5`` and ``1%``: how much may be lost, and whether in percent of the metric's value; raises `ValueError`."""
+    amount = float(words.strip().removesuffix("%"))
+    if not 0 <= amount < math.inf:
+        raise ValueError(words)
+    return amount, words.strip().endswith("%")
+
+
 def needed_samples(max_drop: float) -> int | None:
     """How many samples confirm a drop of at most so many points where no answer differs, by the interval of `shortfall`; None for none.
 

@@ -9,7 +9,6 @@ notebook.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ from typing import Any
 from toolkit.converters.base import Node
 from toolkit.core import Artifact, Bundle, InputError
 from toolkit.core.measurement import BenchmarkReport, Protocol
+from toolkit.core.rules import parse_drop
 from toolkit.core.tables import html_table
 from toolkit.runtimes.benchmark import RoundProgress
 from toolkit.runtimes.parity import Limits
@@ -365,11 +365,8 @@ def _read(
 def _asked(metric: str, task: str, max_drop: float | str | None) -> Limits:
     if max_drop is None:
         return asked_limits(None, task=task, metric=metric)
-    words = str(max_drop).strip()
     try:
-        amount = float(words.removesuffix("%"))
+        drop = parse_drop(str(max_drop))
     except ValueError:
-        amount = math.nan
-    if not 0 <= amount < math.inf:
-        raise InputError("max_drop", expected="a number of at least 0, or a percentage such as '1%'", got=repr(max_drop))
-    return asked_limits((amount, words.endswith("%")), task=task, metric=metric)
+        raise InputError("max_drop", expected="a number of at least 0, or a percentage such as '1%'", got=repr(max_drop)) from None
+    return asked_limits(drop, task=task, metric=metric)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from toolkit.core import POINTS, Signature
+from toolkit.core.evidence import scale_of
 
 
 class Scorer(ABC):
@@ -97,7 +98,7 @@ class Metric:
     @property
     def scale(self) -> float:
         """What a value is multiplied by to be in the unit: 100 for points."""
-        return 100.0 if self.unit == POINTS else 1.0
+        return scale_of(self.unit)
 
 
 class Task(ABC):
@@ -128,16 +129,20 @@ class Task(ABC):
     def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
         """Raise `DataError` for targets of samples from `origin` by which such a network cannot be judged."""
 
-    @abstractmethod
     def predictions(self, outputs: Mapping[str, np.ndarray]) -> Any:
-        """What the network says, from its `judged` outputs ``[N, ...]`` in the order of its signature."""
+        """What the network says, from its `judged` outputs ``[N, ...]`` in the order of its signature: the first one, unless a task reads
+        more in them.
+        """
+        return next(iter(outputs.values()))
 
     @abstractmethod
     def as_targets(self, predictions: Any) -> Any:
         """What a reference says, as the targets of another: what agreement is counted by. Judged by it, the reference is perfect."""
 
-    def agreement_by(self, metric: Metric) -> str:
-        """What one of its metrics is called where the reference's own answers are the targets."""
+    def called(self, metric: Metric, *, labelled: bool) -> str:
+        """What one of its metrics is called: with targets, or where the reference's own answers are the targets."""
+        if labelled:
+            return metric.title
         return self.agreement if metric.name == self.metrics[0].name else f"{metric.title} against the reference's answers"
 
     @property
@@ -146,5 +151,7 @@ class Task(ABC):
         return tuple(metric.name for metric in self.metrics)
 
     def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The names of the outputs that the metrics are of, which `predictions` takes; all others are judged as any outputs."""
-        return tuple(spec.name for spec in signature.outputs)
+        """The names of the outputs that the metrics are of, which `predictions` takes; all others are judged as any outputs. That is the
+        first one, unless a task reads several.
+        """
+        return (signature.outputs[0].name,)

@@ -82,10 +82,6 @@ class Binary(Task):
         strongest: np.ndarray = (predictions >= least).astype(np.int64)
         return strongest
 
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)
-
 
 def _is_score(signature: Signature) -> bool:
     return signature.outputs[0].shape[1:] in {(), (1,)}

@@ -8,7 +8,8 @@ import numpy as np
 
 from toolkit.core import Samples, Signature, class_labels
 
-from .base import Metric, Scorer, Sums, Task, mean_of, ratio
+from ._counts import mean_ratio
+from .base import Metric, Scorer, Task, mean_of
 
 
 def _accuracy(scores: np.ndarray, labels: np.ndarray) -> Scorer:
@@ -22,16 +23,9 @@ def _top5(scores: np.ndarray, labels: np.ndarray) -> Scorer:
 
 def _macro_f1(scores: np.ndarray, labels: np.ndarray) -> Scorer:
     """The mean over the classes that are predicted or true, as scikit-learn's ``f1_score(average="macro")``."""
-    classes = scores.shape[1]
-    predicted, actual = np.eye(classes)[scores.argmax(axis=1)], np.eye(classes)[labels]
-    rows = np.concatenate([predicted * actual, predicted + actual], axis=1)
-
-    def finish(sums: np.ndarray) -> np.ndarray:
-        found = ratio(2 * sums[:, :classes], sums[:, classes:])
-        present = np.isfinite(found)
-        return ratio(np.where(present, found, 0).sum(axis=1), present.sum(axis=1))
-
-    return Sums(rows, finish)
+    classes = np.eye(scores.shape[1])
+    predicted, actual = classes[scores.argmax(axis=1)], classes[labels]
+    return mean_ratio(2 * predicted * actual, predicted + actual)
 
 
 class Classification(Task):
@@ -66,15 +60,7 @@ class Classification(Task):
         classes = signature.outputs[0].shape[-1]
         class_labels(Samples({}, targets, origin), classes if isinstance(classes, int) else None)
 
-    def predictions(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The scores, ``[N, C]``."""
-        return next(iter(outputs.values()))
-
     def as_targets(self, predictions: np.ndarray) -> np.ndarray:
         """The labels of the largest scores, ``[N]``."""
         labels: np.ndarray = predictions.argmax(axis=1)
         return labels
-
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)

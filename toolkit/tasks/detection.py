@@ -185,6 +185,10 @@ class Detection(Task):
         rows: np.ndarray = counted.where(sure).as_rows()
         return rows
 
+    def judged(self, signature: Signature) -> tuple[str, ...]:
+        """All outputs."""
+        return tuple(spec.name for spec in signature.outputs)
+
 
 def _classes_of(signature: Signature) -> int | None:
     """How many classes a detector tells apart, 0 where its outputs do not say; None where they are no detector's."""

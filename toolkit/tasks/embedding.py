@@ -173,10 +173,6 @@ class Embedding(Task):
                 hint=hint,
             )
 
-    def predictions(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The rows, ``[N, D]``."""
-        return next(iter(outputs.values()))
-
     def as_targets(self, predictions: np.ndarray) -> Kin:
         """The nearest other sample of each, and the tenth of all pairs that is most alike."""
         unit = _unit(predictions)
@@ -184,7 +180,3 @@ class Embedding(Task):
         pairs = np.sort(alike[np.triu_indices(len(alike), 1)])
         least = pairs[-max(1, len(pairs) // 10) :][:1] if len(pairs) else np.inf
         return Kin(_nearest(predictions), alike >= least)
-
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)

@@ -11,13 +11,12 @@ import numpy as np
 from toolkit.core import POINTS, Interval, paired_difference, shortfall
 from toolkit.core.statistics import Z95
 
+from ._resampled import CELLS, is_share_of_right, resampled
 from .base import Metric, Scorer, Sums
 
 RESAMPLES = 2000
 _GROUPS = 1000
 _LEAST_FREEDOM = 3.0
-_CELLS = 4_000_000
-"""How many weights are held at a time: 32 MB."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +52,12 @@ def paired_loss(metric: Metric, reference: Scorer, candidate: Scorer, *, resampl
     assert len(reference) == len(candidate)
     count, differing = len(reference), int(reference.differs(candidate).sum())
     first, second = reference.value, candidate.value
-    if _is_share_of_right(metric, reference) and _is_share_of_right(metric, candidate):
+    if is_share_of_right(metric, reference) and is_share_of_right(metric, candidate):
         drop = _of_shares(reference, candidate)
     else:
         drop = _bootstrapped(metric, reference, candidate, resamples=resamples, seed=seed, differing=differing)
     scale = metric.scale
     return Loss(first, second, Interval(scale * drop.value, scale * drop.low, scale * drop.high), differing, count)
-
-
-def _is_share_of_right(metric: Metric, scorer: Scorer) -> bool:
-    """Whether every sample is right or wrong and nothing else."""
-    if metric.unit != POINTS or not metric.higher_is_better or not isinstance(scorer, Sums):
-        return False
-    rows = scorer.rows
-    return rows.shape[1] == 2 and bool((rows[:, 1] == 1).all() and np.isin(rows[:, 0], (0, 1)).all()) and len(rows) > 0
 
 
 def _of_shares(reference: Scorer, candidate: Scorer) -> Interval:
@@ -87,17 +78,11 @@ def _bootstrapped(metric: Metric, reference: Scorer, candidate: Scorer, *, resam
     endless = Interval(value, -math.inf, math.inf)
     if count < 2 or not math.isfinite(value):
         return endless
-    random = np.random.default_rng(seed)
-    step = max(1, _CELLS // count)
-    drawn = np.concatenate([
-        drop(random.multinomial(count, np.full(count, 1 / count), size=min(step, resamples - start)).astype(np.float64))
-        for start in range(0, resamples, step)
-    ])  # fmt: skip
-    defined = drawn[np.isfinite(drawn)]
-    if len(defined) < 0.9 * resamples:
+    drawn = resampled(drop, count, resamples=resamples, seed=seed)
+    if drawn is None:
         return endless
     speaking = min(float(differing), _participating(_influences(drop, count, most=min(resamples, _GROUPS))))
-    low, high = np.quantile(defined, _expanded(count, max(speaking, _LEAST_FREEDOM)))
+    low, high = np.quantile(drawn, _expanded(count, max(speaking, _LEAST_FREEDOM)))
     unseen = _unseen(count, speaking) * (1.0 if metric.unit == POINTS else abs(reference.value))
     least = 0.0 if _is_perfect(metric, reference) else -math.inf
     return Interval(
@@ -108,7 +93,7 @@ def _bootstrapped(metric: Metric, reference: Scorer, candidate: Scorer, *, resam
 def _influences(drop: Callable[[np.ndarray], np.ndarray], count: int, *, most: int) -> np.ndarray:
     """How far the drop moves where a sample is left out, about their mean; of many samples, where one of `most` groups is."""
     groups = min(count, most)
-    step = max(1, _CELLS // count)
+    step = max(1, CELLS // count)
     member = np.arange(count) % groups
     left = [
         drop((member[None] != np.arange(start, min(groups, start + step))[:, None]).astype(np.float64)) for start in range(0, groups, step)

@@ -91,10 +91,6 @@ class Keypoints(Task):
         """The places, all visible, ``[N, K, 3]``."""
         return np.concatenate([predictions, np.full((*predictions.shape[:2], 1), 2.0)], axis=2)
 
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)
-
 
 def _points(signature: Signature) -> int:
     """How many points the first output has; 0 where it holds none."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from toolkit.core import Signature
@@ -79,14 +77,6 @@ class LanguageModel(Task):
         """As `Task.check`."""
         check_tokens(signature, targets, origin, expected=self.targets, what="token")
 
-    def predictions(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The scores, ``[N, T, V]``."""
-        return next(iter(outputs.values()))
-
     def as_targets(self, predictions: np.ndarray) -> np.ndarray:
         """The log probabilities, ``[N, T, V]``."""
         return np.stack([_log_probabilities(scores) for scores in predictions])
-
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)

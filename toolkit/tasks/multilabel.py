@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -79,14 +78,6 @@ class MultiLabel(Task):
         if not is_binary(targets):
             raise refused(origin, "are no labels of each class", expected="0 or 1 for each", got=str(targets[~np.isin(targets, (0, 1))][0]))
 
-    def predictions(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The scores, ``[N, C]``."""
-        return next(iter(outputs.values()))
-
     def as_targets(self, predictions: np.ndarray) -> np.ndarray:
         """The classes that apply, ``[N, C]`` int64."""
         return yes(predictions).astype(np.int64)
-
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)

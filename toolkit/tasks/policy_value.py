@@ -10,7 +10,7 @@ import numpy as np
 from toolkit.core import Signature
 
 from ._targets import check_below, check_finite, is_real, is_whole, refused
-from .base import Metric, Scorer, Sums, Task, mean_of
+from .base import Metric, Scorer, Task, mean_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ def _move(predicted: Moves, actual: np.ndarray) -> Scorer:
 
 
 def _value(predicted: Moves, actual: np.ndarray) -> Scorer:
-    return Sums(np.column_stack([np.abs(predicted.value - actual[:, 1]), np.ones(len(actual))]))
+    return mean_of(np.abs(predicted.value - actual[:, 1]))
 
 
 class PolicyValue(Task):
@@ -75,6 +75,10 @@ class PolicyValue(Task):
     def as_targets(self, predictions: Moves) -> np.ndarray:
         """Move and value, ``[N, 2]``."""
         return np.column_stack([predictions.move, predictions.value])
+
+    def judged(self, signature: Signature) -> tuple[str, ...]:
+        """All outputs."""
+        return tuple(spec.name for spec in signature.outputs)
 
 
 def _places(signature: Signature) -> tuple[int, int] | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from toolkit.core import Signature
@@ -72,17 +70,9 @@ class Ranking(Task):
         if wrong.size:
             raise refused(origin, "have a relevance below 0", expected="0 or more, or -1 for no candidate", got=f"{wrong[0]:g}")
 
-    def predictions(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The scores, ``[N, M]``."""
-        return next(iter(outputs.values()))
-
     def as_targets(self, predictions: np.ndarray) -> np.ndarray:
         """Ten for the first, one for the tenth, ``[N, M]``; equal scores have the least of what is theirs."""
         ordered = np.sort(-predictions, axis=1)
         upto = np.stack([np.searchsorted(row, -scores, side="right") for row, scores in zip(ordered, predictions, strict=True)])
         grades: np.ndarray = np.maximum(FIRST + 1 - upto, 0)
         return grades
-
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)

@@ -5,8 +5,6 @@ The range of the values is that of the targets: 255 where one is above 2, 2 (fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from toolkit.core import Signature
@@ -93,14 +91,6 @@ class Reconstruction(Task):
             raise refused(origin, "are too small", expected=f"at least {WINDOW} pixels a side", got=f"{sides[0]} x {sides[1]}")
         check_finite(targets, origin)
 
-    def predictions(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The pictures."""
-        return next(iter(outputs.values()))
-
     def as_targets(self, predictions: np.ndarray) -> np.ndarray:
         """The same."""
         return predictions
-
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)

@@ -6,14 +6,12 @@ What is judged as one quantity is a column of ``[N, D]``, the last axis of ``[N,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from toolkit.core import Signature
 
 from ._targets import alike, check_finite, is_binary, is_boxes, is_keypoints, is_pictures, is_real, is_whole, refused
-from .base import Metric, Scorer, Sums, Task, ratio
+from .base import Metric, Scorer, Sums, Task, mean_of, ratio
 
 
 def _by_quantity(values: np.ndarray) -> np.ndarray:
@@ -45,7 +43,7 @@ def _explained(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
 
 def _absolute(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
     error = np.abs(_by_quantity(predicted) - _by_quantity(actual))
-    return Sums(np.column_stack([error.mean(axis=(1, 2)), np.ones(len(error))]))
+    return mean_of(error.mean(axis=(1, 2)))
 
 
 def _squared(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
@@ -86,14 +84,6 @@ class Regression(Task):
             raise refused(origin, "do not match the output", targets=targets, expected=f"numbers as {signature.outputs[0]}")
         check_finite(targets, origin)
 
-    def predictions(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
-        """The first output."""
-        return next(iter(outputs.values()))
-
     def as_targets(self, predictions: np.ndarray) -> np.ndarray:
         """The same."""
         return predictions
-
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)

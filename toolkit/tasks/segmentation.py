@@ -100,10 +100,6 @@ class Segmentation(Task):
         """The classes, ``[N, H, W]``."""
         return predictions.labels
 
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)
-
 
 def _size(signature: Signature) -> tuple[Dimension, Dimension, Dimension] | None:
     """Classes, height and width of the first output; None where it holds no classes of pixels."""

@@ -83,10 +83,6 @@ class Tagging(Task):
         """The tags, ``[N, T]``."""
         return predictions
 
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)
-
 
 def check_tokens(signature: Signature, targets: np.ndarray, origin: str, *, expected: str, what: str) -> None:
     """Raise `DataError` unless there is a number for each token of the first output, ``[N, T, C]``, or `IGNORED`."""

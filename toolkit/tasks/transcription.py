@@ -14,8 +14,8 @@ import numpy as np
 from toolkit.core import Signature
 
 from ._counts import ratio_of_sums
-from ._targets import IGNORED, PADDING, check_below, is_whole, refused
-from ._tokens import padded, rows_of, split
+from ._targets import IGNORED, PADDING, is_whole
+from ._tokens import check_padded, padded, rows_of, split
 from .base import Metric, Scorer, Task
 
 BLANK = 0
@@ -80,15 +80,7 @@ class Transcription(Task):
 
     def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
         """As `Task.check`."""
-        spec = signature.outputs[0]
-        if not (len(spec.shape) == 3 and "float" in spec.dtype) and not (len(spec.shape) == 2 and "int" in spec.dtype):
-            raise refused(origin, "are for tokens", expected="an output float[N, T, C] or int[N, T]", got=str(spec))
-        if targets.dtype.kind in "USO":
-            hint = "the network gives tokens: give their numbers, from the vocabulary that it was trained with"
-            raise refused(origin, "are texts", targets=targets, expected=self.targets, hint=hint)
-        if not is_whole(targets) or targets.ndim != 2:
-            raise refused(origin, "are no tokens", targets=targets, expected=self.targets)
-        check_below(targets[targets != PADDING], origin, classes=spec.shape[2] if len(spec.shape) == 3 else "C", what="token")
+        check_padded(signature, targets, origin, expected=self.targets, output="an output float[N, T, C] or int[N, T]", vocabulary="C")
 
     def predictions(self, outputs: Mapping[str, np.ndarray]) -> list[list[int]]:
         """The tokens of each sample."""
@@ -102,7 +94,3 @@ class Transcription(Task):
     def as_targets(self, predictions: list[list[int]]) -> np.ndarray:
         """The tokens, ``[N, T]``, padded with -1."""
         return padded(predictions)
-
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)

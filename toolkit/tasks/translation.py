@@ -15,8 +15,7 @@ import numpy as np
 
 from toolkit.core import Signature
 
-from ._targets import PADDING, check_below, is_whole, refused
-from ._tokens import padded, rows_of
+from ._tokens import check_padded, padded, rows_of
 from .base import Metric, Scorer, Sums, Task, ratio
 
 _WORDS, _CHARACTERS, _BETA = 4, 6, 2
@@ -110,15 +109,7 @@ class Translation(Task):
 
     def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
         """As `Task.check`."""
-        spec = signature.outputs[0]
-        if not (len(spec.shape) == 3 and "float" in spec.dtype) and not (len(spec.shape) == 2 and "int" in spec.dtype):
-            raise refused(origin, "are for tokens", expected="an output int[N, T] or float[N, T, V]", got=str(spec))
-        if targets.dtype.kind in "USO":
-            hint = "the network gives tokens: give their numbers, from the vocabulary that it was trained with"
-            raise refused(origin, "are texts", targets=targets, expected=self.targets, hint=hint)
-        if not is_whole(targets) or targets.ndim != 2:
-            raise refused(origin, "are no tokens", targets=targets, expected=self.targets)
-        check_below(targets[targets != PADDING], origin, classes=spec.shape[2] if len(spec.shape) == 3 else "V", what="token")
+        check_padded(signature, targets, origin, expected=self.targets, output="an output int[N, T] or float[N, T, V]", vocabulary="V")
 
     def predictions(self, outputs: Mapping[str, np.ndarray]) -> list[list[int]]:
         """The tokens of each sample."""
@@ -128,7 +119,3 @@ class Translation(Task):
     def as_targets(self, predictions: list[list[int]]) -> np.ndarray:
         """The tokens, ``[N, T]``, padded with -1."""
         return padded(predictions)
-
-    def judged(self, signature: Signature) -> tuple[str, ...]:
-        """The first output."""
-        return (signature.outputs[0].name,)

@@ -18,7 +18,7 @@ from toolkit.core import DataError, available_threads, words_of
 from ._order import fair_order
 from ._preparation import FILE, Fit, PictureInput, Placement, Preparation, picture_input
 from ._prepared import Batch, cached, key_of, written
-from .base import TESTS, TRAIN, DataReader, Found, Given, Wanted
+from .base import DataReader, Found, Given, Wanted, named_parts
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -184,8 +184,7 @@ def pictures_below(folder: Path) -> Iterator[Path]:
 
 def split_folders(folder: Path) -> tuple[Path, Path] | None:
     """The folders of what trains and of what verifies, where a folder has both."""
-    train, tests = (next((folder / name for name in names if (folder / name).is_dir()), None) for names in (TRAIN, TESTS))
-    return (train, tests) if train and tests else None
+    return named_parts(lambda name: place if (place := folder / name).is_dir() else None)
 
 
 def boxes_target(boxes: np.ndarray, size: tuple[int, int], picture: PictureInput, most: int) -> np.ndarray:

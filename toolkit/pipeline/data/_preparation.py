@@ -12,14 +12,13 @@ import numpy as np
 
 from toolkit.core import DataError, Preprocessing, Signature, TensorSpec, needs
 from toolkit.core.reading import decode_toml, read_file
+from toolkit.tasks.segmentation import NOT_COUNTED
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 FILE = "prepare.toml"
 """Beside the data: how they are prepared, unless another file is named."""
-IGNORED = 255
-"""In a mask: a pixel that counts for nothing."""
 _CHANNELS = {1: "gray", 3: "rgb"}
 
 Fit = Literal["stretch", "letterbox", "crop"]
@@ -166,7 +165,7 @@ class PictureInput:
         """The class of each pixel of the input ``[H, W]`` int64 for a mask of class numbers; what the picture does not cover is ignored."""
         from PIL import Image
 
-        return np.asarray(self._placed(mask, Image.Resampling.NEAREST, IGNORED)).astype(np.int64)
+        return np.asarray(self._placed(mask, Image.Resampling.NEAREST, NOT_COUNTED)).astype(np.int64)
 
     def _placed(self, picture: Image, resampling: Any, border: int | tuple[int, ...]) -> Image:
         from PIL import Image

@@ -56,11 +56,10 @@ class Table(DataReader):
 
         def make(folder: Path) -> None:
             reading = _Reading(file, wanted, inputs, target, given.limit)
+            columns = [*(name for names in inputs.values() for name in names), *([target] if target else [])]
             with _readable(file):
-                rows = self._rows(file, [*(name for names in inputs.values() for name in names), *([target] if target else [])])
-                labels = reading.look(rows) if target else ()
-                rows = self._rows(file, [*(name for names in inputs.values() for name in names), *([target] if target else [])])
-                batches = reading.batches(rows, labels)
+                labels = reading.look(self._rows(file, columns)) if target else ()
+                batches = reading.batches(self._rows(file, columns), labels)
                 written(
                     folder,
                     "samples",

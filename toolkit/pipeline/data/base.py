@@ -7,10 +7,10 @@ A new kind of data is one file in this folder with a `DataReader`; the public me
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, final
+from typing import ClassVar, TypeVar, final
 
 from toolkit.core import DataError, Preprocessing, Samples, Signature
 
@@ -19,6 +19,15 @@ MAX_SAMPLES = 100_000
 TRAIN = ("train", "training")
 TESTS = ("val", "valid", "validation", "test")
 """What the parts of data are called by those who divide them themselves; the first that is there verifies."""
+
+
+T = TypeVar("T")
+
+
+def named_parts(find: Callable[[str], T | None]) -> tuple[T, T] | None:
+    """What trains and what verifies, where `find` knows both by one of their names."""
+    train, tests = (next((found for name in names if (found := find(name)) is not None), None) for names in (TRAIN, TESTS))
+    return None if train is None or tests is None else (train, tests)
 
 
 @dataclass(frozen=True, kw_only=True)

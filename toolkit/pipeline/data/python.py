@@ -21,7 +21,7 @@ from toolkit.core.user_code import CodeName, errors_of
 
 from ._columns import columns_of
 from ._prepared import Batch, cached, key_of, written
-from .base import TESTS, TRAIN, DataReader, Found, Given, Wanted
+from .base import DataReader, Found, Given, Wanted, named_parts
 
 _PIECE = 256
 TIMEOUT_S = 24 * 3600.0
@@ -99,19 +99,13 @@ def load_task(task: Task) -> None:
     if inspect.isroutine(value) or inspect.isclass(value):
         value = code.called(value)
     parts = {"samples": value}
-    if isinstance(value, Mapping) and (named := _named_parts(value)):
-        parts = named
+    if isinstance(value, Mapping) and (named := named_parts(value.get)):
+        parts = dict(zip(("samples", "tests"), named, strict=True))
     for part, each in parts.items():
         notes: list[str] = []
         read = Reading(code, task.signature, task.given, notes)
         with errors_of(code, kind=DataError):
             written(Path(task.out), part, read.batches(each), signature=task.signature, origin=code.origin, notes=notes)
-
-
-def _named_parts(value: Mapping[Any, Any]) -> dict[str, Any]:
-    """What trains and what tests, of a dictionary of data sets; nothing for one of arrays."""
-    train, tests = (next((value[name] for name in names if name in value), None) for names in (TRAIN, TESTS))
-    return {} if train is None or tests is None else {"samples": train, "tests": tests}
 
 
 class Reading:

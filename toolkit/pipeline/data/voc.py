@@ -10,7 +10,7 @@ from toolkit.core import DataError
 
 from ._pictures import Entry, Listing, PictureReader, opened, pictures_below
 from ._preparation import PictureInput
-from .base import TESTS, TRAIN, Wanted
+from .base import Wanted, named_parts
 
 _PICTURES, _MASKS, _SETS = "JPEGImages", "SegmentationClass", Path("ImageSets", "Segmentation")
 
@@ -39,9 +39,8 @@ class VocMasks(PictureReader):
                     raise DataError(f"{said_by} names '{stem}', and there is no '{missing}.*'", hint="remove it, or bring the file")
             return [Entry(pictures[stem], masks[stem]) for stem in stems]
 
-        lists = [next((file for name in names if (file := path / _SETS / f"{name}.txt").is_file()), None) for names in (TRAIN, TESTS)]
-        if lists[0] and lists[1]:
-            first, rest = (entries(sorted(file.read_text(encoding="utf-8").split()), f"'{file}'") for file in lists if file)
+        if lists := named_parts(lambda name: file if (file := path / _SETS / f"{name}.txt").is_file() else None):
+            first, rest = (entries(sorted(file.read_text(encoding="utf-8").split()), f"'{file}'") for file in lists)
             return Listing(first, rest)
         return Listing(entries(sorted(masks), f"'{path / _MASKS}'"))
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import POINTS, Artifact, DataError, Interval, Samples
+from toolkit.core import Artifact, DataError, Interval, Samples
+from toolkit.core.evidence import value_text
 from toolkit.runtimes.parity import Limits
 from toolkit.tasks import Metric, Task, is_users
 from toolkit.tasks.user_metric import check_users_targets, users_value
@@ -44,7 +45,9 @@ class MetricValue:
     @property
     def interval(self) -> str:
         """``58.30 % to 65.80 %``."""
-        return "none" if self.low is None or self.high is None else f"{self._number(self.low)} to {self._number(self.high)}"
+        return (
+            "none" if self.low is None or self.high is None else f"{value_text(self.low, self.unit)} to {value_text(self.high, self.unit)}"
+        )
 
     @property
     def text(self) -> str:
@@ -54,10 +57,7 @@ class MetricValue:
     @property
     def shown(self) -> str:
         """``62.10 %``, ``31.2 dB``."""
-        return self._number(self.value)
-
-    def _number(self, number: float) -> str:
-        return f"{100 * number:.2f} %" if self.unit == POINTS else f"{number:.4g} {self.unit}".rstrip()
+        return value_text(self.value, self.unit)
 
 
 @dataclass(frozen=True)

@@ -109,9 +109,7 @@ def plan_samples(
     folded = len(split.calibration) if folds else 0
     rows = min(len(samples if choice is None else choice), len(samples)) + folded
     unused = samples.targets is not None and metric is None and not is_users(limits.metric)
-    title = "" if task is None or metric is None else metric.title
-    if task is not None and metric is not None and samples.targets is None:
-        title = task.agreement_by(metric)
+    title = "" if task is None or metric is None else task.called(metric, labelled=samples.targets is not None)
     if is_users(limits.metric) and not samples.drawn:
         title = Path(limits.metric).name
     return SamplePlan(
