@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 MUTANTS ?= 1000
 SEED ?= 0
 
-.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize bench-intervals train-all matrix coverage-table backends docs clean format
+.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize bench-intervals train-all matrix coverage-table task-table real-models backends docs clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -36,7 +36,10 @@ test: $(STAMP) ## the tests but the slow ones, in parallel and in random order, 
 	$(BIN)/python -m pytest -m "not slow" --numprocesses 2 --dist loadscope --cov --cov-report=term --cov-fail-under=90
 
 test-slow: $(STAMP) ## the tests that take long, which CI runs too
-	$(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadscope
+	$(BIN)/python -m pytest -m "slow and not table" --numprocesses 2 --dist loadscope
+
+task-table: $(STAMP) ## every task by every form of data in every command
+	$(BIN)/python -m pytest -m slow --numprocesses 2 tests/cli/test_task_table.py
 
 fuzz: $(STAMP) ## a thousand damaged files over the real commands: make fuzz MUTANTS=5000 SEED=7
 	$(BIN)/python tests/fuzz/run.py --mutants $(MUTANTS) --seed $(SEED)
@@ -64,6 +67,9 @@ matrix: $(STAMP) ## what train-all has made in every format and precision: docs/
 
 coverage-table: $(STAMP) ## networks of others in every format: docs/coverage.md; resumes where it stopped
 	$(BIN)/python -m benchmarks.coverage_table
+
+real-models: $(STAMP) ## trained networks of other packages, converted and checked: docs/real-models.md; resumes where it stopped
+	$(BIN)/python -m benchmarks.real_models
 
 backends: $(STAMP) ## four networks in every engine on this machine: docs/backends.md
 	$(BIN)/python -m benchmarks.backends_report

@@ -66,6 +66,8 @@ def strength_rows(strength: dict[str, Any]) -> list[str]:
                 budget, verdict_ = "over 90 %", verdict(score > 0.9)
             if "--equal-time" in match["words"]:
                 measured += f" ({result['b']} against {result['a']})"
+        if "date" in match:
+            measured += f"; {match['date']}"
         rows.append(f"| {title} | {budget} | {measured} | {verdict_} | {command} |")
     return rows
 
@@ -78,15 +80,23 @@ def learned_rows(strength: dict[str, Any]) -> list[str]:
         end = f"{last['value']:+.0f} [{last['low']:+.0f}, {last['high']:+.0f}]" if last else ""
         seconds, total = net["seconds"], sum(net["seconds"].values())
         shares = ", ".join(f"{part} {value / total:.0%}" for part, value in seconds.items())
+        if net["overlapped"]:
+            shares = f"selfplay {seconds['selfplay'] / total:.0%}, training beside it {net['overlapped'] / total:.0%}"
         rows.append(
             f"| {name} | {net['minutes']:.0f} | {net['generations']} | {net['games']:,} | {net['positions']:,} | {shares} | {end} |"
         )
     return rows
 
 
-def markdown(rules: dict[str, Any], speeds: list[dict[str, Any]], strength: dict[str, Any], before: float) -> str:
-    """The report: the machine, the rules, self-play, strength."""
+def machine_line(before: float) -> str:
+    """When and where rules and self-play were measured."""
     machine = this_machine()
+    loads = f"load average {before:.1f} before, {load_average():.1f} after"
+    return f"{datetime.now(UTC):%Y-%m-%d}, {machine.cpu}, {machine.threads} threads; {loads}."
+
+
+def markdown(rules: dict[str, Any], speeds: list[dict[str, Any]], strength: dict[str, Any], machine: str) -> str:
+    """The report: the machine, the rules, self-play, strength."""
     best = next(
         s for s in speeds if s["setting"] == {"artifact": "openvino-int8", "engine": "openvino", "processes": 2, "games": 64, "threads": 1}
     )
@@ -97,8 +107,7 @@ def markdown(rules: dict[str, Any], speeds: list[dict[str, Any]], strength: dict
         "Made by `make bench-go`; never edited by hand. Raw values: [go-benchmarks.json](go-benchmarks.json) and",
         "[go-strength.json](go-strength.json).",
         "",
-        f"{datetime.now(UTC):%Y-%m-%d}, {machine.cpu}, {machine.threads} threads; "
-        f"load average {before:.1f} before, {load_average():.1f} after.",
+        machine,
         "",
         "| what | budget | measured | |",
         "| --- | --- | --- | --- |",
@@ -152,6 +161,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "go-benchmarks.md")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=("rules", "selfplay", "strength"), help="measure this; the rest as measured before")
+    parser.add_argument("--matches", default="", help="play only matches whose title holds this text; the others as far as they are known")
     options = parser.parse_args()
     raw, strength = options.out.with_suffix(".json"), options.out.with_name("go-strength.json")
     known = json.loads(raw.read_text()) if raw.is_file() else {}
@@ -167,8 +177,11 @@ def main() -> None:
     }
     write_file(raw, json.dumps(found, indent=2) + "\n")
     if options.only in {None, "strength"}:
-        call("go_strength.py", *pictures["elo"], "--json", str(strength))
-    write_file(options.out, markdown(found["rules"], found["selfplay"], json.loads(strength.read_text()), before))
+        call("go_strength.py", *pictures["elo"], "--json", str(strength), "--only", options.matches)
+    lines = options.out.read_text().splitlines() if options.only == "strength" and options.out.is_file() else []
+    # Matches have dates of their own: what was not measured again keeps its day.
+    machine = next((line for line in lines if "load average" in line), None) or machine_line(before)
+    write_file(options.out, markdown(found["rules"], found["selfplay"], json.loads(strength.read_text()), machine))
     print(options.out.read_text())
 
 

@@ -30,6 +30,8 @@ from toolkit.pipeline.go.workers import WorkerOptions, Workers
 from toolkit.pipeline.source.samples import Split
 
 PLAYOUTS = 200
+BUDGET = 8000
+"""Evaluations a second with int8 on 2 cores."""
 _WARM_UP_S = 3.0
 
 
@@ -151,25 +153,36 @@ def plot(speeds: Sequence[Speed], file: Path) -> None:
         own = [
             s for s in speeds if s.setting.artifact == "openvino-int8" and (s.setting.processes, s.setting.threads) == (processes, threads)
         ]
-        left.plot(
+        left.errorbar(
             [s.setting.games for s in own],
             [s.evaluations_per_s.value for s in own],
+            yerr=_arms(own),
             marker="o",
+            capsize=2,
             label=f"{processes} x {threads} thread{'s' if threads > 1 else ''}",
         )
-    left.axhline(8000, color="grey", linewidth=1, linestyle=":")
-    left.set(xscale="log", xlabel="games in lockstep", ylabel="evaluations/s", title="OpenVINO int8", ylim=(0, None))
+    left.axhline(BUDGET, color="grey", linewidth=1, linestyle=":")
+    left.set(xscale="log", xlabel="games in lockstep", ylabel="evaluations/s [95 %]", title="OpenVINO int8", ylim=(0, None))
+    left.yaxis.set_major_formatter("{x:,.0f}")
     steps = sorted({s.setting.games for s in speeds})
     left.set_xticks(steps, map(str, steps), minor=False)
     left.minorticks_off()
     left.legend(title="processes")
     most = max(s.setting.games for s in speeds)
     bars = [s for s in speeds if s.setting.processes == 2 and s.setting.games == most]
-    right.barh([s.setting.artifact for s in bars], [s.evaluations_per_s.value for s in bars])
-    right.axvline(8000, color="grey", linewidth=1, linestyle=":")
-    right.set(xlabel="evaluations/s", title=f"2 processes x {most} games")
+    right.barh([s.setting.artifact for s in bars], [s.evaluations_per_s.value for s in bars], xerr=_arms(bars), capsize=2)
+    right.axvline(BUDGET, color="grey", linewidth=1, linestyle=":", label=f"budget of int8: {BUDGET:,}")
+    right.set(xlabel="evaluations/s [95 %]", title=f"2 processes x {most} games")
     right.locator_params(axis="x", nbins=4)
+    right.xaxis.set_major_formatter("{x:,.0f}")
+    right.legend(loc="upper right", fontsize=8)
     figure.savefig(file, dpi=110)
+
+
+def _arms(speeds: Sequence[Speed]) -> list[list[float]]:
+    """How far the intervals reach below and above."""
+    found = [s.evaluations_per_s for s in speeds]
+    return [[each.value - each.low for each in found], [each.high - each.value for each in found]]
 
 
 def main() -> None:

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ def learned(folder: Path) -> dict[str, Any]:
         "positions": sum(g.positions for g in generations),
         "minutes": sum(seconds.values()) / 60,
         "seconds": seconds,
+        "overlapped": sum(g.seconds_overlapped for g in generations),
         "options": json.loads((folder / OPTIONS).read_text()) if (folder / OPTIONS).is_file() else {},
         "curve": [{"generation": number, "minutes": minutes, "elo": elo} for number, elo, minutes in curve],
     }
@@ -141,7 +143,8 @@ def main() -> None:
         mark = fingerprint(folders[case.net])
         found = known.get((case.title, case.words, mark))
         if found is None and options.only in case.title:
-            found = {**asdict(case), "nets": mark, "result": play(case, folders[case.net].parent)}
+            result = play(case, folders[case.net].parent)
+            found = {**asdict(case), "nets": mark, "date": f"{datetime.now(UTC):%Y-%m-%d}", "result": result}
         if found is None:
             continue
         matches.append(found)

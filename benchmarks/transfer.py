@@ -33,7 +33,8 @@ def accuracy(name: str, few: int, seed: int, start: Artifact | None) -> float:
     epochs = max(1, round(_STEPS * batch / (9 * few)))  # a tenth of ten classes' samples validates
     recipe = replace(model.recipe("mnist"), few=few, epochs=epochs, batch_size=batch, learning_rate=2e-3, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        return train(model, data, recipe=recipe, out=Path(folder) / name, start=start).test.quality
+        test = train(model, data, recipe=recipe, out=Path(folder) / name, start=start).test
+        return model.quality(test.loss, test.accuracy)
 
 
 def interval(values: np.ndarray, form: str) -> str:

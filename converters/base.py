@@ -35,6 +35,7 @@ from toolkit.core import (
     words_of,
 )
 from toolkit.formats import find_format
+from toolkit.tasks import Limits
 
 from .recipes import Choices
 
@@ -71,13 +72,31 @@ class Recipe:
     keep_float: tuple[str, ...] = ()
     choices: Choices = field(default_factory=Choices)
     variant: str = ""
+    effort: int = 1
+    """How much is tried where plain integers have too much noise, 0 to 3: `ladder`."""
+    search_s: float = 300.0
+    """Seconds after which nothing further is tried, whatever the effort."""
+    limits: Limits = field(default_factory=Limits)
+    """By what files are judged on the calibration samples, and what they may lose."""
+    seeks_layers: bool = True
+    """Whether the layers that cost most stay in float where integers alone would fail; False for whoever looks for them by other means."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What an edge says of the file that it wrote."""
+
+    signature: Signature | None = None
+    """None where it is the source's."""
+    record: Mapping[str, Scalar] = field(default_factory=dict)
+    """What it found out itself and did, for the manifest's recipe."""
 
 
 class Converter(ABC):
     """An edge from one kind of artifact to another. ``distributions`` are the packages whose versions decide the result; ``settings``
     are what decides it besides, written to the manifest; ``choices`` are the values that a recipe may choose among, by the names of
     `Choices`, each with the default first: those that the libraries and the engines of this format were seen to take. ``keeps_float``
-    says that single layers can stay in float.
+    says that single layers can stay in float; ``fallback`` that it is tried only where another way does not lead to the right result.
     """
 
     name: ClassVar[str]
@@ -88,6 +107,9 @@ class Converter(ABC):
     settings: ClassVar[Mapping[str, Scalar]] = {}
     choices: ClassVar[Mapping[str, tuple[Scalar, ...]]] = {}
     keeps_float: ClassVar[bool] = False
+    uses_samples: ClassVar[bool] = False
+    """Whether calibration samples, where there are some, decide the result though the precision needs none."""
+    fallback: ClassVar[bool] = False
 
     def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
         """What decides this edge's result besides source and calibration, as written to the manifest and hashed into the cache key: the
@@ -116,6 +138,21 @@ class Converter(ABC):
             able += ["keep_float"] if self.keeps_float else []
             raise InputError(f"{self.target} cannot do {', '.join(wrong)}", expected="; ".join(able) or "no choices")
 
+    def samples_of(self, source: Artifact, recipe: Recipe) -> Samples | None:
+        """The samples that an edge looks at which needs none: those of the calibration, where they are measured and fit."""
+        if not self.uses_samples or recipe.calibration is None or recipe.calibration.drawn:
+            return None
+        try:
+            return recipe.calibration.fit(source.manifest.signature)
+        except DataError:
+            return None
+
+    @final
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether it needs samples that fix ranges: what is in integers already has them."""
+        return self.target.precision.is_calibrated and not self.source.precision.is_quantized
+
     def versions(self) -> dict[str, str]:
         """The versions of the packages that do the work, read without importing them."""
         return {name: version for name in self.distributions if (version := version_of(name))}
@@ -135,7 +172,9 @@ class Converter(ABC):
             target = work / self.target.format.file_name
             try:
                 with needs(self.extra):
-                    signature = self._convert(source, target, recipe) or source.manifest.signature
+                    made = self._convert(source, target, recipe)
+                    if not isinstance(made, Made):
+                        made = Made(made)
                     operators = find_format(self.target.format).operators(target)
             except (ToolkitError, OSError, MemoryError):
                 raise
@@ -149,13 +188,13 @@ class Converter(ABC):
                 model=source.manifest.model,
                 format=self.target.format,
                 precision=self.target.precision,
-                signature=signature,
+                signature=made.signature or source.manifest.signature,
                 files={file.relative_to(work).as_posix(): sha256_of(file) for file in sorted(work.rglob("*")) if file.is_file()},
                 edge=self.name,
                 variant=recipe.variant,
                 parent=source.manifest.content_sha256,
                 root=source.manifest.root or source.manifest.content_sha256,
-                recipe=self.recipe_record(recipe),
+                recipe=self.recipe_record(recipe) | dict(made.record),
                 versions=self.versions(),
                 calibration=calibration,
                 preprocessing=source.manifest.preprocessing,
@@ -169,8 +208,10 @@ class Converter(ABC):
         return Artifact.load(out)
 
     @abstractmethod
-    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
-        """Write the model file `target` (and files beside it); return a signature only if it differs from the source's."""
+    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | Made | None:
+        """Write the model file `target` (and files beside it); return a signature only if it differs from the source's, or what there is
+        to say of the file.
+        """
 
     @final
     def check(self, source: Artifact, recipe: Recipe) -> CalibrationRecord | None:
@@ -184,7 +225,7 @@ class Converter(ABC):
         if kind != self.source:
             raise InputError(f"converter '{self.name}'", expected=str(self.source), got=str(kind))
         self.check_choices(recipe.choices, recipe.keep_float)
-        if not self.target.precision.is_calibrated:
+        if not self.is_calibrated:
             return None
         if recipe.calibration is None:
             raise DataError(f"{self.target} needs calibration samples", hint="name a data set: --data digits, or --data samples.npz")

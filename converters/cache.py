@@ -33,13 +33,14 @@ def key_of(converter: Converter, source: Artifact, recipe: Recipe) -> str:
         InputError, DataError: as `Converter.check`.
     """
     calibration = converter.check(source, recipe)
+    seen = converter.samples_of(source, recipe)
     parts = {
         "source": source.manifest.content_sha256,
         "schema": source.manifest.schema,
         "signature": source.manifest.signature,
         "converter": converter.name,
         "recipe": converter.recipe_record(recipe),
-        "calibration": calibration.sha256 if calibration else "",
+        "calibration": calibration.sha256 if calibration else seen.sha256 if seen else "",
         "versions": converter.versions(),
         "toolkit": version_of("edge-inference-toolkit"),
         "code": _code_sha256(),

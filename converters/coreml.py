@@ -66,7 +66,7 @@ def _traced(program: Any, signature: Signature) -> Any:
     # Another module of the same graph: the program's own asks for the shapes of its inputs, which cannot be traced.
     module = torch.fx.GraphModule(flat, flat.graph).eval()
     # Neither 0 nor 1, which torch takes for fixed.
-    example = tuple(torch.zeros(spec.concrete(2, free=2), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs)
+    example = tuple(torch.zeros(signature.shape(spec, 2, free=2), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs)
     with plain_attention(), torch.no_grad():
         return torch.jit.trace(module, example, check_trace=False)
 

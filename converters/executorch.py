@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from toolkit.core import Artifact, Format, InputError, Precision, Scalar, Signature
 
 from .base import Converter, Node, Recipe
+from .batches import fixes_of, numbered
+from .complex_numbers import without_complex
 from .pt2 import export, flat_module, load_program
 
 
@@ -28,23 +31,32 @@ class ToExecutorch(Converter):
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature = source.manifest.signature
-        largest = _largest(signature, recipe)
+        sizes = fixes_of(signature, "ExecuTorch, which plans its memory,")[0]
+        fixed = signature.fixed(sizes)
+        largest = _largest(recipe)
         with warnings.catch_warnings():
             # The exporter and torchao, which it imports, warn of their own use of torch; nobody here can act on it.
             warnings.simplefilter("ignore")
-            module = self._prepared(flat_module(load_program(source.model_file)), source, recipe)
-            _lower(export(module, signature, largest=largest), target)
-        return None
+            module = self._prepared(flat_module(without_complex(load_program(source.model_file), signature)), source, recipe)
+            program = export(module, fixed, largest=largest)
+            _lower(program, target)
+        return numbered(signature, sizes, _shapes(program, fixed)) if sizes else None
 
     def _prepared(self, module: Any, source: Artifact, recipe: Recipe) -> Any:  # noqa: ARG002 - for a quantizer
         """The network as it is to be lowered, from `flat_module`."""
         return module
 
 
-def _largest(signature: Signature, recipe: Recipe) -> int:
-    free = {str(size) for spec in signature.inputs for size in spec.shape[1:] if isinstance(size, str)}
-    if free:
-        raise InputError("ExecuTorch plans its memory", expected="a free batch only", got=f"also free: {', '.join(sorted(free))}")
+def _shapes(program: Any, signature: Signature) -> list[Sequence[int]]:
+    """The outputs' for two samples."""
+    import torch
+
+    inputs = [torch.zeros(signature.shape(spec, 2), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs]
+    with torch.no_grad():
+        return [tuple(found.shape) for found in program.module(check_guards=False)(*inputs)]
+
+
+def _largest(recipe: Recipe) -> int:
     if not recipe.batch_sizes or min(recipe.batch_sizes) < 1:
         raise InputError("batch sizes", expected="at least one, each 1 or more", got=str(list(recipe.batch_sizes)))
     # A dimension with a single size would be fixed.

@@ -7,14 +7,20 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from toolkit.core import Artifact, ConversionError, InputError, Signature, TensorSpec
 from toolkit.formats.parts.ncnn_param import NcnnGraph, NcnnLayer, ncnn_name, read_ncnn
 
+from .batches import fixes_of, numbered
 from .ncnn_rewrites import simplify
-from .onnx import read_modern
+from .onnx import fix_sizes, read_modern
+from .onnx_branches import fold_branches
 
 _DTYPES = {"float32": "f32", "int32": "i32", "int64": "i64"}
 _MOST_AXES = 4
@@ -23,10 +29,11 @@ _FAST = 0
 """Settings of a layer: what it must not use, and of a GELU whether the approximation by tanh will do."""
 
 
-def write_ncnn(source: Artifact, target: Path, *, half: bool) -> None:
+def write_ncnn(source: Artifact, target: Path, *, half: bool) -> Signature | None:
     """Write `target`, the graph, and beside it the weights, in float16 if `half`, else in float32.
 
-    ncnn has no axis for the batch: the file is the network for one sample, and a session runs one after the other.
+    ncnn has no axis for the batch: the file is the network for one sample, and a session runs one after the other. Returns the file's
+    signature where it is another one, with numbers for free sizes.
 
     Raises:
         InputError: the signature has another free dimension, a dtype, or more axes than ncnn takes.
@@ -34,9 +41,13 @@ def write_ncnn(source: Artifact, target: Path, *, half: bool) -> None:
     """
     import ncnn
 
-    signature = source.manifest.signature
+    model, signature = read_modern(source.model_file), source.manifest.signature
+    sizes = fixes_of(signature, "ncnn")[0]
+    if sizes:
+        fold_branches(model, signature, sizes)
+        fix_sizes(model, sizes)
+        signature = numbered(signature, sizes, _output_shapes(model, signature.fixed(sizes)))
     _check(signature)
-    model = read_modern(source.model_file)
     simplify(model, signature)
     with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
         file = Path(folder) / "net.onnx"
@@ -51,6 +62,16 @@ def write_ncnn(source: Artifact, target: Path, *, half: bool) -> None:
         graph = graph.with_shapes({ncnn_name(name): shape for name, shape in shapes.items()})
         target.write_text(graph.text())
         shutil.copyfile(written.with_suffix(".bin"), target.with_suffix(".bin"))
+    return signature if sizes else None
+
+
+def _output_shapes(model: Any, signature: Signature) -> list[Sequence[int]]:
+    """Those of one sample."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    feeds = {spec.name: np.zeros(signature.shape(spec, 1), spec.dtype) for spec in signature.inputs}
+    return [array.shape for array in session.run(None, feeds)]
 
 
 def _check(signature: Signature) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import MappingProxyType
-from typing import TypeVar
 
 import numpy as np
 
@@ -15,25 +14,13 @@ from toolkit.core.decibels import Powers
 # Below this a file is quantized again, the other way. Classifiers of the reference models lost no accuracy above it, and
 # recurrences and masked sums, which the second attempt helps, were at 15 to 20 dB.
 ENOUGH_DB = 25.0
+REFUSED_DB = -200.0
+"""The ratio of outputs that are not finite."""
 # So much of what a float model gives is kept, so that it runs once for all the files that are compared with it.
 _KEPT_BYTES = 256 * 2**20
-Made = TypeVar("Made")
 Outputs = Mapping[str, np.ndarray]
 Groups = Mapping[str, tuple[ChannelGroup, ...]]
 """Of the outputs that have several."""
-
-
-def quieter(first: Made, *, ratio: Callable[[Made], float], again: Callable[[], Made]) -> Made:
-    """The quieter of two files, or two ways to make one: `first`, and, only if that is too noisy, the one that `again` writes.
-
-    Args:
-        ratio: a file's signal-to-noise ratio in decibels.
-    """
-    reached = ratio(first)
-    if reached >= ENOUGH_DB:
-        return first
-    second = again()
-    return second if ratio(second) > reached else first
 
 
 class Exact:
@@ -65,6 +52,14 @@ class Exact:
             yield batch
         self._kept = None if self._too_large else kept
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the outputs are small enough to be kept; they are run for that once."""
+        if self._kept is None and not self._too_large:
+            for _ in self:
+                pass
+        return self._kept is not None
+
     @cached_property
     def groups(self) -> Groups:
         """The parts of each output that have ranges of their own."""
@@ -73,6 +68,25 @@ class Exact:
     def ratios(self, noisy: Iterable[Outputs]) -> dict[str, float]:
         """As the function `ratios`, against what a file made of the model gives on the same batches."""
         return ratios(zip(self, noisy, strict=True), self.groups)
+
+
+def runs_of(names: Sequence[str], most: int) -> list[list[str]]:
+    """At most so many runs of neighbours, as long as each other but for the last."""
+    size = -(-len(names) // most) or 1
+    return [list(names[start : start + size]) for start in range(0, len(names), size)]
+
+
+def noisiest_first(runs: Sequence[list[str]], alone_db: Sequence[float]) -> list[list[str]]:
+    """The runs by the ratio in decibels that each has alone."""
+    return [run for _, run in sorted(zip(alone_db, runs, strict=True), key=lambda each: each[0])]
+
+
+def left_db(alone_db: Sequence[float]) -> list[float]:
+    """The ratio in decibels with 0, 1, 2 ... of the noisiest runs in float, if the noise of the others adds up, as that of independent
+    sources does.
+    """
+    powers = [10 ** (-ratio / 10) for ratio in sorted(alone_db)]
+    return [-10 * float(np.log10(sum(powers[count:]))) for count in range(len(powers))]
 
 
 def output_groups(batches: Iterable[Outputs]) -> Groups:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from toolkit.core import ArtifactError, ConversionError, Signature, first_line, rename_symbols
 
 from .finite import broken, refuse
+from .onnx_branches import fold_branches
 from .onnx_complete import complete
 
 _CHANNEL_SCALES = 13
 """The operator set in which DequantizeLinear got an axis, and in which Softmax lost the axes behind its own."""
-_OWN_WEIGHTS = 4
+OWN_WEIGHTS = 4
 """The version of the file in which a weight need not be an input."""
+_BATCH = "batch"
 
 
 def read_model(file: Path) -> Any:
@@ -31,11 +34,26 @@ def read_model(file: Path) -> Any:
         complete(model)
         onnx.checker.check_model(model)
     except Exception as error:
-        text = first_line(error)
-        raise ArtifactError(f"'{file}' is no valid ONNX model: {text}", hint="is the file complete? convert it again") from error
+        if not _runs(file):
+            text = first_line(error)
+            raise ArtifactError(f"'{file}' is no valid ONNX model: {text}", hint="is the file complete? convert it again") from error
     for tensor in model.graph.initializer:
         refuse(tensor.name, broken(onnx.numpy_helper.to_array(tensor)))
     return model
+
+
+def _runs(file: Path) -> bool:
+    """Whether ONNX Runtime takes a file of which `onnx.checker` complains."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception:
+        return False
+    return True
 
 
 def read_modern(file: Path) -> Any:
@@ -58,8 +76,23 @@ def read_modern(file: Path) -> Any:
     if len(inputs) < len(model.graph.input):
         del model.graph.input[:]
         model.graph.input.extend(inputs)
-        model.ir_version = max(model.ir_version, _OWN_WEIGHTS)
+        model.ir_version = max(model.ir_version, OWN_WEIGHTS)
     return model
+
+
+def fix_sizes(model: Any, sizes: Mapping[str, int]) -> None:
+    """Numbers in place of some free sizes of the inputs, in place; what followed from them is forgotten."""
+    if not sizes:
+        return
+    for value in model.graph.input:
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param in sizes:
+                size.dim_value = sizes[size.dim_param]
+    for value in model.graph.output:
+        for size in value.type.tensor_type.shape.dim:
+            if size.dim_param and size.dim_param != _BATCH:
+                size.ClearField("dim_param")
+    del model.graph.value_info[:]
 
 
 def exact_sums() -> Any:
@@ -97,15 +130,20 @@ def write_model(model: Any, target: Path) -> None:
     target.write_bytes(model.SerializeToString(deterministic=True))
 
 
-def folded(file: Path, work: Path) -> Path:
-    """The model of `read_modern` with its shapes inferred and its constants folded, in the folder `work`.
+def folded(file: Path, work: Path, *, sizes: Mapping[str, int] | None = None, signature: Signature | None = None) -> Path:
+    """The model of `read_modern` with its shapes inferred and its constants folded, in the folder `work`; with numbers for some of its
+    free sizes, and of branches that these decide, if a `signature` is given, the one that is taken.
 
     Symbolic shape inference is left out: torch's exporter wrote the shapes already, and it would import torch.
     """
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     clean, target = work / "clean.onnx", work / "folded.onnx"
-    write_model(read_modern(file), clean)
+    model = read_modern(file)
+    if signature is not None:
+        fold_branches(model, signature, sizes or {})
+    fix_sizes(model, sizes or {})
+    write_model(model, clean)
     quant_pre_process(str(clean), str(target), skip_symbolic_shape=True)
     return target
 
@@ -119,6 +157,7 @@ def prepared(file: Path, work: Path) -> Path:
         if not node.name:
             node.name = next(name for count in itertools.count() if (name := f"{node.op_type}_{number}{'_' * count}") not in taken)
     _own_weights(model.graph)
+    _flat_biases(model.graph)
     write_model(model, target)
     return target
 
@@ -139,6 +178,17 @@ def _own_weights(graph: Any) -> None:
                 own.CopyFrom(weights[name])
                 own.name = node.input[place] = f"{name}/{node.name or node.output[0]}/{place}"
             seen.add(name)
+
+
+def _flat_biases(graph: Any) -> None:
+    """Give the bias of a product one dimension: with ``[1, N]``, as fusing an addition leaves it, the quantizer stops."""
+    added = {node.input[2] for node in graph.node if node.op_type == "Gemm" and len(node.input) > 2}
+    elsewhere = {name for node in graph.node for place, name in enumerate(node.input) if node.op_type != "Gemm" or place != 2}
+    for tensor in graph.initializer:
+        if tensor.name in added - elsewhere and len(tensor.dims) > 1 and all(size == 1 for size in tensor.dims[:-1]):
+            size = tensor.dims[-1]
+            del tensor.dims[:]
+            tensor.dims.append(size)
 
 
 def rename(program: Any, signature: Signature) -> None:

@@ -18,6 +18,11 @@ def complete(model: ModelProto) -> None:
     graph = model.graph
     graph.name = graph.name or "graph"
     _sort(graph)
+    if any(_lacks_shape(value) for value in graph.value_info):
+        # They say nothing, and `onnx.checker` stops at them.
+        kept = [value for value in graph.value_info if not _lacks_shape(value)]
+        del graph.value_info[:]
+        graph.value_info.extend(kept)
     if any(_lacks_shape(output) for output in graph.output):
         _infer_outputs(model)
 

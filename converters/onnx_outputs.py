@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from onnx import GraphProto, NodeProto
 
 _QUANTIZE, _DEQUANTIZE = "QuantizeLinear", "DequantizeLinear"
@@ -13,11 +15,13 @@ _THROUGH = frozenset(
     [
         "Add",
         "Cast",
+        "Clip",
         "Concat",
         "Flatten",
         "Identity",
         "LogSoftmax",
         "Mul",
+        "Relu",
         "Reshape",
         "Sigmoid",
         "Softmax",
@@ -27,6 +31,24 @@ _THROUGH = frozenset(
         "Unsqueeze",
     ]
 )
+
+
+def bends_at_outputs(graph: GraphProto) -> list[str]:
+    """The names of what cuts values off between the last operators with weights and the outputs.
+
+    The quantizer takes these away, since the levels in front of them hold no other values: `float_outputs` takes the levels away.
+    """
+    made, todo, found = _makers(graph), [value.name for value in graph.output], dict[str, None]()
+    seen: set[str] = set()
+    while todo:
+        node = made.get(todo.pop())
+        if node is None or node.output[0] in seen or node.op_type not in _THROUGH:
+            continue
+        seen.add(node.output[0])
+        if node.op_type in {"Clip", "Relu"}:
+            found[node.name] = None
+        todo += list(node.input)
+    return list(found)
 
 
 def float_outputs(graph: GraphProto) -> int:
@@ -43,8 +65,11 @@ def float_outputs(graph: GraphProto) -> int:
             source = pair[0].input[0]
             if source not in made:
                 continue  # An input that is an output.
+            readers = [node for node in graph.node if output in node.input]
             _rename(graph, source, output)
-            graph.node.remove(pair[1])
+            _keep_for(readers, pair[1], output)
+            if not readers:
+                graph.node.remove(pair[1])
             removed += 1
     made = _makers(graph)
     todo, seen = [value.name for value in graph.output], set[str]()
@@ -72,6 +97,14 @@ def _pair(made: dict[str, NodeProto], name: str) -> tuple[NodeProto, NodeProto] 
     last = made.get(name)
     first = made.get(last.input[0]) if last is not None and last.op_type == _DEQUANTIZE else None
     return (first, last) if first is not None and last is not None and first.op_type == _QUANTIZE else None
+
+
+def _keep_for(readers: Iterable[NodeProto], dequantize: NodeProto, output: str) -> None:
+    """What computes on with an output does so in integers, by another name."""
+    dequantize.output[0] = rounded = f"{output}/rounded"
+    for node in readers:
+        for place, name in enumerate(node.input):
+            node.input[place] = rounded if name == output else name
 
 
 def _rename(graph: GraphProto, old: str, new: str) -> None:

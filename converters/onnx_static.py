@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +17,21 @@ from toolkit.core import Artifact, Format, Samples, without_telemetry
 from toolkit.formats import find_format
 
 from .base import Recipe
-from .batches import batches, calibration_batch
+from .batches import calibration_batch, calibration_feeds
 from .ends import Graph, Operation
 from .noise import Exact
 from .onnx import exact_sums as with_exact_sums
 from .onnx import prepared, write_model
-from .onnx_outputs import float_outputs
+from .onnx_moves import moves_in_float
+from .onnx_outputs import bends_at_outputs, float_outputs
+from .onnx_ranges import save_min_max
 from .quantizer import Execution, StaticQuantizer
 from .recipes import Ranges
 
 _INTEGER = ("QLinear", "QGemm", "MatMulInteger", "ConvInteger", "DynamicQuantize", "QAttention")
 _RECURRENT = ("LSTM", "GRU", "RNN")
+# Engines compute them in float; with a scale for each of their weights onnxruntime's quantizer writes graphs that it cannot open, or stops.
+_NORMALIZATIONS = frozenset({"BatchNormalization", "InstanceNormalization", "LayerNormalization"})
 
 
 class OnnxStatic(StaticQuantizer):
@@ -39,6 +45,7 @@ class OnnxStatic(StaticQuantizer):
     fragile = frozenset({"Add", "Mul", "Sigmoid", "Softmax"})
     float_kinds = {  # noqa: RUF012 - read-only
         **dict.fromkeys(_RECURRENT, "onnxruntime's quantizer leaves recurrent layers alone"),
+        **dict.fromkeys(_NORMALIZATIONS, "onnxruntime has no integer kernel for it"),
         "ConvTranspose": "onnxruntime has no integer kernel for it on the CPU",
     }
     unfused = "onnxruntime did not fuse it with the conversions around it, so it computes in float on rounded values"
@@ -62,11 +69,11 @@ class OnnxStatic(StaticQuantizer):
         )
 
     @abstractmethod
-    def _options(self, recipe: Recipe) -> Options:
+    def _options(self, source: Artifact, recipe: Recipe) -> Options:
         """What a recipe asks for, in onnxruntime's terms."""
 
     def _calibrate(self, source: Artifact, samples: Samples, recipe: Recipe, work: Path) -> _Calibrated:
-        return _Calibrated(source, samples, work, self._options(recipe))
+        return _Calibrated(source, samples, work, self._options(source, recipe))
 
 
 @dataclass(frozen=True)
@@ -95,16 +102,22 @@ class _Calibrated:
         self._work = work
         self._options = options
         self._clean = prepared(source.model_file, work)
-        self._kinds = sorted({*QDQRegistry, *QLinearOpsRegistry})
+        self._kinds = sorted({*QDQRegistry, *QLinearOpsRegistry} - _NORMALIZATIONS)
+        self._never = _never_in_integers(self._clean)
         known = {*self._kinds, *_RECURRENT}
         self.layers = tuple(layer for layer in find_format(Format.ONNX).layers(self._clean) if layer.kind in known)
         self.exact = Exact(lambda: self.outputs(self._clean))
 
-    def graph(self) -> Graph:
-        """That of the file which is quantized."""
+    @cached_property
+    def _graph(self) -> Any:
+        """That of the file which is quantized, without weights beside it."""
         import onnx
 
-        graph = onnx.load(self._clean, load_external_data=False).graph
+        return onnx.load(self._clean, load_external_data=False).graph
+
+    def graph(self) -> Graph:
+        """That of the file which is quantized."""
+        graph = self._graph
         makers = {name: number for number, node in enumerate(graph.node) for name in node.output if name}
         return Graph(
             tuple(Operation(node.name, tuple(makers[name] for name in node.input if name in makers)) for node in graph.node),
@@ -128,29 +141,40 @@ class _Calibrated:
             extra["CalibStridedMinMax"] = 1
         if options.percentile is not None:
             extra["CalibPercentile"] = options.percentile
-        quantize_static(
-            str(self._clean),
-            str(quantized := self._work / "integers.onnx"),
-            self._reader(),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=self._kinds,
-            nodes_to_exclude=list(keep_float),
-            per_channel=options.per_channel,
-            reduce_range=options.reduce_range,
-            activation_type=QuantType[options.activations],
-            weight_type=QuantType.QInt8,
-            calibrate_method=method,
-            calibration_cache_path=str(self._work / "ranges.json"),
-            extra_options=extra,
-        )
+        ranges = self._work / "ranges.json"
+        if options.ranges is Ranges.MINMAX and not ranges.exists():
+            self._never += save_min_max(self._clean, self._kinds, self._feeds(), ranges)
+        with _quick_renaming():
+            quantize_static(
+                str(self._clean),
+                str(quantized := self._work / "integers.onnx"),
+                self._reader(),
+                quant_format=QuantFormat.QDQ,
+                op_types_to_quantize=self._kinds,
+                nodes_to_exclude=[*keep_float, *self._never, *self._moved_in_float(keep_float)],
+                per_channel=options.per_channel,
+                reduce_range=options.reduce_range,
+                activation_type=QuantType[options.activations],
+                weight_type=QuantType.QInt8,
+                calibrate_method=method,
+                calibration_cache_path=str(ranges),
+                extra_options=extra,
+            )
         model = onnx.load(quantized)
         float_outputs(model.graph)
         write_model(model, target)
 
+    def _moved_in_float(self, keep_float: Collection[str]) -> list[str]:
+        """What moves values between two operations of which one stays in float: the quantizer would round some of it (Concat, Pad) whatever
+        stands around it.
+        """
+        integers = {layer.name for layer in self.layers} - {*keep_float, *self._never}
+        return moves_in_float(self._graph, integers)
+
     def _reader(self) -> Any:
         from onnxruntime.quantization import CalibrationDataReader
 
-        feeds, count = self._feeds(), -(-len(self._samples) // calibration_batch(self._signature))
+        feeds, count = self._feeds(), -(-len(self._samples) // calibration_batch(self._signature, self._samples))
 
         class Reader(CalibrationDataReader):  # type: ignore[misc]
             left = count
@@ -168,7 +192,11 @@ class _Calibrated:
 
         return Reader()
 
-    def outputs(self, file: Path, *, exact_sums: bool = True) -> Iterator[dict[str, np.ndarray]]:  # noqa: ARG002 - they always are
+    def applies(self, choice: str) -> bool:  # noqa: ARG002 - each of them may
+        """Every choice of this format changes any model."""
+        return True
+
+    def outputs(self, file: Path) -> Iterator[dict[str, np.ndarray]]:
         """By onnxruntime."""
         import onnxruntime
 
@@ -178,4 +206,37 @@ class _Calibrated:
             yield dict(zip(names, session.run(names, feed), strict=True))
 
     def _feeds(self) -> Iterator[dict[str, np.ndarray]]:
-        return batches(self._samples, calibration_batch(self._signature), exact=not self._signature.has_free_batch)
+        return calibration_feeds(self._samples, self._signature)
+
+
+@contextlib.contextmanager
+def _quick_renaming() -> Iterator[None]:
+    """The quantizer of onnxruntime looks at each input of each node for each tensor, in Python: a third of its time."""
+    from onnxruntime.quantization.onnx_model import ONNXModel
+
+    def replace(self: Any, old: str, new: str) -> None:
+        for node in self.model.graph.node:
+            if old in node.input:
+                ONNXModel.replace_node_input(node, old, new)
+
+    slow = ONNXModel.replace_input_of_all_nodes
+    ONNXModel.replace_input_of_all_nodes = replace
+    try:
+        yield
+    finally:
+        ONNXModel.replace_input_of_all_nodes = slow
+
+
+def _never_in_integers(file: Path) -> list[str]:
+    """The names of products with a weight of one dimension, which has no axis of channels, or with a bias for each row; and of what
+    cuts values off before an output.
+    """
+    import onnx
+
+    graph = onnx.load(file).graph
+    rank = {tensor.name: len(tensor.dims) for tensor in graph.initializer}
+    products = [node for node in graph.node if node.op_type in {"MatMul", "Gemm"}]
+    odd = [
+        node.name for node in products if any(rank.get(name, 2) < 2 for name in node.input[:2]) or rank.get([*node.input, "", ""][2], 1) > 1
+    ]
+    return [*odd, *bends_at_outputs(graph)]

@@ -63,11 +63,26 @@ def flat_module(program: Any) -> Any:
     return module
 
 
-def export(program: Any, signature: Signature, *, largest: int | None = None) -> Any:
+def examples(module: Any, signature: Signature) -> tuple[Any, ...]:
+    """Zeros for two samples, of the sizes that a `flat_module` was exported with: not every free size can be small."""
+    import torch
+
+    sizes = {}
+    nodes = [node for node in module.graph.nodes if node.op == "placeholder"]
+    for spec, node in zip(signature.inputs, nodes, strict=True):
+        for size, traced in zip(spec.shape, node.meta["val"].shape, strict=True):
+            hint = getattr(getattr(traced, "node", None), "hint", None)
+            if isinstance(size, str) and hint is not None:
+                sizes[size] = max(2, int(hint))
+    return tuple(torch.zeros(signature.shape(spec, 2, sizes=sizes, free=2), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs)
+
+
+def export(program: Any, signature: Signature, *, largest: int | None = None, example: tuple[Any, ...] = ()) -> Any:
     """A `flat_module` that was changed as an exported program; what the signature leaves free stays free.
 
     With `largest` a batch has so many rows at most, and is traced with them: what a later step takes for granted of the example's
-    sizes, such as fewer rows than channels, then holds for the largest batch.
+    sizes, such as fewer rows than channels, then holds for the largest batch. With an `example`, which of its free sizes the network takes
+    is found by torch.
     """
     import torch
 
@@ -82,12 +97,17 @@ def export(program: Any, signature: Signature, *, largest: int | None = None) ->
             return self.program.forward(*tensors)
 
     # Neither 0 nor 1, which torch takes for fixed.
-    example = tuple(torch.zeros(spec.concrete(largest or 2, free=2), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs)
+    given = example or tuple(
+        torch.zeros(signature.shape(spec, largest or 2, free=2), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs
+    )
     symbols = {
-        size: torch.export.Dim(size, min=1, max=largest) for spec in signature.inputs for size in spec.shape if isinstance(size, str)
+        size: torch.export.Dim.DYNAMIC if example else torch.export.Dim(size, min=1, max=largest)
+        for spec in signature.inputs
+        for size in spec.shape
+        if isinstance(size, str)
     }
     free = tuple({axis: symbols[size] for axis, size in enumerate(spec.shape) if isinstance(size, str)} for spec in signature.inputs)
-    return torch.export.export(Positional(), example, dynamic_shapes=(free,))
+    return torch.export.export(Positional(), given, dynamic_shapes=(free,))
 
 
 @contextlib.contextmanager

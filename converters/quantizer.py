@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import functools
-import logging
 import math
 import tempfile
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
 
-from toolkit.core import Artifact, Samples, Scalar, Signature, UnknownNameError
+from toolkit.core import QAT_EPOCHS, Artifact, Samples, Scalar, UnknownNameError
 from toolkit.formats import Layer
+from toolkit.tasks.user_metric import metric_sha256
 
-from .base import Converter, Recipe
-from .ends import Graph, float_ends
-from .noise import ENOUGH_DB, Exact, quieter
-
-SEPARATOR = "; "
+from .base import Converter, Made, Recipe
+from .ends import Graph
+from .ladder import DEFAULT_EFFORT, SECONDS, Setting, Trials, climb, record
+from .noise import Exact
+from .quality import Judge
+from .recipes import Choices
+from .tried import SEPARATOR
 
 
 class Calibrated(Protocol):
@@ -38,10 +40,11 @@ class Calibrated(Protocol):
     def write(self, target: Path, keep_float: Collection[str]) -> None:
         """Write the model to `target` with every layer in integers but those."""
 
-    def outputs(self, file: Path, *, exact_sums: bool = False) -> Iterator[dict[str, np.ndarray]]:
-        """What a quantized file gives on the calibration samples, batch by batch; with `exact_sums` as on a processor whose sums of
-        products never saturate.
-        """
+    def outputs(self, file: Path) -> Iterator[dict[str, np.ndarray]]:
+        """What a quantized file gives on the calibration samples, batch by batch, as a session on this machine computes it."""
+
+    def applies(self, choice: str) -> bool:
+        """Whether that choice can change anything in this model."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,8 @@ class Execution:
 class StaticQuantizer(Converter):
     """An edge to integers with ranges from calibration samples; a recipe that names layers itself is followed to the letter.
 
-    Without one, what is behind the last layers stays float where parts of an output have ranges of their own and one of them has too
-    much noise on the calibration samples: one range over boxes in pixels and probabilities leaves the probabilities a single value.
+    Without one, what `ladder` knows is tried where the outputs have too much noise on the calibration samples, or lose too much of the
+    task's metric, as far as the recipe's effort goes.
     """
 
     keeps_float = True
@@ -76,66 +79,58 @@ class StaticQuantizer(Converter):
     """Why a layer of another kind that was to be in integers is not."""
 
     def recipe_record(self, recipe: Recipe) -> dict[str, Scalar]:
-        """The settings, the choices that are not the default, and the layers that stay float."""
-        return super().recipe_record(recipe) | ({"keep_float": SEPARATOR.join(recipe.keep_float)} if recipe.keep_float else {})
+        """The settings, the choices that are not the default, the layers that stay float, and an effort that is not the default."""
+        kept = {"keep_float": SEPARATOR.join(recipe.keep_float)} if recipe.keep_float else {}
+        effort = {"effort": recipe.effort} if recipe.effort != DEFAULT_EFFORT else {}
+        seeks = {} if recipe.seeks_layers else {"seeks_layers": False}
+        limits = replace(recipe.limits, metric=Path(recipe.limits.metric).name)
+        judged = {"judged_by": f"{limits.text} {metric_sha256(recipe.limits.metric)[:12]}".rstrip()} if limits.text else {}
+        return super().recipe_record(recipe) | kept | effort | seeks | judged
 
-    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
+    def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Made:
         with tempfile.TemporaryDirectory(dir=target.parent) as work:
-            calibrated = self.calibrate(source, recipe, Path(work))
-            known = [layer.name for layer in calibrated.layers]
-            for name in recipe.keep_float:
-                if name not in known:
-                    raise UnknownNameError("layer", name, known)
-
-            def write(keep_float: Collection[str]) -> Path:
-                calibrated.write(file := Path(tempfile.mkdtemp(dir=work)) / target.name, keep_float)
-                return file
-
-            made = write(recipe.keep_float)
-            if not recipe.keep_float:
-                made = self._quieter(calibrated, made, write)
+            trials = self._trials(source, target.name, recipe, Path(work))
+            setting = Setting(recipe.choices, frozenset(recipe.keep_float))
+            if recipe.keep_float or not recipe.effort:
+                made = trials.write(setting)
+            else:
+                trials.begin(setting)
+                climb(trials, effort=recipe.effort, seconds=SECONDS[recipe.effort], most=recipe.search_s, seeks_layers=recipe.seeks_layers)
+                made = trials.best.file
             for file in made.parent.iterdir():
                 file.rename(target.parent / file.name)
-        return None
+            return Made(record=record(trials, recipe.choices))
 
-    def _quieter(self, calibrated: Calibrated, made: Path, write: Callable[[Collection[str]], Path]) -> Path:
-        """The quietest of `made`, with every layer in integers, and of what `write` makes with more in float, until one is quiet enough.
+    def _trials(self, source: Artifact, name: str, recipe: Recipe, work: Path) -> Trials:
+        """The float model, calibrated once for each set of choices that is tried."""
 
-        First what comes behind the last layers, for the outputs whose parts have ranges of their own; then the fragile kinds, beside what
-        helped before.
-        """
-        fragile = frozenset(layer.name for layer in calibrated.layers if layer.kind in self.fragile)
-        groups = calibrated.exact.groups
-        if not fragile and not groups:
-            return made
-        kept = {made: frozenset[str]()}
-        ratios = functools.cache(functools.partial(_ratios, calibrated, exact_sums=True))
-        noisy = [name for name in groups if ratios(made)[name] < ENOUGH_DB]
+        @functools.cache
+        def calibrated(choices: Choices) -> Calibrated:
+            return self.calibrate(source, replace(recipe, choices=choices), Path(tempfile.mkdtemp(dir=work)))
 
-        layers = {layer.name for layer in calibrated.layers if layer.multiply_adds}
+        first = calibrated(recipe.choices)
+        known = [layer.name for layer in first.layers]
+        for layer in recipe.keep_float:
+            if layer not in known:
+                raise UnknownNameError("layer", layer, known)
+        judge = Judge(source.manifest, first.exact, recipe.calibration, recipe.limits)
 
-        def again(names: frozenset[str]) -> Path:
-            if layers <= names:  # Nothing would be left in integers: that is the float file.
-                return made
-            try:
-                file = write(names)
-            except Exception as error:  # Whatever the library raises: there is a file, and this was to be a better one.
-                logging.getLogger(__name__).warning("not made with %s in float: %s", SEPARATOR.join(sorted(names)), error)
-                return made
-            kept[file] = names
+        def write(setting: Setting) -> Path:
+            calibrated(setting.choices).write(file := Path(tempfile.mkdtemp(dir=work)) / name, setting.keep_float)
             return file
 
-        def worst(file: Path) -> float:
-            return min(ratios(file).values())
-
-        def worst_part(file: Path) -> float:
-            return min(ratios(file)[name] for name in noisy)
-
-        for names in float_ends(calibrated.graph(), noisy, layers=layers) if noisy else ():
-            made = quieter(made, ratio=worst_part, again=functools.partial(again, names))
-        if fragile:
-            made = quieter(made, ratio=worst, again=lambda: again(kept[made] | fragile))
-        return made
+        return Trials(
+            write,
+            lambda file: judge.quality(lambda: first.outputs(file)),
+            layers=first.layers,
+            graph=first.graph,
+            choices=self.choices,
+            applies=first.applies,
+            fixed=recipe.choices.given(),
+            fragile=self.fragile,
+            groups=first.exact.groups if not recipe.keep_float and recipe.effort else {},
+            alone_db=lambda runs: sensitivity(first, runs, work),
+        )
 
     @abstractmethod
     def execution(self, file: Path) -> Execution:
@@ -153,6 +148,11 @@ class StaticQuantizer(Converter):
         """As `calibrate`, with samples that fit."""
 
 
+def reduces_range(choices: Choices, source: Artifact) -> bool:
+    """Whether weights use half of their range: unless a recipe says otherwise, or they were trained as levels of the whole."""
+    return choices.reduce_range is not False and not source.manifest.details.get(QAT_EPOCHS)
+
+
 def sensitivity(calibrated: Calibrated, groups: Sequence[Collection[str]], work: Path) -> list[float]:
     """The signal-to-noise ratio in decibels with the layers of each group alone in integers; 200 where that changes nothing, minus
     infinity where the engine refuses that file, -200 where its outputs are not finite.
@@ -166,9 +166,9 @@ def sensitivity(calibrated: Calibrated, groups: Sequence[Collection[str]], work:
     return found
 
 
-def _ratios(calibrated: Calibrated, file: Path, *, exact_sums: bool = False) -> dict[str, float]:
+def _ratios(calibrated: Calibrated, file: Path) -> dict[str, float]:
     """The ratio of each output of a quantized file; minus infinity where the engine refuses the file."""
     try:
-        return calibrated.exact.ratios(calibrated.outputs(file, exact_sums=exact_sums))
-    except RuntimeError:
+        return calibrated.exact.ratios(calibrated.outputs(file))
+    except Exception:  # Whatever an engine raises: onnxruntime's errors have no common class.
         return dict.fromkeys(next(iter(calibrated.exact)), -math.inf)

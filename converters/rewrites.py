@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-_LONGEST = 2048
-"""Along more numbers than this a product would take too many megabytes; FNet's longest is 768."""
+_MOST_STORED = 2048
+"""More numbers than this stay what they are made of."""
 
 
 def concatenate_repeats(module: Any) -> None:
@@ -37,30 +37,57 @@ def concatenate_repeats(module: Any) -> None:
     module.recompile()
 
 
-def multiply_fourier(module: Any) -> bool:
-    """Make products with constant matrices of cosines and sines of the Fourier transforms whose complex result is only looked at for
-    its real or its imaginary part; whether there was one. TF Lite has no complex numbers, and OpenVINO transforms the wrong axis.
+def store_constants(module: Any) -> None:
+    """Store what is made of numbers alone, such as ``eye(2, 3)``: litert-torch counts places by an operator that TF Lite does not have."""
+    import torch
 
-    A transform along n numbers multiplies by ``exp(-2 pi i j k / n)``, whose real part is a cosine and whose imaginary part minus a sine.
+    for place, node in enumerate(list(module.graph.nodes)):
+        made = node.op == "call_function" and isinstance(node.target, torch._ops.OpOverload) and not node.all_input_nodes
+        if not made or torch.Tag.nondeterministic_seeded in node.target.tags:
+            continue
+        value = node.target(*node.args, **node.kwargs)
+        if isinstance(value, torch.Tensor) and value.numel() <= _MOST_STORED:
+            module.register_buffer(name := f"stored_{place}", value)
+            with module.graph.inserting_before(node):
+                _replace(node, module.graph.get_attr(name))
+    module.recompile()
+
+
+def multiply_grids(module: Any) -> bool:
+    """Make a product with a constant grid of the grid that an affine map moves, where its sizes are known; whether there was one.
+
+    litert-torch counts the grid's places by an operator of StableHLO that TF Lite does not have.
     """
     import torch
 
     aten = torch.ops.aten
     found = False
     for node in list(module.graph.nodes):
-        axes = _axes(node)
-        if not axes or any(user.target not in {aten.real.default, aten.imag.default} for user in node.users):
+        if node.target is not aten.affine_grid_generator.default:
+            continue
+        theta, size, align = [*node.args, False][:3]
+        height, width = size[-2:]
+        if len(size) != 4 or not (isinstance(height, int) and isinstance(width, int)):
             continue
         found = True
+        rows, columns = (_places(length, align=align) for length in (height, width))
+        grid = torch.stack([columns.repeat(height), rows.repeat_interleave(width), torch.ones(height * width)], 1)
+        name = f"grid_{height}_{width}_{int(align)}"
+        module.register_buffer(name, grid)
         with module.graph.inserting_before(node):
-            real, imaginary = node.args[0], None
-            for axis in axes:
-                real, imaginary = _transformed(module, real, imaginary, axis, _shape(node))
-        for user in list(node.users):
-            _replace(user, real if user.target is aten.real.default else imaginary)
-        module.graph.erase_node(node)
+            turned = module.graph.call_function(aten.transpose.int, (theta, 1, 2))
+            moved = module.graph.call_function(aten.matmul.default, (module.graph.get_attr(name), turned))
+            _replace(node, module.graph.call_function(aten.reshape.default, (moved, [-1, height, width, 2])))
     module.recompile()
     return found
+
+
+def _places(length: int, *, align: bool) -> Any:
+    """Where the pixels of a row lie: between its outer edges at -1 and 1, or with `align` between the middles of its outer pixels."""
+    import torch
+
+    ends = 1.0 if align and length > 1 else (length - 1) / length
+    return torch.linspace(-ends, ends, length)
 
 
 def average_whole_images(module: Any) -> bool:
@@ -96,48 +123,3 @@ def _replace(node: Any, other: Any) -> None:
     other.meta = dict(node.meta)
     node.replace_all_uses_with(other)
     node.graph.erase_node(node)
-
-
-def _axes(node: Any) -> list[int]:
-    """The axes of a node that is the plain Fourier transform of float32 numbers along fixed lengths; else none."""
-    import torch
-
-    aten = torch.ops.aten
-    defaults: dict[Any, Any] = {aten.fft_fft.default: -1, aten.fft_fft2.default: [-2, -1], aten.fft_fftn.default: None}
-    if node.target not in defaults or node.kwargs or getattr(node.args[0].meta.get("val"), "dtype", None) is not torch.float32:
-        return []
-    length, axes, norm = [*node.args[1:], None, None, None][:3]
-    shape = _shape(node)
-    axes = defaults[node.target] if len(node.args) < 3 else axes
-    every: Sequence[int] = range(len(shape)) if axes is None else [axes] if isinstance(axes, int) else axes
-    fixed = all(isinstance(shape[axis], int) and shape[axis] <= _LONGEST for axis in every)
-    return list(every) if fixed and length is None and norm in {None, "backward"} else []
-
-
-def _transformed(module: Any, real: Any, imaginary: Any, axis: int, shape: Sequence[Any]) -> tuple[Any, Any]:
-    """The real and the imaginary part of the transform along one axis; of real numbers `imaginary` is None."""
-    import torch
-
-    graph, aten, length = module.graph, torch.ops.aten, shape[axis]
-    last = axis in {-1, len(shape) - 1}
-    numbers = torch.arange(length)
-    # Reduced while they are whole: the cosine of a large number is inexact.
-    angles = (numbers[:, None] * numbers % length).double() * (2 * torch.pi / length)
-
-    def product(part: Any, name: str, matrix: Any) -> Any:
-        module.register_buffer(name, matrix.float())
-        rows = part if last else graph.call_function(aten.transpose.int, (part, axis, -1))
-        result = graph.call_function(aten.matmul.default, (rows, graph.get_attr(name)))
-        return result if last else graph.call_function(aten.transpose.int, (result, axis, -1))
-
-    def turned(part: Any) -> tuple[Any, Any]:
-        return product(part, f"fourier_cos_{length}", angles.cos()), product(part, f"fourier_sin_{length}", -angles.sin())
-
-    cosines, sines = turned(real)
-    if imaginary is None:
-        return cosines, sines
-    cosines_of_imaginary, sines_of_imaginary = turned(imaginary)
-    return (
-        graph.call_function(aten.sub.Tensor, (cosines, sines_of_imaginary)),
-        graph.call_function(aten.add.Tensor, (sines, cosines_of_imaginary)),
-    )

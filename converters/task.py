@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from toolkit.core import Artifact, ArtifactError, Samples, StorageError, UnknownNameError, memory_limit, new_folder, run_isolated
+from toolkit.tasks import Limits
 
 from .base import Converter, Recipe
 from .cache import copy, key_of, lookup, store
@@ -94,7 +95,7 @@ def convert_isolated(
 ) -> Artifact:
     """`converter.convert` in a fresh process, without the cache; arguments and errors as `obtain`."""
     with new_folder(out) as work, tempfile.TemporaryDirectory(prefix="toolkit-") as scratch:
-        samples = recipe.calibration if converter.target.precision.is_calibrated else None
+        samples = recipe.calibration if converter.is_calibrated or converter.uses_samples else None
         if samples is not None:
             samples.share(Path(scratch))
         task = Task(
@@ -107,6 +108,10 @@ def convert_isolated(
             keep_float=recipe.keep_float,
             choices=recipe.choices,
             variant=recipe.variant,
+            effort=recipe.effort,
+            seeks_layers=recipe.seeks_layers,
+            limits=recipe.limits,
+            search_s=timeout_s / 2,
         )
         most = memory_bytes or memory_limit()
         run_isolated("toolkit.converters.task:convert_task", task, timeout_s=timeout_s, memory_bytes=most, log=log, environment=QUIET)
@@ -131,6 +136,10 @@ class Task:
     keep_float: tuple[str, ...]
     choices: Choices
     variant: str
+    effort: int = 1
+    search_s: float = 300.0
+    limits: Limits = field(default_factory=Limits)
+    seeks_layers: bool = True
 
 
 def convert_task(task: Task) -> None:
@@ -144,5 +153,9 @@ def convert_task(task: Task) -> None:
         keep_float=task.keep_float,
         choices=task.choices,
         variant=task.variant,
+        effort=task.effort,
+        search_s=task.search_s,
+        limits=task.limits,
+        seeks_layers=task.seeks_layers,
     )
     converters[task.converter].convert(Artifact.load(Path(task.source)), Path(task.out), recipe)

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import ConversionError, Signature
+from toolkit.core import ConversionError, Signature, words_of
 from toolkit.formats.savedmodel import check_savedmodel, serving_name
+from toolkit.formats.tflite import read_graph
 
 from .finite import refuse
 from .onnx import read_model, rename, write_model
-from .tflite import check, name_operators, name_signatures, plain_name, quiet
+from .spectra import real_spectrum
+from .tflite import Variant, as_written, check, in_order_of_graph, name_operators, name_signatures, plain_name, quiet
 
 # More steps than this make a graph that takes minutes to convert.
 _UNROLLED = 128
@@ -97,18 +99,24 @@ def from_savedmodel(file: Path, signature: Signature) -> Function:
     return function
 
 
-def write_tflite(function: Function, signature: Signature, sizes: Sequence[int], target: Path) -> None:
-    """Write `function` with one TF Lite signature for each batch size, ``b1``, ``b32``; weights become constants, stored once."""
+def write_tflite(
+    function: Callable[[Mapping[str, int]], Function], signature: Signature, variants: Sequence[Variant], target: Path
+) -> Signature | None:
+    """Write what `function` gives for the sizes of each variant as a TF Lite signature, ``b1``, ``b32``; weights become constants, stored
+    once. Returns the file's signature where it is another one.
+    """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     names = [spec.name for spec in signature.inputs]
 
-    def concrete(size: int) -> Any:
+    def concrete(variant: Variant) -> Any:
         specs = [
-            tf.TensorSpec(spec.concrete(size), spec.dtype, name=plain_name("input", place)) for place, spec in enumerate(signature.inputs)
+            tf.TensorSpec(signature.shape(spec, variant.batch, sizes=variant.sizes), spec.dtype, name=plain_name("input", place))
+            for place, spec in enumerate(signature.inputs)
         ]
-        traced = tf.function(lambda *arrays: tuple(function(dict(zip(names, arrays, strict=True))))).get_concrete_function(*specs)
+        own = function(variant.sizes)
+        traced = tf.function(lambda *arrays: tuple(own(dict(zip(names, arrays, strict=True))))).get_concrete_function(*specs)
         # A loop of a recurrent layer cannot read a variable in TF Lite.
         frozen = convert_variables_to_constants_v2(traced)
         return tf.function(
@@ -121,8 +129,8 @@ def write_tflite(function: Function, signature: Signature, sizes: Sequence[int],
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     with tempfile.TemporaryDirectory(prefix="toolkit-") as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        tf.saved_model.save(tf.Module(), folder, signatures={f"b{size}": concrete(size) for size in sizes}, options=options)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[f"b{size}" for size in sizes])
+        tf.saved_model.save(tf.Module(), folder, signatures={each.name: concrete(each) for each in variants}, options=options)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[each.name for each in variants])
         try:
             target.write_bytes(converter.convert())
         except Exception as error:
@@ -133,12 +141,12 @@ def write_tflite(function: Function, signature: Signature, sizes: Sequence[int],
             ) from error
     name_operators(target)
     name_signatures(target, signature)
-    check(target, signature, sizes)
+    check(target, signature, variants)
+    return as_written(target, signature, variants)
 
 
 def write_onnx(function: Function, signature: Signature, target: Path, *, opset: int) -> None:
     """Write `function` as an ONNX graph with the signature's names; what is free stays free."""
-    import onnx_ir
     import tensorflow as tf
     import tf2onnx
 
@@ -150,6 +158,7 @@ def write_onnx(function: Function, signature: Signature, target: Path, *, opset:
     traced = tf.function(
         lambda *arrays: tuple(tf.identity(value) for value in function(dict(zip(names, arrays, strict=True)))), input_signature=specs
     )
+    traced = _without_captures(traced, specs)
     # tf2onnx has no rule for what TensorFlow makes of the exact GELU.
     rules: dict[str, Any] = {"Erfc": (_one_minus_erf, [])}
     proto, _ = tf2onnx.convert.from_function(traced, input_signature=specs, opset=opset, custom_op_handlers=rules)
@@ -158,6 +167,43 @@ def write_onnx(function: Function, signature: Signature, target: Path, *, opset:
     inputs = sorted(proto.graph.input, key=lambda value: order[value.name])
     del proto.graph.input[:]
     proto.graph.input.extend(inputs)
+    _write_as(proto, signature, target)
+
+
+def onnx_of_tflite(file: Path, signature: Signature, target: Path, *, opset: int) -> None:
+    """Write the first graph of a TF Lite file as an ONNX graph with the signature's names.
+
+    Raises:
+        ConversionError: an operator that tf2onnx has no rule for, by its name.
+    """
+    import tf2onnx
+
+    graph = read_graph(file)
+    names = [[graph.tensors[number].name for number in numbers] for numbers in (graph.inputs, graph.outputs)]
+    try:
+        rules: dict[str, Any] = {"RFFT2D": (real_spectrum, [])}
+        proto, _ = tf2onnx.convert.from_tflite(
+            str(file), input_names=names[0], output_names=names[1], opset=opset, custom_op_handlers=rules
+        )
+    except Exception as error:
+        raise ConversionError(f"tf2onnx cannot convert the file: {words_of(error)}") from error
+    own = in_order_of_graph(file, signature)
+    for values, tensors, there, specs in (
+        (proto.graph.input, names[0], own.inputs, signature.inputs),
+        (proto.graph.output, names[1], own.outputs, signature.outputs),
+    ):
+        tensor_of = {spec.name: tensor for spec, tensor in zip(there, tensors, strict=True)}
+        by_tensor = {value.name: value for value in values}
+        ordered = [by_tensor[tensor_of[spec.name]] for spec in specs]
+        del values[:]
+        values.extend(ordered)
+    _write_as(proto, signature, target)
+
+
+def _write_as(proto: Any, signature: Signature, target: Path) -> None:
+    """Write a graph of tf2onnx, whose inputs and outputs are in the signature's order, with the signature's names."""
+    import onnx_ir
+
     # Its symbols have another name in each tensor.
     del proto.graph.value_info[:]
     _number_anew(proto.graph)
@@ -169,6 +215,18 @@ def write_onnx(function: Function, signature: Signature, target: Path, *, opset:
         value.shape = onnx_ir.Shape(spec.shape)
     write_model(onnx_ir.to_proto(model), target)
     read_model(target)
+
+
+def _without_captures(traced: Any, specs: Sequence[Any]) -> Any:
+    """The function with constants in place of tensors that it holds beside its variables: tf2onnx takes those for inputs."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    concrete = traced.get_concrete_function(*specs)
+    if all(tensor.dtype == tf.resource for tensor in concrete.captured_inputs):
+        return traced
+    frozen = convert_variables_to_constants_v2(concrete, lower_control_flow=False)
+    return tf.function(lambda *arrays: tuple(tf.identity(value) for value in frozen(*arrays)), input_signature=specs)
 
 
 def _one_minus_erf(graph: Any, node: Any, _name: str, _arguments: Sequence[Any]) -> Any:

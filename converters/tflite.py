@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toolkit.core import Affine, ConversionError, Format, InputError, Precision, Samples, Scalar, Signature
+from toolkit.core import Affine, Artifact, ConversionError, Format, InputError, Precision, Samples, Scalar, Signature, TensorSpec
+from toolkit.core.free_sizes import distinct
+from toolkit.formats.base import elements
+from toolkit.formats.tflite import read_graph, signature_tensors
 
 from .base import Converter, Node, Recipe
-from .batches import batches
+from .batches import batches, fixes_of, numbered
+from .tflite_prepared import prepare
+
+_ALL_TENSORS_BYTES = 2 * 2**30
 
 
 def quiet() -> None:
@@ -38,8 +46,15 @@ def quantize(file: Path, target: Path, recipe: Any, *, signature: Signature, ran
     check(target, signature, integer_io=integer_io)
 
 
-def check(file: Path, signature: Signature, sizes: Sequence[int] = (), *, integer_io: bool = False) -> None:
-    """Compare the inputs and outputs of each signature of a TF Lite file with `signature`, and the signatures with batch `sizes` if given.
+def quantize_source(source: Artifact, target: Path, recipe: Any) -> None:
+    """As `quantize` without ranges, of an artifact's file as other tools may have written it."""
+    signature = source.manifest.signature
+    with tempfile.TemporaryDirectory(dir=target.parent) as work:
+        quantize(prepare(source.model_file, signature, Path(work) / target.name), target, recipe, signature=signature)
+
+
+def check(file: Path, signature: Signature, variants: Sequence[Variant] = (), *, integer_io: bool = False) -> None:
+    """Compare the inputs and outputs of each signature of a TF Lite file with `signature`, and the signatures with `variants` if given.
 
     64-bit types may be 32-bit in the file, by a converter's rule, and with `integer_io` what has a scale stands for float32.
 
@@ -52,8 +67,8 @@ def check(file: Path, signature: Signature, sizes: Sequence[int] = (), *, intege
     interpreter = Interpreter(model_path=str(file))
     interpreter.allocate_tensors()
     found = list(interpreter.get_signature_list())
-    if sizes and sorted(found) != sorted(f"b{size}" for size in sizes):
-        raise ConversionError("TF Lite has other signatures", expected=", ".join(f"b{size}" for size in sizes), got=", ".join(found))
+    if variants and sorted(found) != sorted(each.name for each in variants):
+        raise ConversionError("TF Lite has other signatures", expected=", ".join(each.name for each in variants), got=", ".join(found))
     for name in found:
         runner = interpreter.get_signature_runner(name)
         for details, specs in ((runner.get_input_details(), signature.inputs), (runner.get_output_details(), signature.outputs)):
@@ -89,63 +104,16 @@ def name_operators(file: Path) -> None:
     tfl_flatbuffer_utils.write_model(model, str(file))
 
 
-def copy_shared_outputs(file: Path, target: Path) -> Path:
-    """`file`; or `target`, where it is written with a copy of each float output that an operator reads too, or that is returned twice.
-
-    AI Edge Quantizer wires those wrongly: they come back as integers, or the last operator gets floats in place of its integers.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_quantizer.utils import tfl_flatbuffer_utils
-
-    model = tfl_flatbuffer_utils.read_model(str(file))
-    copies = 0
-    for definition in model.signatureDefs or []:
-        graph = model.subgraphs[definition.subgraphIndex]
-        made = {tensor for operator in graph.operators for tensor in operator.outputs}
-        taken = {tensor for operator in graph.operators for tensor in operator.inputs}
-        for place, entry in enumerate(definition.outputs):
-            number = entry.tensorIndex
-            if number in taken and number in made and graph.tensors[number].type == schema.TensorType.FLOAT32:
-                entry.tensorIndex = _copied(model, graph, number, f"{definition.signatureKey.decode()}/output_{place}")
-                copies += 1
-            taken.add(number)
-    if not copies:
-        return file
-    tfl_flatbuffer_utils.write_model(model, str(target))
-    return target
-
-
-def _copied(model: Any, graph: Any, number: int, name: str) -> int:
-    """Append an operator that copies an output of a graph, which is returned in its place; the number of the copy."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    reshape = schema.BuiltinOperator.RESHAPE
-    original = graph.tensors[number]
-    shape = np.array([] if original.shape is None else original.shape, np.int32)
-    model.buffers.append(schema.BufferT(data=shape.view(np.uint8)))
-    wanted = schema.TensorT(shape=[len(shape)], type=schema.TensorType.INT32, buffer=len(model.buffers) - 1, name=f"{name}_shape".encode())
-    copy = schema.TensorT(
-        shape=original.shape,
-        shapeSignature=original.shapeSignature,
-        type=original.type,
-        buffer=0,
-        name=name.encode(),
-        hasRank=original.hasRank,
-    )
-    graph.tensors += [wanted, copy]
-    model.operatorCodes.append(schema.OperatorCodeT(builtinCode=reshape, deprecatedBuiltinCode=reshape, version=1))
-    graph.operators.append(
-        schema.OperatorT(
-            opcodeIndex=len(model.operatorCodes) - 1,
-            inputs=[number, len(graph.tensors) - 2],
-            outputs=[len(graph.tensors) - 1],
-            builtinOptionsType=schema.BuiltinOptions.ReshapeOptions,
-            builtinOptions=schema.ReshapeOptionsT(newShape=shape.tolist()),
-        )
-    )
-    place = list(graph.outputs).index(number)
-    graph.outputs[place] = len(graph.tensors) - 1
-    return len(graph.tensors) - 1
+def in_order_of_graph(file: Path, signature: Signature) -> Signature:
+    """The signature with its inputs and outputs in the order of the file's first graph: a signature of the file may have another one."""
+    graph = read_graph(file)
+    entries = signature_tensors(file)
+    found: list[tuple[TensorSpec, ...]] = []
+    for specs, numbers, named in zip((signature.inputs, signature.outputs), (graph.inputs, graph.outputs), entries, strict=True):
+        names = named or {graph.tensors[number].name: number for number in numbers}
+        by_number = {names[spec.name]: spec for spec in specs if spec.name in names}
+        found.append(tuple(by_number[number] for number in numbers) if set(by_number) == set(numbers) else specs)
+    return replace(signature, inputs=found[0], outputs=found[1])
 
 
 def plain_name(kind: str, place: int) -> str:
@@ -166,20 +134,49 @@ def name_signatures(file: Path, signature: Signature) -> None:
     tfl_flatbuffer_utils.write_model(model, str(file))
 
 
-def fixed_sizes(signature: Signature, batch_sizes: Sequence[int]) -> list[int]:
-    """The batch sizes of a new file's signatures: those asked for, or the one that the model's signature fixes.
+@dataclass(frozen=True)
+class Variant:
+    """A signature of a file: its name, such as ``b32`` or ``b32_h48_w320``, its batch, and the sizes of what is free besides."""
+
+    name: str
+    batch: int
+    sizes: Mapping[str, int]
+
+
+def variants_of(signature: Signature, batch_sizes: Sequence[int]) -> list[Variant]:
+    """The signatures of a new file: one for each of the batch sizes, or for the one that the model's signature fixes, and for each of the
+    sizes that are fixed.
 
     Raises:
-        InputError: another dimension is free, or there is no usable size.
+        InputError: another dimension is free and nobody says its size, or there is no usable batch size.
     """
-    free = {str(size) for spec in signature.inputs for size in spec.shape[1:] if isinstance(size, str)}
-    if free:
-        raise InputError("TF Lite needs fixed sizes", expected="a free batch only", got=f"also free: {', '.join(sorted(free))}")
+    fixes = fixes_of(signature, "TF Lite")
     if not signature.has_free_batch:
-        return sorted({int(spec.shape[0]) for spec in signature.inputs if spec.shape and isinstance(spec.shape[0], int)})[:1] or [1]
-    if not batch_sizes or min(batch_sizes) < 1:
+        batches = sorted({int(spec.shape[0]) for spec in signature.inputs if spec.shape and isinstance(spec.shape[0], int)})[:1] or [1]
+    elif not batch_sizes or min(batch_sizes) < 1:
         raise InputError("batch sizes", expected="at least one, each 1 or more", got=str(list(batch_sizes)))
-    return sorted(set(batch_sizes))
+    else:
+        batches = sorted(set(batch_sizes))
+
+    def name(batch: int, sizes: Mapping[str, int]) -> str:
+        return "_".join([f"b{batch}", *(f"{symbol}{size}" for symbol, size in sizes.items())]) if len(fixes) > 1 else f"b{batch}"
+
+    return [Variant(name(batch, sizes), batch, sizes) for sizes in fixes for batch in batches]
+
+
+def as_written(file: Path, signature: Signature, variants: Sequence[Variant]) -> Signature | None:
+    """The signature of a file that was written with these variants, where it is another one than that of the model: with its numbers, or
+    with the only sizes that it takes.
+    """
+    fixes = distinct(variant.sizes for variant in variants)
+    if not any(fixes):
+        return None
+    if len(fixes) > 1:
+        return replace(signature, sizes=tuple(fixes))
+    from ai_edge_litert.interpreter import Interpreter
+
+    details = Interpreter(model_path=str(file)).get_signature_runner(variants[0].name).get_output_details()
+    return numbered(signature, fixes[0], [details[spec.name]["shape"] for spec in signature.outputs])
 
 
 class ToTflite(Converter):
@@ -218,11 +215,13 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
                 str(source), experimental_op_resolver_type=plain, experimental_preserve_all_tensors=True
             )
             calibrator._tfl_interpreter.allocate_tensors()
-        for name, details in inputs.items():
+        fit = [name for name, details in inputs.items() if _fits(details, samples, [spec.name for spec in signature.inputs])]
+        known = {name: inputs[name] for name in _affordable(source, fit)}
+        for name, details in known.items():
             # One batch a call: the calibrator makes a list of what it is given, to count it.
-            for feed in _feeds(details, int(details[signature.inputs[0].name]["shape"][0]), samples):
+            for feed in _feeds(details, _batch_of(name), samples):
                 calibrator.calibrate({name: [feed]}, manager)
-        return calibrator.get_model_qsvs()
+        return _for_all(calibrator.get_model_qsvs(), known=list(known), inputs=inputs)
 
     try:
         return ranges(delegate=True)
@@ -238,12 +237,61 @@ def outputs(file: Path, samples: Samples) -> Iterator[dict[str, np.ndarray]]:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(file))
-    sizes = sorted(int(name.removeprefix("b")) for name in interpreter.get_signature_list())
-    size = max((each for each in sizes if each <= len(samples)), default=sizes[0])
-    runner = interpreter.get_signature_runner(f"b{size}")
+    names = [
+        name
+        for name in sorted(interpreter.get_signature_list(), key=_batch_of)
+        if _fits(interpreter.get_signature_runner(name).get_input_details(), samples, samples.inputs)
+    ]
+    own = max((name for name in names if _batch_of(name) <= len(samples)), key=_batch_of, default=names[0])
+    size, runner = _batch_of(own), interpreter.get_signature_runner(own)
     scales = {name: Affine.of(detail["quantization"]) for name, detail in runner.get_output_details().items()}
     for feed in _feeds(runner.get_input_details(), size, samples):
         yield {name: affine.dequantize(array) if (affine := scales[name]) else array for name, array in runner(**feed).items()}
+
+
+def _batch_of(name: str) -> int:
+    """The batch of a signature by its name, ``b32`` or ``b32_h48``; 1 in a file that was written elsewhere."""
+    number = name.partition("_")[0].removeprefix("b")
+    return int(number) if number.isdecimal() else 1
+
+
+def _fits(details: Mapping[str, Any], samples: Samples, names: Iterable[str]) -> bool:
+    """Whether samples have the sizes of a signature's inputs, whatever its batch."""
+    for name in names:
+        if (array := samples.inputs.get(name)) is None:
+            continue
+        axis = samples.axes.get(name, 0)
+        row = [int(size) for place, size in enumerate(details[name]["shape"]) if place != axis]
+        if row != list(array.shape[1:]):
+            return False
+    return True
+
+
+def _affordable(file: Path, names: Sequence[str]) -> list[str]:
+    """The signatures whose tensors fit into memory all at once, as a calibrator keeps them, and the one with the smallest batch."""
+    graph = read_graph(file)  # That of the smallest batch.
+    size = sum(4 * elements(tensor.shape) for tensor in graph.tensors if not tensor.is_constant)
+    first = min(map(_batch_of, names), default=1)
+    return [name for name in names if _batch_of(name) == first or size * _batch_of(name) // first <= _ALL_TENSORS_BYTES]
+
+
+def _for_all(ranges: Any, *, known: Sequence[str], inputs: Mapping[str, Mapping[str, Any]]) -> Any:
+    """Ranges for all signatures of a file: those without ranges of their own, of other sizes than the samples or too large, have the ranges
+    of the same inputs and operators, which were named alike by `name_operators`. The weights and their scales are the same.
+    """
+    others = [name for name in inputs if name not in known]
+    if not others or not known:
+        return ranges
+    best = max(known, key=_batch_of)
+    names = {detail["name"]: key for key, detail in inputs[best].items()}
+    found = dict(ranges)
+    for name in others:
+        for tensor, value in ranges.items():
+            if tensor in names:
+                found[inputs[name][names[tensor]]["name"]] = value
+            elif tensor.startswith(f"{best}/"):
+                found[f"{name}/{tensor.removeprefix(f'{best}/')}"] = value
+    return found
 
 
 def _feeds(details: Mapping[str, Any], size: int, samples: Samples) -> Iterator[dict[str, np.ndarray]]:

@@ -17,9 +17,14 @@ from .base import Recipe
 from .ends import Graph, Operation
 from .noise import Exact
 from .quantizer import Execution, StaticQuantizer
-from .tflite import calibrate, copy_shared_outputs, outputs, quantize
+from .recipes import WeightRanges
+from .tflite import calibrate, outputs, quantize
+from .tflite_prepared import prepare
 
 _INTEGER = frozenset({"INT8", "UINT8", "INT16"})
+_WEIGHTS = {WeightRanges.MSE: "MSE", WeightRanges.OCTAV: "OCTAV"}
+"""AI Edge Quantizer's names of algorithms that cut off large weights."""
+_LAYERS = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D")
 _TRANSPOSED, _SPLIT = "CONV_2D_TRANSPOSE", "SPLIT"
 
 
@@ -34,7 +39,10 @@ class TfliteStatic(StaticQuantizer):
     extra = "convert"
     distributions = ("ai-edge-quantizer", "ai-edge-litert")
     fragile = frozenset({"ADD", "SUB", "MUL", "TANH", "LOGISTIC", "SELECT_V2", "SOFTMAX"})
-    float_kinds = {"TRANSPOSE_CONV": "AI Edge Quantizer breaks the file with the addition behind it"}  # noqa: RUF012 - read-only
+    float_kinds = {  # noqa: RUF012 - read-only
+        "TRANSPOSE_CONV": "AI Edge Quantizer breaks the file with the addition behind it",
+        "DIV": "LiteRT stops where a divisor is rounded to zero",
+    }
     unfused = "AI Edge Quantizer has no rule for it"
     bits: ClassVar[int]
 
@@ -55,13 +63,17 @@ class TfliteStatic(StaticQuantizer):
 
         manager = RecipeManager()
         granularity = qtyping.QuantGranularity.CHANNELWISE if self.choice(recipe, "per_channel") else qtyping.QuantGranularity.TENSORWISE
-        manager.add_static_config(
-            regex=".*",
-            operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
-            activation_num_bits=self.bits,
-            weight_num_bits=8,
-            weight_granularity=granularity,
-        )
+        weights = _WEIGHTS.get(recipe.choices.weight_ranges or WeightRanges.MINMAX)
+        for key, operations in [(None, ("ALL_SUPPORTED",)), *([(weights, _LAYERS)] if weights else [])]:
+            for operation in operations:
+                manager.add_static_config(
+                    regex=".*",
+                    operation_name=qtyping.TFLOperationName[operation],
+                    activation_num_bits=self.bits,
+                    weight_num_bits=8,
+                    weight_granularity=granularity,
+                    **({"algorithm_key": key} if key else {}),
+                )
         rules = manager.get_quantization_recipe()
         if recipe.choices.symmetric:
             for rule in rules:
@@ -76,14 +88,14 @@ class _Calibrated:
 
     def __init__(self, source: Artifact, samples: Samples, rules: list[dict[str, Any]], work: Path, *, integer_io: bool) -> None:
         self._signature = source.manifest.signature
-        self._model = copy_shared_outputs(source.model_file, work / "own_outputs.tflite")
+        self._model = prepare(source.model_file, source.manifest.signature, work / "prepared.tflite")
         self._samples = samples
         self._integer_io = integer_io
-        # Without these two the files' own inputs and outputs become integers.
-        self._recipe = rules if integer_io else [*rules, *(_float(operation) for operation in ("INPUT", "OUTPUT"))]
+        # Without the last two the files' own inputs and outputs become integers.
+        self._recipe = [*rules, *(_float(operation) for operation in ("DIV", *(() if integer_io else ("INPUT", "OUTPUT"))))]
         self._ranges = calibrate(self._model, self._recipe, samples, self._signature)
-        self.layers = find_format(Format.TFLITE).layers(source.model_file)
-        self.exact = Exact(lambda: self.outputs(source.model_file))
+        self.layers = find_format(Format.TFLITE).layers(self._model)
+        self.exact = Exact(lambda: self.outputs(self._model))
 
     def graph(self) -> Graph:
         """That of the file which is quantized."""
@@ -96,8 +108,7 @@ class _Calibrated:
 
     def write(self, target: Path, keep_float: Collection[str]) -> None:
         """Quantize."""
-        # The quantizer knows an operator by its outputs' names, each followed by a semicolon.
-        kept = [_float("*", rf"(^|;)[^;]*/{re.escape(name)}(;|$)") for name in keep_float]
+        kept = [stays_float(name) for name in keep_float]
         rules = [*self._recipe, *kept]
         try:
             self._quantize(target, rules)
@@ -114,9 +125,18 @@ class _Calibrated:
     def _quantize(self, target: Path, rules: list[dict[str, Any]]) -> None:
         quantize(self._model, target, rules, signature=self._signature, ranges=self._ranges, integer_io=self._integer_io)
 
-    def outputs(self, file: Path, *, exact_sums: bool = True) -> Iterator[dict[str, np.ndarray]]:  # noqa: ARG002 - they always are
+    def applies(self, choice: str) -> bool:  # noqa: ARG002 - each of them may
+        """Every choice of this format changes any model."""
+        return True
+
+    def outputs(self, file: Path) -> Iterator[dict[str, np.ndarray]]:
         """By LiteRT."""
         return outputs(file, self._samples)
+
+
+def stays_float(name: str) -> dict[str, Any]:
+    """The rule by which a layer stays as it is: the quantizer knows an operator by its outputs' names, each followed by a semicolon."""
+    return _float("*", rf"(^|;)(b\d+[^;/]*/)?{re.escape(name)}(;|$)")
 
 
 def _float(operation: str, scope: str = ".*") -> dict[str, Any]:

@@ -6,7 +6,7 @@ import math
 from collections import OrderedDict
 from typing import TYPE_CHECKING, ClassVar
 
-from toolkit.core import NOISE, Signature, TensorSpec, needs
+from toolkit.core import Signature, TensorSpec, needs
 
 from ._layers import check_images, cut, initialise, pixels_to_inputs
 from .base import Autoencoder, Export, TrainingRecipe
@@ -118,7 +118,7 @@ class VariationalAutoencoder(PlainAutoencoder):
         """The reconstruction, and the decoder, which samples images from noise, beside it."""
         (image,) = data.signature.inputs
         sampled = Signature((TensorSpec("noise", "float32", ("batch", self.code)),), (image,))
-        return (*super().exports(module, data), Export("decoder", module.decoder, sampled, {"samples": NOISE}))
+        return (*super().exports(module, data), Export("decoder", module.decoder, sampled, task="generation"))
 
     def loss(self, module: nn.Module, inputs: Tensor, targets: Tensor, recipe: TrainingRecipe) -> Tensor:  # noqa: ARG002
         """The negative evidence lower bound per pixel (equation 7) with a normal likelihood of this variance, scaled by twice it."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from toolkit.core import NOISE, InputError, Preprocessing, Scalar, Signature, TensorSpec, needs
+from toolkit.core import InputError, Preprocessing, Scalar, Signature, TensorSpec, needs
 
 from .baselines import Baseline, tf_idf
 from .data.base import DataSet, ImageSet, TextSet
@@ -79,12 +79,14 @@ class Export:
         module: the network.
         signature: what it takes and gives.
         details: what its manifest keeps besides.
+        task: what its outputs mean, where it is another than the model's.
     """
 
     part: str
     module: nn.Module
     signature: Signature
     details: Mapping[str, Scalar] = field(default_factory=dict)
+    task: str = ""
 
 
 class Model(ABC):
@@ -121,6 +123,10 @@ class Model(ABC):
 
     def pretrain(self, module: nn.Module, inputs: Tensor, recipe: TrainingRecipe) -> None:  # noqa: B027 - most have nothing to do
         """What comes before the first epoch, on all training inputs ``[N, ...]``: by default nothing."""
+
+    def quality(self, loss: float, accuracy: float | None) -> float:  # noqa: ARG002 - only a classifier has an accuracy
+        """What the model's own metric is, of the mean of its errors and the share of right answers: by default that mean."""
+        return loss
 
     def exports(self, module: nn.Module, data: DataSet) -> tuple[Export, ...]:
         """What a trained network leaves; the first is the model itself."""
@@ -165,6 +171,11 @@ class Classifier(Predictor):
 
     metric = "accuracy"
     task = "classification"
+
+    def quality(self, loss: float, accuracy: float | None) -> float:  # noqa: ARG002 - that is what training makes small
+        """The share of right answers."""
+        assert accuracy is not None, "a classifier's answers are right or wrong"
+        return accuracy
 
     def signature(self, data: DataSet) -> Signature:
         """The data set's own."""
@@ -227,6 +238,7 @@ class Autoencoder(Predictor):
 
     data = "digits"
     metric = "reconstruction error"
+    task = "autoencoding"
 
     @abstractmethod
     def build(self, input_shape: tuple[int, int, int], preprocessing: Preprocessing) -> nn.Module:
@@ -259,6 +271,7 @@ class Generator(Model):
 
     data = "digits"
     metric = "Fréchet distance"
+    task = "generation"
     noise: ClassVar[int] = 64
     conditional: ClassVar[bool] = False
     every: ClassVar[int] = 1
@@ -294,10 +307,10 @@ class Generator(Model):
         """The generator, and the discriminator beside it."""
         (image,) = data.signature.inputs
         judged = Signature((image, *self._labels()), (TensorSpec("score", "float32", ("batch",)),))
-        details: dict[str, Scalar] = {"samples": NOISE, "classes": len(data.labels)}
+        details: dict[str, Scalar] = {"classes": len(data.labels)}
         return (
             Export("", module.generator, self.signature(data), details),
-            Export("discriminator", module.discriminator, judged, {"classes": len(data.labels)}),
+            Export("discriminator", module.discriminator, judged, details, task="any"),
         )
 
     def sample(self, module: nn.Module, labels: Tensor) -> Tensor:

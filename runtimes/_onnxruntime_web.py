@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from toolkit.core import Format, Signature, TensorSpec
+from toolkit.core import Format, Signature
+from toolkit.core.free_sizes import Declared, name_sizes
 
 from .base import Actual, OpenRequest, Session
 from .browser import BrowserRuntime, Port, WebModel
@@ -31,7 +32,7 @@ class OnnxRuntimeWebSession(Session):
 
     def __init__(self, model: WebModel, request: OpenRequest, actual: Actual) -> None:
         self._model = model
-        super().__init__(request.signature or Signature(_specs(model.inputs), _specs(model.outputs)), actual)
+        super().__init__(request.signature or Signature(*name_sizes(_declared(model.inputs), _declared(model.outputs))), actual)
         self.clock = model.clock
 
     def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
@@ -45,8 +46,5 @@ class OnnxRuntimeWebSession(Session):
         self._model.close()
 
 
-def _specs(ports: Sequence[Port]) -> tuple[TensorSpec, ...]:
-    return tuple(
-        TensorSpec(port.name, port.dtype, tuple(size or ("batch" if axis == 0 else f"dim_{axis}") for axis, size in enumerate(port.shape)))
-        for port in ports
-    )
+def _declared(ports: Sequence[Port]) -> list[Declared]:
+    return [Declared(port.name, port.dtype, tuple(size or None for size in port.shape)) for port in ports]

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import Affine, Dimension, EngineError, InputError, TensorSpec
+from toolkit.core import Affine, Dimension, EngineError, InputError, Signature, TensorSpec
+from toolkit.core.free_sizes import Declared, name_sizes
 
 from .base import OpenRequest
 
@@ -67,16 +68,18 @@ def position(name: str) -> tuple[str, int, str]:
     return (match[1], int(match[2]), name) if match else (name, -1, name)
 
 
-def specs_of(ports: Sequence[Port], *, free: bool) -> tuple[TensorSpec, ...]:
-    """The signature that the file itself tells; with `free` the first dimension is the batch, whatever the file fixes."""
+def signature_of(inputs: Sequence[Port], outputs: Sequence[Port], *, batches: bool) -> Signature:
+    """What the file itself tells; with `batches` the first dimension is the batch, whatever the file fixes."""
 
-    def size_of(axis: int, size: Dimension) -> Dimension:
-        if axis == 0 and free:
-            return "batch"
-        return f"dim_{axis}" if size == -1 else size
+    def declared(port: Port, first: str | None, *, batch: bool) -> Declared:
+        return Declared(
+            port.name, port.spec.dtype, tuple(first if axis == 0 and batch else size for axis, size in enumerate(port.spec.shape))
+        )
 
-    return tuple(
-        TensorSpec(port.name, port.spec.dtype, tuple(size_of(axis, size) for axis, size in enumerate(port.spec.shape))) for port in ports
+    # What is free in the inputs the file need not say of the outputs.
+    rows = batches or any(port.spec.shape[:1] == (-1,) for port in inputs)
+    return Signature(
+        *name_sizes([declared(port, "batch", batch=batches) for port in inputs], [declared(port, None, batch=rows) for port in outputs])
     )
 
 

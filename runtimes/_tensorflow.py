@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import EngineError, Format, Precision, Signature, TensorSpec
+from toolkit.core import EngineError, Format, Precision, Signature
+from toolkit.core.free_sizes import Declared
 
 from .base import Actual, OpenRequest, Runtime, Session
 
@@ -57,8 +58,8 @@ class TensorFlowSession(Session):
         self._function = None
 
 
-def spec_of(name: str, tensor: Any, request: OpenRequest) -> TensorSpec:
-    """A tensor of TensorFlow or Keras; what is free is called ``batch`` in the first dimension and ``dim_1`` and so on behind it."""
+def declared(name: str, tensor: Any, request: OpenRequest) -> Declared:
+    """A tensor of TensorFlow or Keras."""
     dtype = str(getattr(tensor.dtype, "name", tensor.dtype))
     shape = getattr(tensor.shape, "as_list", lambda: list(tensor.shape))() if getattr(tensor.shape, "rank", 0) is not None else None
     try:
@@ -71,8 +72,7 @@ def spec_of(name: str, tensor: Any, request: OpenRequest) -> TensorSpec:
             expected="a tensor of numbers with a known rank",
             got="no rank" if known else dtype,
         )
-    sizes = [size if size is not None else "batch" if axis == 0 else f"dim_{axis}" for axis, size in enumerate(shape)]
-    return TensorSpec(name, dtype, tuple(sizes))
+    return Declared(name, dtype, tuple(shape))
 
 
 def set_threads(threads: int) -> None:

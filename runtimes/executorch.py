@@ -18,7 +18,7 @@ import numpy as np
 
 from toolkit.core import EngineError, Format, Precision, Signature, TensorSpec, fits, needs
 
-from ._parts import batch_axes, in_parts
+from ._parts import BatchAxes, in_parts
 from ._quiet import captured
 from .base import Actual, OpenRequest, Runtime, Session
 
@@ -188,7 +188,7 @@ class ExecuTorchSession(Session):
         # The method reads from the program.
         self._program, self._method, self._largest = program, method, largest
         self._tensor = torch.from_numpy
-        self._axes = batch_axes(signature)
+        self._axes = BatchAxes.of(signature)
         super().__init__(signature, actual)
 
     def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from toolkit.core import EngineError, Format, Signature
+from toolkit.core.free_sizes import name_sizes
 
 from ._quiet import quiet
-from ._tensorflow import TensorFlowRuntime, TensorFlowSession, set_threads, spec_of
+from ._tensorflow import TensorFlowRuntime, TensorFlowSession, declared, set_threads
 from .base import OpenRequest, Session
 
 
@@ -40,17 +42,19 @@ class Keras(TensorFlowRuntime):
                 )
             struct = model.inputs[0] if isinstance(model, keras.Sequential) else model.input
             result = model.outputs[0] if isinstance(model, keras.Sequential) else model.output
-        inputs = [spec_of(name, tensor, request) for name, tensor in _named(struct).items()]
-        outputs = [spec_of(name, tensor, request) for name, tensor in _named(result, [spec.name for spec in inputs]).items()]
+        ports = [declared(name, tensor, request) for name, tensor in _named(struct).items()]
+        # The batch of Keras is one for all inputs.
+        ports = [replace(port, shape=("batch", *port.shape[1:])) if port.shape[:1] == (None,) else port for port in ports]
+        inputs, outputs = name_sizes(
+            ports, [declared(name, tensor, request) for name, tensor in _named(result, [port.name for port in ports]).items()]
+        )
 
         def call(*arrays: Any) -> Any:
             return keras.tree.flatten(model(keras.tree.pack_sequence_as(struct, list(arrays)), training=False))
 
         specs = [tf.TensorSpec([size if isinstance(size, int) else None for size in spec.shape], spec.dtype) for spec in inputs]
         function = tf.function(call, input_signature=specs)
-        return TensorFlowSession(
-            lambda *arrays: [value.numpy() for value in function(*arrays)], Signature(tuple(inputs), tuple(outputs)), request, self
-        )
+        return TensorFlowSession(lambda *arrays: [value.numpy() for value in function(*arrays)], Signature(inputs, outputs), request, self)
 
 
 def _named(struct: Any, taken: Sequence[str] = ()) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from toolkit.core import Dimension, EngineError, Format, Precision, Signature, TensorSpec
+from toolkit.core import Dimension, EngineError, Format, Precision, Signature
+from toolkit.core.free_sizes import Declared, is_named, name_sizes
 
 from .base import Actual, Call, OpenRequest, Runtime, Session
 
@@ -107,15 +108,16 @@ class OnnxRuntimeSession(Session):
 
     def __init__(self, session: Any, request: OpenRequest, version: str) -> None:
         self._session = session
-        inputs = tuple(_spec(port, request) for port in session.get_inputs())
-        outputs = tuple(_spec(port, request) for port in session.get_outputs())
+        declared = [_declared(port, request) for port in session.get_outputs()]
+        inputs, outputs = name_sizes([_declared(port, request) for port in session.get_inputs()], declared)
         self._input_names = [spec.name for spec in inputs]
         self._output_names = [spec.name for spec in outputs]
         self._file_inputs, self._file_outputs = inputs, outputs
         provider = session.get_providers()[0]
         symbols = {size for spec in inputs for size in spec.shape if isinstance(size, str)}
+        # Of an unnamed size nobody knows what it will be, and no shape may be an unknown one.
         self._bindable = provider == "CPUExecutionProvider" and all(
-            isinstance(size, int) or size in symbols for spec in outputs for size in spec.shape
+            port.shape and all(size in symbols if is_named(size) else isinstance(size, int) for size in port.shape) for port in declared
         )
         self._bound: dict[tuple[object, ...], _OfThread | None] = {}
         super().__init__(
@@ -194,11 +196,7 @@ class OnnxRuntimeSession(Session):
         self._session = None
 
 
-def _spec(port: Any, request: OpenRequest) -> TensorSpec:
+def _declared(port: Any, request: OpenRequest) -> Declared:
     if port.type not in _DTYPES:
         raise EngineError(f"'{request.file}' has '{port.name}' of type {port.type}", expected="a tensor of numbers")
-    shape = tuple(
-        size if isinstance(size, int | str) and size != "" else "batch" if axis == 0 else f"dim_{axis}"
-        for axis, size in enumerate(port.shape)
-    )
-    return TensorSpec(port.name, _DTYPES[port.type], shape)
+    return Declared(port.name, _DTYPES[port.type], tuple(port.shape))

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from toolkit.core import ArtifactError, Format, Precision, Signature, TensorSpec
+from toolkit.core import ArtifactError, Format, Precision, Signature
+from toolkit.core.free_sizes import Declared, name_sizes
 
 from ._quiet import quiet
 from .base import Actual, Call, OpenRequest, Runtime, Session
@@ -140,16 +141,14 @@ def _check_start(request: OpenRequest) -> None:
 
 
 def _signature(compiled: Any) -> Signature:
-    return Signature(
-        tuple(_spec(port, f"input_{index}") for index, port in enumerate(compiled.inputs)),
-        tuple(_spec(port, f"output_{index}") for index, port in enumerate(compiled.outputs)),
+    inputs, outputs = name_sizes(
+        [_declared(port, f"input_{index}") for index, port in enumerate(compiled.inputs)],
+        [_declared(port, f"output_{index}") for index, port in enumerate(compiled.outputs)],
     )
+    return Signature(inputs, outputs)
 
 
-def _spec(port: Any, unnamed: str) -> TensorSpec:
-    sizes = (
-        dimension.get_length() if dimension.is_static else "batch" if axis == 0 else f"dim_{axis}"
-        for axis, dimension in enumerate(port.get_partial_shape())
-    )
+def _declared(port: Any, unnamed: str) -> Declared:
+    sizes = (dimension.get_length() if dimension.is_static else None for dimension in port.get_partial_shape())
     names = sorted(port.get_names())
-    return TensorSpec(names[0] if names else unnamed, np.dtype(port.get_element_type().to_dtype()).name, tuple(sizes))
+    return Declared(names[0] if names else unnamed, np.dtype(port.get_element_type().to_dtype()).name, tuple(sizes))

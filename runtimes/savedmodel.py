@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from toolkit.core import Format, Signature
+from toolkit.core.free_sizes import name_sizes
 from toolkit.formats.savedmodel import check_savedmodel, serving_name
 
 from ._quiet import quiet
-from ._tensorflow import TensorFlowRuntime, TensorFlowSession, set_threads, spec_of
+from ._tensorflow import TensorFlowRuntime, TensorFlowSession, declared, set_threads
 from .base import OpenRequest, Session
 
 
@@ -27,9 +28,9 @@ class SavedModel(TensorFlowRuntime):
             loaded = tf.saved_model.load(str(request.file.parent))
             name = serving_name(tuple(loaded.signatures), request.file)
             serving = loaded.signatures[name]
-        inputs = {key: spec_of(key, tensor, request) for key, tensor in sorted(serving.structured_input_signature[1].items())}
-        outputs = {key: spec_of(key, tensor, request) for key, tensor in sorted(serving.structured_outputs.items())}
-        signature = request.signature or Signature(tuple(inputs.values()), tuple(outputs.values()))
+        inputs = {key: declared(key, tensor, request) for key, tensor in sorted(serving.structured_input_signature[1].items())}
+        outputs = {key: declared(key, tensor, request) for key, tensor in sorted(serving.structured_outputs.items())}
+        signature = request.signature or Signature(*name_sizes([*inputs.values()], [*outputs.values()]))
 
         def run(*arrays: object) -> list[object]:
             given = {spec.name: tf.constant(array) for spec, array in zip(signature.inputs, arrays, strict=True)}

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import EngineError, Format, Precision, ProcessError, Signature, needs, run_isolated
+from toolkit.core import EngineError, Format, Precision, ProcessError, needs, run_isolated
 from toolkit.formats.tflite import check_tflite
 
 from ._micro_file import FirstGraph, first_graph
-from ._parts import batch_axes, batch_plan, in_parts
-from ._ports import Port, fitted, specs_of
+from ._parts import BatchAxes, batch_plan, in_parts
+from ._ports import Port, fitted, signature_of
 from ._quiet import captured
 from .base import Actual, OpenRequest, Runtime, Session
 
@@ -183,12 +183,11 @@ class MicroSession(Session):
         self._interpreter = model.interpreter()
         inputs = _ports(graph.inputs, self._interpreter.get_input_details)
         outputs = _ports(graph.outputs, self._interpreter.get_output_details)
-        free = graph.free_batch
-        signature = request.signature or Signature(specs_of(inputs, free=free), specs_of(outputs, free=free))
+        signature = request.signature or signature_of(inputs, outputs, batches=graph.free_batch)
         self.inputs = fitted(inputs, signature.inputs, request)
         self.outputs = fitted(outputs, signature.outputs, request)
-        self.batch = int(inputs[0].spec.shape[0]) if inputs and inputs[0].spec.shape else 0
-        self._axes = batch_axes(signature)
+        self._axes = BatchAxes.of(signature)
+        self.batch = self._axes.count([tuple(map(int, port.spec.shape)) for port in self.inputs])
         super().__init__(
             signature,
             Actual(
@@ -202,7 +201,7 @@ class MicroSession(Session):
         )
 
     def _run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        batch = arrays[0].shape[0] if self.batch else 0
+        batch = self._axes.count([array.shape for array in arrays]) if self.batch else 0
         arrays = [port.encode(array) for port, array in zip(self.inputs, arrays, strict=True)]
         if batch == self.batch:
             outputs = self.run_graph(arrays)

@@ -25,6 +25,7 @@ class TorchScriptEngine(Runtime):
     formats = frozenset({Format.TORCHSCRIPT})
     distribution = "torch"
     module = "torch"
+    framework = "torch"
     extra = "train"
     for_apps = False
 

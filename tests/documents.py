@@ -34,7 +34,8 @@ _BLOCK = re.compile(r"^```(?P<kind>console|python|toml)\n(?P<text>.*?)^```$", fl
 _COMMENTS = re.compile(r"(?:^<!-- (?P<text>[^\n]*) -->\n+)\Z", flags=re.MULTILINE)
 _FILE = re.compile(r"# (?P<name>[\w.-]+\.(?:py|toml))\n")
 _NUMBERS = re.compile(r"[-+]?\d[\d.,]*(e[-+]?\d+)?")
-_TIMES = re.compile(r"#\s+(ns|µs|ms|s|min)\b")
+_TIMES = re.compile(r"#\s+(ns|µs|ms|s|min)\b|\bcached\b")
+"""What took a while, or was kept by a page before."""
 
 
 @dataclass(frozen=True)
@@ -152,9 +153,12 @@ def _alike(text: str) -> str:
 def _of_run(words: list[str], folder: Path, code: int = 0) -> tuple[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "COLUMNS": "80", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
-    )
+    try:
+        done = subprocess.run(
+            words, cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        return "", f"not done in {TIMEOUT_S:g} s\n{(error.stderr or b'').decode()[-2000:]}"
     if done.returncode != code:
         return done.stdout, f"exit code {done.returncode}, not {code}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
     return done.stdout + done.stderr, ""
@@ -306,7 +310,7 @@ def main() -> int:
             print(problem)
             return 1
         for page in chosen:
-            folder = home / page.stem
+            folder = home / "-".join(page.relative_to(ROOT).with_suffix("").parts)
             folder.mkdir()
             for block, problem in run(page, folder, home / "first" / "cnn"):
                 failed += bool(problem)

@@ -7,6 +7,7 @@ reports come back as those of an xdist worker do. A crash is a failure of the te
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -66,7 +67,8 @@ class Other:
         """Let it tear down what its tests share; one that does not is killed."""
         if self._child is None or self._stream is None:
             return
-        self._stream.close()
+        with contextlib.suppress(OSError):  # It has ended already, and what it was asked for is still to be sent.
+            self._stream.close()
         try:
             self._child.wait(_STOP_S)
         except subprocess.TimeoutExpired:

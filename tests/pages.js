@@ -1,6 +1,7 @@
 // What is wrong with how a page looks, as lines of text: the caller gives it the width and the theme, and a window as high as the page.
 (dark) => {
   const LEAST_TEXT_PX = 8.5;
+  const LEAST_PICTURE_PX = 40;
   const LEAST_SHARE = 0.6; // of the page's width, that what stands beside each other fills
   const found = [];
   const words = text => `'${text.trim().replace(/\s+/g, ' ').slice(0, 60)}'`;
@@ -56,7 +57,15 @@
     }
   });
 
-  const RAW = /\$|\\[a-z]+\{|\{\{|\}\}|\{%|\bundefined\b|\bNaN\b|\bNone\b|\bnull\b|\[object |&[a-z]+;/;
+  // A cell that is given no room breaks its words into letters.
+  for (const cell of document.querySelectorAll('td, th')) {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    const lines = new Set([...range.getClientRects()].map(box => Math.round(box.top))).size;
+    if (visible(cell) && lines > 5 && cell.clientWidth < 60) say(`${lines} lines in ${cell.clientWidth} px`, cell.textContent);
+  }
+
+  const RAW = /\$|\\[a-z]+\{|\{\{|\}\}|\{%|\bundefined\b|\bNaN\b|\bNone\b|\bnull\b|\[object |&[a-z]+;|\b0\.0+e\+00\b|\d{4}-\d\d-\d\dT\d\d:/;
   for (const {text} of pieces) if (RAW.test(text)) say('raw text', text);
 
   // WCAG 2.2, 1.4.3: relative luminance and contrast.
@@ -110,6 +119,9 @@
     if (!visible(picture) || !picture.naturalWidth) continue;
     const {width: shown} = picture.getBoundingClientRect();
     const name = picture.alt || picture.src.slice(0, 40);
+    if (!picture.alt) say('a picture without words', name);
+    if (shown < LEAST_PICTURE_PX) say(`a picture ${Math.round(shown)} pixels wide`, name);
+    if (getComputedStyle(picture).imageRendering === 'pixelated' && shown < picture.naturalWidth - 1) say('lines of a picture are left out', name);
     if (picture.naturalWidth > 300 && shown < 0.7 * picture.naturalWidth) say(`a picture of ${picture.naturalWidth} pixels drawn ${Math.round(shown)} wide`, name);
     if (!dark || shown < 200) continue;
     const whole = Object.assign(document.createElement('canvas'), {width: 64, height: 64}).getContext('2d');

@@ -15,7 +15,7 @@ from tests.own_process import is_own_process, needs_tensorflow
 ROOT = Path(__file__).parents[1]
 
 _TESTS = """
-import os, sys, types
+import os, sys, threading, time, types
 import pytest
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,17 @@ def test_crashes():
 def test_after_the_crash(shared, number):
     pretend()
     assert shared == os.getpid()
+
+@pytest.mark.tensorflow
+def test_ends_later():
+    threading.Timer(0.3, os._exit, [7]).start()
+
+def test_that_waits_here():
+    time.sleep(1.5)
+
+@pytest.mark.tensorflow
+def test_finds_it_ended():
+    pass
 
 @pytest.mark.tensorflow
 def test_skipped():
@@ -79,13 +90,17 @@ def test_reports_come_back_and_a_crash_is_one_failure(options: tuple[str, ...], 
         "FAILED test_it.py::test_crashes",
         "PASSED test_it.py::test_after_the_crash[1]",
         "PASSED test_it.py::test_after_the_crash[2]",
-        "SKIPPED [1] test_it.py:32: not here",
+        "PASSED test_it.py::test_ends_later",
+        "PASSED test_it.py::test_that_waits_here",
+        "FAILED test_it.py::test_finds_it_ended",
+        "SKIPPED [1] test_it.py:43: not here",
         "PASSED test_it.py::test_slips",
         "ERROR test_it.py::test_slips",
         "PASSED test_it.py::test_here_after",
     }
     assert ">       assert shared == os.getppid()" in printed, "where it failed is told as of any test"
     assert "the process with TensorFlow ended with code -6" in printed
+    assert "the process with TensorFlow ended with code 7" in printed
     assert "test_it.py::test_slips has imported TensorFlow into a worker: mark it with pytest.mark.tensorflow" in printed
 
 

@@ -50,7 +50,7 @@ def test_the_list_of_recipes_is_printed(monkeypatch: pytest.MonkeyPatch) -> None
 
 def commands() -> list[str]:
     inline = [match for text in DOCUMENTS for match in re.findall(r"`(toolkit [a-z]+[^`]*)`", text)]
-    blocks = [match for text in DOCUMENTS for match in re.findall(r"^\$ (toolkit [^#\n]+)", text, flags=re.MULTILINE)]
+    blocks = [match for text in DOCUMENTS for match in re.findall(r"^\$ (toolkit [^#\n]+)", text.replace("\\\n", ""), flags=re.MULTILINE)]
     return sorted({command.strip() for command in inline + blocks})
 
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from benchmarks.coverage_table.architectures import find
 from benchmarks.coverage_table.raw import reach
+from toolkit.converters.complex_numbers import has_complex
 from toolkit.converters.pt2 import flat_module, load_program
-from toolkit.converters.rewrites import average_whole_images, concatenate_repeats, multiply_fourier
+from toolkit.converters.rewrites import average_whole_images, concatenate_repeats
 from toolkit.core import Artifact, Samples, ToolkitError
 from toolkit.runtimes import open_session
 from toolkit.runtimes.base import Session
@@ -43,11 +44,12 @@ def raw_task(payload: dict[str, Any]) -> dict[str, str]:
 
 def is_rewritten(source: Path) -> bool:
     """Whether the converters change the program in `source` before they hand it to an exporter."""
-    program = flat_module(load_program(source))
-    before = str(program.code)
-    for rewrite in (concatenate_repeats, multiply_fourier, average_whole_images):
-        rewrite(program)
-    return str(program.code) != before
+    program = load_program(source)
+    flat = flat_module(program)
+    before = str(flat.code)
+    for rewrite in (concatenate_repeats, average_whole_images):
+        rewrite(flat)
+    return has_complex(program) or str(flat.code) != before
 
 
 def agreement_task(payload: dict[str, Any]) -> dict[str, list[float]]:

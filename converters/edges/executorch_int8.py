@@ -7,7 +7,7 @@ from typing import Any
 from toolkit.core import Artifact, Format, Precision
 
 from ..base import Node, Recipe
-from ..batches import batches, calibration_batch
+from ..batches import calibration_feeds
 from ..executorch import ToExecutorch
 
 
@@ -33,6 +33,6 @@ class ExecutorchInt8(ToExecutorch):
         config = get_symmetric_quantization_config(is_per_channel=bool(self.choice(recipe, "per_channel")))
         observed = prepare_pt2e(module, XNNPACKQuantizer().set_global(config))
         with torch.no_grad():
-            for feed in batches(samples, calibration_batch(signature), exact=not signature.has_free_batch):
+            for feed in calibration_feeds(samples, signature):
                 observed(*(torch.from_numpy(feed[spec.name]) for spec in signature.inputs))
         return convert_pt2e(observed)

@@ -20,5 +20,4 @@ class NcnnFp16(Converter):
     distributions = ("onnx", "pnnx", "ncnn")
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:  # noqa: ARG002
-        write_ncnn(source, target, half=True)
-        return None
+        return write_ncnn(source, target, half=True)

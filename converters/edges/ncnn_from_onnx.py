@@ -22,5 +22,4 @@ class NcnnFromOnnx(Converter):
     distributions = ("onnx", "pnnx", "ncnn")
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:  # noqa: ARG002
-        write_ncnn(source, target, half=False)
-        return None
+        return write_ncnn(source, target, half=False)

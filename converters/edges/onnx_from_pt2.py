@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 from pathlib import Path
 
-from toolkit.core import Artifact, Format, Precision, Signature
+from toolkit.core import Artifact, ConversionError, Format, Precision, Signature, words_of
 
 from ..base import Converter, Node, Recipe
+from ..complex_numbers import without_complex
 from ..onnx import read_model, rename, write_model
 from ..pt2 import export, flat_module, load_program, plain_attention
-from ..rewrites import average_whole_images, multiply_fourier
+from ..rewrites import average_whole_images
+
+_MISSING = re.compile(r"No ONNX function found for <OpOverload\(op='([^']+)', overload='([^']+)'\)>")
+_NODE = re.compile(r"translating node %?(\S+)")
 
 
 class OnnxFromPt2(Converter):
@@ -26,12 +32,32 @@ class OnnxFromPt2(Converter):
         import torch
 
         program = load_program(source.model_file)
+        with contextlib.suppress(ConversionError):  # ONNX has some of the operators on complex numbers that have no rule.
+            program = without_complex(program, source.manifest.signature)
         flat = flat_module(program)
-        if any([multiply_fourier(flat), average_whole_images(flat)]):
+        if average_whole_images(flat):
             program = export(flat, source.manifest.signature)
         with plain_attention(), torch.no_grad():
-            exported = torch.onnx.export(program, dynamo=True, opset_version=self.settings["opset"], verbose=False)
+            try:
+                exported = torch.onnx.export(program, dynamo=True, opset_version=self.settings["opset"], verbose=False)
+            except Exception as error:
+                raise ConversionError(f"torch cannot write the program as ONNX: {_reason(error)}") from error
         rename(exported.model, source.manifest.signature)
         write_model(exported.model_proto, target)
         read_model(target)
         return None
+
+
+def _reason(error: BaseException) -> str:
+    """What the exporter's chain of errors ends with, and at which node: its own text is advice to who develops it."""
+    node = ""
+    while True:
+        found = _NODE.search(str(error))
+        node = found[1] if found else node
+        if error.__cause__ is None:
+            break
+        error = error.__cause__
+    missing = _MISSING.search(str(error))
+    return (
+        f"no operator of ONNX for '{missing[1]}.{missing[2]}'" if missing else f"{words_of(error)}{f', at node {node!r}' if node else ''}"
+    )

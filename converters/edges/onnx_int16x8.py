@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolkit.core import Format, Precision
+from toolkit.core import Artifact, Format, Precision
 
 from ..base import Node, Recipe
 from ..onnx_static import OnnxStatic, Options
@@ -19,8 +19,8 @@ class OnnxInt16x8(OnnxStatic):
     name = "onnx_int16x8"
     source = Node(Format.ONNX, Precision.FP32)
     target = Node(Format.ONNX, Precision.INT16X8)
-    settings = {"ranges": "minmax", "per_channel": True, "symmetric": True, "outputs": "float", "noisy": "float elementwise"}  # noqa: RUF012 - read-only
+    settings = {"ranges": "minmax", "per_channel": True, "symmetric": True, "outputs": "float"}  # noqa: RUF012 - read-only
     choices = {"per_channel": (True, False)}  # noqa: RUF012 - read-only
 
-    def _options(self, recipe: Recipe) -> Options:
+    def _options(self, source: Artifact, recipe: Recipe) -> Options:  # noqa: ARG002
         return Options("QInt16", per_channel=bool(self.choice(recipe, "per_channel")), symmetric=True)

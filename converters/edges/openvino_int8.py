@@ -15,26 +15,29 @@ from toolkit.formats.parts.openvino_model import read_model
 from ..base import Node, Recipe
 from ..batches import batches, calibration_batch
 from ..ends import Graph, Operation
-from ..noise import Exact, quieter
+from ..noise import Exact
 from ..openvino import import_nncf, import_openvino, save_model
-from ..quantizer import Execution, StaticQuantizer
+from ..quantizer import Execution, StaticQuantizer, reduces_range
 from ..recipes import Choices, Ranges
 
 _FLOAT = "LSTMSequence"
+# NNCF rounds what they read, and OpenVINO's CPU computes them in float all the same: noise for nothing, whatever is in float around them.
+_NEVER = frozenset([
+    "Divide", "Equal", "Exp", "FloorMod", "Greater", "GreaterEqual", "Less", "LessEqual", "Log", "LogicalAnd", "LogicalNot", "LogicalOr",
+    "LogicalXor", "NormalizeL2", "NotEqual", "Power", "ReduceL2", "ReduceMax", "ReduceMin", "ReduceSum", "Sqrt", "SquaredDifference",
+])  # fmt: skip
 _INTEGERS = frozenset(["i8", "u8", "i4", "u4"])
 _NO_OPERATIONS = frozenset(["Constant", "Parameter", "Result"])
-_EMULATED = {"LP_TRANSFORMS_MODE": "NO"}
 _TOLD = frozenset(["layerType", "runtimePrecision", "originalLayersNames"])
 
 
 class OpenvinoInt8(StaticQuantizer):
     """NNCF's post-training quantization over all calibration samples: symmetric weights per channel, activations symmetric or not as they
-    are signed or not (the preset MIXED), biases corrected. A percentile is the mean of those of the single samples. Of the first
-    convolutions, with ``reduce_range`` of all layers, the weights use half of their range.
+    are signed or not (the preset MIXED), biases corrected. A percentile is the mean of those of the single samples.
 
-    LSTM layers stay float: quantized, they cost five to six points of accuracy. A network with a softmax is quantized as a transformer if
-    that gives less noise and the outputs had too much on the calibration samples: sums that mask scores stay float then. Noise is measured
-    with integers emulated in float, so that a processor without VNNI, whose sums saturate, makes the same file as any other.
+    Weights use half of their range: on x86 without VNNI sums of two products are kept in 16 bits, where those of full weights saturate
+    (a detector lost 21 points of mAP). Networks that were trained with rounded weights keep their levels. LSTM layers stay float:
+    quantized, they cost five to six points of accuracy.
     """
 
     name = "openvino_int8"
@@ -42,12 +45,15 @@ class OpenvinoInt8(StaticQuantizer):
     target = Node(Format.OPENVINO, Precision.INT8)
     extra = "convert"
     distributions = ("openvino", "nncf")
-    settings = {"preset": "mixed", "ignored": _FLOAT, "noisy": "transformer"}  # noqa: RUF012 - read-only
+    settings = {"preset": "mixed", "ignored": _FLOAT, "reduce_range": True}  # noqa: RUF012 - read-only
     choices = {  # noqa: RUF012 - read-only
         "ranges": (Ranges.MEAN, Ranges.MINMAX, Ranges.PERCENTILE),
         "per_channel": (True, False),
         "symmetric": (False, True),
-        "reduce_range": (False, True),
+        "reduce_range": (True, False),
+        "transformer": (False, True),
+        "smooth_quant": (False, True),
+        "accurate_bias": (False, True),
     }
     float_kinds = {  # noqa: RUF012 - read-only
         **dict.fromkeys((_FLOAT, "GRUSequence", "RNNSequence"), "recurrent layers stay float: in integers they cost several points"),
@@ -84,13 +90,12 @@ class _Calibrated:
 
     def __init__(self, source: Artifact, samples: Samples, choices: Choices) -> None:
         self._choices = choices
-        self._transformer: bool | None = None
-        self._whole: Any = None
+        self._reduce_range = reduces_range(choices, source)
         self._source = source
         self._samples = samples
         signature = source.manifest.signature
         self._exact = not signature.has_free_batch
-        self._batch = calibration_batch(signature)
+        self._batch = calibration_batch(signature, self._samples)
         self._model = read_model(source.model_file)
         self.layers = find_format(Format.OPENVINO).layers(source.model_file)
         self.exact = Exact(lambda: self.outputs(source.model_file))
@@ -105,51 +110,37 @@ class _Calibrated:
             {name: number for name, result in results for number in _read(result, numbers)},
         )
 
+    def applies(self, choice: str) -> bool:
+        """A network without a softmax is no transformer."""
+        kinds = {node.get_type_name() for node in self._model.get_ops()}
+        return bool(kinds & {"transformer": {"Softmax"}, "smooth_quant": {"MatMul"}}.get(choice, kinds))
+
     def write(self, target: Path, keep_float: Collection[str]) -> None:
-        """Quantize; the first call decides whether as a transformer."""
-        if self._transformer is None:
-            self._transformer = self._is_quieter_as_transformer()
-        model = None if keep_float else self._whole
-        save_model(model or self._quantized(keep_float, transformer=self._transformer), target, self._source)
+        """Quantize."""
+        save_model(self._quantized(keep_float), target, self._source)
 
-    def _is_quieter_as_transformer(self) -> bool:
-        """With every layer in integers; that model is kept, because most often it is the one that is asked for."""
-        if not any(node.get_type_name() == "Softmax" for node in self._model.get_ops()):
-            return False  # A network without attention pays for no second attempt.
-        plain = (False, self._quantized((), transformer=False))
-        chosen, self._whole = quieter(
-            plain, ratio=lambda way: self._ratio(way[1]), again=lambda: (True, self._quantized((), transformer=True))
-        )
-        return chosen
-
-    def _ratio(self, model: Any) -> float:
-        noisy = self._run(model, _EMULATED)
-        return min(self.exact.ratios(noisy).values())
-
-    def _quantized(self, keep_float: Collection[str], *, transformer: bool) -> Any:
+    def _quantized(self, keep_float: Collection[str]) -> Any:
         nncf = import_nncf()
         # One sample at a time where the batch is free: NNCF's statistics are means over calls.
         size = self._batch if self._exact else 1
         starts = range(0, len(self._samples), size)
-        types = [_FLOAT] if any(layer.kind == _FLOAT for layer in self.layers) else []
-        presets = nncf.QuantizationPreset
+        types = sorted({node.get_type_name() for node in self._model.get_ops()} & {_FLOAT, *_NEVER})
+        presets, choices = nncf.QuantizationPreset, self._choices
         return nncf.quantize(
             self._model,
             nncf.Dataset(starts, lambda start: next(batches(self._samples, size, start=start, exact=self._exact))),
-            preset=presets.PERFORMANCE if self._choices.symmetric else presets.MIXED,
+            preset=presets.PERFORMANCE if choices.symmetric else presets.MIXED,
             subset_size=len(starts),
-            model_type=nncf.ModelType.TRANSFORMER if transformer else None,
+            fast_bias_correction=not choices.accurate_bias,
+            model_type=nncf.ModelType.TRANSFORMER if choices.transformer or choices.smooth_quant else None,
             ignored_scope=nncf.IgnoredScope(names=list(keep_float), types=types) if types or keep_float else None,
-            advanced_parameters=_advanced(self._choices, transformer=transformer),
+            advanced_parameters=_advanced(choices, reduce_range=self._reduce_range),
         )
 
-    def outputs(self, file: Path, *, exact_sums: bool = False) -> Iterator[dict[str, np.ndarray]]:
+    def outputs(self, file: Path) -> Iterator[dict[str, np.ndarray]]:
         """By OpenVINO's CPU in float32 where it is not in integers."""
-        return self._run(file, _EMULATED if exact_sums else {})
-
-    def _run(self, model: Any, properties: Mapping[str, str]) -> Iterator[dict[str, np.ndarray]]:
         openvino = import_openvino()
-        compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", **properties})
+        compiled = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         names = [spec.name for spec in self._source.manifest.signature.outputs]
         for feed in batches(self._samples, self._batch, exact=self._exact):
             found: Any = compiled(feed)
@@ -161,17 +152,15 @@ def _read(node: Any, numbers: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(numbers[name] for name in names if name in numbers)
 
 
-def _advanced(choices: Choices, *, transformer: bool) -> Any:
-    """NNCF's parameters for what a recipe chooses; None for its own defaults."""
+def _advanced(choices: Choices, *, reduce_range: bool) -> Any:
+    """NNCF's parameters for what a recipe chooses."""
     from nncf.quantization import advanced_parameters as advanced
     from nncf.quantization import range_estimator as estimator
 
-    parameters: dict[str, Any] = {}
-    if transformer:
+    parameters: dict[str, Any] = {"overflow_fix": advanced.OverflowFix.ENABLE if reduce_range else advanced.OverflowFix.FIRST_LAYER}
+    if not choices.smooth_quant:
         # With SmoothQuant the accuracy of an attention net fell from .81 to .20.
         parameters["smooth_quant_alphas"] = advanced.AdvancedSmoothQuantParameters(matmul=-1, convolution=-1)
-    if choices.reduce_range:
-        parameters["overflow_fix"] = advanced.OverflowFix.ENABLE
     if choices.per_channel is False:
         parameters["weights_quantization_params"] = advanced.QuantizationParameters(per_channel=False)
     if choices.ranges is Ranges.MINMAX:
@@ -183,4 +172,4 @@ def _advanced(choices: Choices, *, transformer: bool) -> Any:
             quantile_outlier_prob=(100 - choices.percentile) / 200,
         )
         parameters["activations_range_estimator_params"] = estimator.RangeEstimatorParameters(min=side, max=side)
-    return advanced.AdvancedQuantizationParameters(**parameters) if parameters else None
+    return advanced.AdvancedQuantizationParameters(**parameters)

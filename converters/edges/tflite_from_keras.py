@@ -8,7 +8,7 @@ from toolkit.core import Artifact, Format, Precision, Signature
 
 from ..base import Node, Recipe
 from ..tensorflow import from_keras, write_tflite
-from ..tflite import ToTflite, fixed_sizes
+from ..tflite import ToTflite, variants_of
 
 
 class TfliteFromKeras(ToTflite):
@@ -23,6 +23,6 @@ class TfliteFromKeras(ToTflite):
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature = source.manifest.signature
-        sizes = fixed_sizes(signature, recipe.batch_sizes)
-        write_tflite(from_keras(source.model_file, signature, unroll=True), signature, sizes, target)
-        return None
+        variants = variants_of(signature, recipe.batch_sizes)
+        function = from_keras(source.model_file, signature, unroll=True)
+        return write_tflite(lambda _: function, signature, variants, target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 import sys
@@ -16,10 +17,12 @@ from toolkit.core import Artifact, ConversionError, Format, Precision, Signature
 
 from ..base import Node, Recipe
 from ..onnx import folded
-from ..tensorflow import write_tflite
-from ..tflite import ToTflite, fixed_sizes, quiet
+from ..tensorflow import Function, write_tflite
+from ..tflite import ToTflite, quiet, variants_of
 
 _RECURSION_LIMIT = 10_000
+_ANNOUNCED = ("in user code", "Exception encountered when calling layer", 'File "', "Call arguments received", "return ")
+_WRONG = re.compile(r"Error: |\[Op:|required|must |ncompatible|expected")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -35,22 +38,33 @@ class TfliteFromOnnx(ToTflite):
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature, file = source.manifest.signature, source.model_file.absolute()
-        sizes = fixed_sizes(signature, recipe.batch_sizes)
+        variants = variants_of(signature, recipe.batch_sizes)
         names = [spec.name for spec in signature.inputs]
         # onnx2tf writes files of its own into the folder that it is called in.
         with tempfile.TemporaryDirectory(prefix="toolkit-") as folder, contextlib.chdir(folder):
             axes = [spec.name for spec in signature.inputs if len(spec.shape) in {3, 4, 5}]
-            # onnx2tf takes a weight for an activation where the graph computes it out of others. It writes into the file that it is given.
-            network = _keras_network(folded(file, Path(folder)), axes, Path(folder))
-            position = {tensor.name: index for index, tensor in enumerate(network.inputs)}
 
-            def function(arrays: Mapping[str, Any]) -> Sequence[Any]:
-                given = sorted(names, key=lambda name: position.get(name, names.index(name)))
-                found = network([arrays[name] for name in given], training=False)
-                return list(found) if isinstance(found, list | tuple) else [found]
+            @functools.cache
+            def network_of(sizes: tuple[tuple[str, int], ...]) -> Any:
+                # onnx2tf takes a weight for an activation where the graph computes it out of others. It writes into the file that it is
+                # given, and into its folder.
+                own = Path(tempfile.mkdtemp(dir=folder))
+                return _keras_network(folded(file, own, sizes=dict(sizes), signature=signature), axes, own)
 
-            write_tflite(function, signature, sizes, target)
-        return None
+            def function(sizes: Mapping[str, int]) -> Function:
+                network = network_of(tuple(sizes.items()))
+                position = {tensor.name: index for index, tensor in enumerate(network.inputs)}
+
+                def call(arrays: Mapping[str, Any]) -> Sequence[Any]:
+                    given = sorted(names, key=lambda name: position.get(name, names.index(name)))
+                    found = network([arrays[name] for name in given], training=False)
+                    return list(found) if isinstance(found, list | tuple) else [found]
+
+                return call
+
+            # What is wrong with the graph is told before TensorFlow is imported.
+            network_of(tuple(variants[0].sizes.items()))
+            return write_tflite(function, signature, variants, target)
 
 
 def _keras_network(file: Path, kept: Sequence[str], folder: Path) -> Any:
@@ -73,10 +87,19 @@ def _keras_network(file: Path, kept: Sequence[str], folder: Path) -> Any:
                 not_use_onnxsim=True,
                 non_verbose=True,
             )
+        except ModuleNotFoundError as error:
+            missing = str(error.name).rpartition(".")[2]
+            raise ConversionError(f"onnx2tf cannot convert the graph: it has no operator '{missing}'") from error
         except (Exception, SystemExit) as error:  # It ends the process where an operator fails.
-            lines = [line for line in _COLOUR.sub("", str(error)).strip().splitlines() if line]
-            text = (lines or [""])[0][:300]
-            raise ConversionError(f"onnx2tf cannot convert the graph: {type(error).__name__}: {text}".rstrip(": ")) from error
+            text = f"{type(error).__name__}: {_said(str(error))}".rstrip(": ")
+            raise ConversionError(f"onnx2tf cannot convert the graph: {text}") from error
+
+
+def _said(text: str) -> str:
+    """The line of an error's text that says what is wrong: Keras announces first where it was."""
+    lines = [line.strip() for line in _COLOUR.sub("", text).strip().splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith(_ANNOUNCED)]
+    return next((line for line in said if _WRONG.search(line)), (said or lines or [""])[0])[:300]
 
 
 @contextlib.contextmanager

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
-from typing import Any
 
 from toolkit.core import Artifact, Format, Precision, Signature
 
 from ..base import Node, Recipe
-from ..pt2 import flat_module, load_program, plain_attention
-from ..rewrites import concatenate_repeats, multiply_fourier
-from ..tflite import ToTflite, check, fixed_sizes, name_operators, quiet
+from ..complex_numbers import without_complex
+from ..litert import write_by_litert
+from ..pt2 import flat_module, load_program
+from ..rewrites import concatenate_repeats, multiply_grids, store_constants
+from ..tflite import ToTflite, variants_of
 
 
 class TfliteFromPt2(ToTflite):
@@ -25,45 +25,8 @@ class TfliteFromPt2(ToTflite):
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature = source.manifest.signature
-        sizes = fixed_sizes(signature, recipe.batch_sizes)
-        quiet()
-        import torch
-
-        with warnings.catch_warnings():
-            # torchao, which litert-torch imports, warns of its own use of torch; nobody here can act on it.
-            warnings.simplefilter("ignore")
-            import litert_torch
-
-        program = flat_module(load_program(source.model_file))
+        program = flat_module(without_complex(load_program(source.model_file), signature))
         concatenate_repeats(program)
-        multiply_fourier(program)
-        module = _named(program, signature)
-        signatures: Any = litert_torch
-        for size in sizes:
-            example = {spec.name: torch.zeros(spec.concrete(size), dtype=getattr(torch, spec.dtype)) for spec in signature.inputs}
-            signatures = signatures.signature(f"b{size}", module, sample_kwargs=example)
-        with plain_attention(), torch.no_grad():
-            signatures.convert().export(str(target))
-        name_operators(target)
-        check(target, signature, sizes)
-        return None
-
-
-def _named(program: Any, signature: Signature) -> Any:
-    """The program as a module that takes and returns tensors by the signature's names, which become the file's."""
-    import torch
-
-    inputs = [spec.name for spec in signature.inputs]
-    outputs = [spec.name for spec in signature.outputs]
-
-    class Named(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self) -> None:
-            super().__init__()
-            self.program = program
-            # An exported program refuses train() and eval(), and litert-torch asks for a module in evaluation mode.
-            self.training = False
-
-        def forward(self, **arrays: Any) -> dict[str, Any]:
-            return dict(zip(outputs, self.program.forward(*(arrays[name] for name in inputs)), strict=True))
-
-    return Named()
+        multiply_grids(program)
+        store_constants(program)
+        return write_by_litert(lambda _: program, signature, variants_of(signature, recipe.batch_sizes), target)

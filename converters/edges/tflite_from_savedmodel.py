@@ -8,7 +8,7 @@ from toolkit.core import Artifact, Format, Precision, Signature
 
 from ..base import Node, Recipe
 from ..tensorflow import from_savedmodel, write_tflite
-from ..tflite import ToTflite, fixed_sizes
+from ..tflite import ToTflite, variants_of
 
 
 class TfliteFromSavedmodel(ToTflite):
@@ -20,6 +20,6 @@ class TfliteFromSavedmodel(ToTflite):
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:
         signature = source.manifest.signature
-        sizes = fixed_sizes(signature, recipe.batch_sizes)
-        write_tflite(from_savedmodel(source.model_file, signature), signature, sizes, target)
-        return None
+        variants = variants_of(signature, recipe.batch_sizes)
+        function = from_savedmodel(source.model_file, signature)
+        return write_tflite(lambda _: function, signature, variants, target)

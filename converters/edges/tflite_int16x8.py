@@ -16,6 +16,6 @@ class TfliteInt16x8(TfliteStatic):
     name = "tflite_int16x8"
     source = Node(Format.TFLITE, Precision.FP32)
     target = Node(Format.TFLITE, Precision.INT16X8)
-    settings = {"recipe": "static_wi8_ai16", "border": "float32", "ranges": "minmax", "broken": "float", "noisy": "float state"}  # noqa: RUF012 - read-only
+    settings = {"recipe": "static_wi8_ai16", "border": "float32", "ranges": "minmax", "broken": "float"}  # noqa: RUF012 - read-only
     choices = {"per_channel": (True, False), "integer_io": (False, True)}  # noqa: RUF012 - read-only
     bits = 16

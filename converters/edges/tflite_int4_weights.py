@@ -8,7 +8,7 @@ from toolkit.core import Artifact, ConversionError, Format, Precision, Signature
 from toolkit.formats.tflite import read_graph
 
 from ..base import Converter, Node, Recipe
-from ..tflite import quantize
+from ..tflite import quantize_source
 
 
 class TfliteInt4Weights(Converter):
@@ -33,7 +33,7 @@ class TfliteInt4Weights(Converter):
         names = qtyping.TFLOperationName
         for operation, bits in ((names.ALL_SUPPORTED, 8), (names.FULLY_CONNECTED, 4)):
             manager.add_weight_only_config(regex=".*", operation_name=operation, num_bits=bits)
-        quantize(source.model_file, target, manager.get_quantization_recipe(), signature=source.manifest.signature)
+        quantize_source(source, target, manager.get_quantization_recipe())
         if all(tensor.type != "INT4" for tensor in read_graph(target).tensors):
             raise ConversionError(
                 f"{self.name} stored nothing in int4", expected="a matrix product with a weight", hint="choose int8-weights"

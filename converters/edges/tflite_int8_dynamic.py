@@ -7,7 +7,7 @@ from pathlib import Path
 from toolkit.core import Artifact, Format, Precision, Signature
 
 from ..base import Converter, Node, Recipe
-from ..tflite import quantize
+from ..tflite import quantize_source
 
 
 class TfliteInt8Dynamic(Converter):
@@ -23,5 +23,5 @@ class TfliteInt8Dynamic(Converter):
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:  # noqa: ARG002
         from ai_edge_quantizer import recipe as recipes
 
-        quantize(source.model_file, target, recipes.dynamic_wi8_afp32(), signature=source.manifest.signature)
+        quantize_source(source, target, recipes.dynamic_wi8_afp32())
         return None

@@ -7,6 +7,7 @@ converters (`Converter.choices`), and nowhere else.
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ import msgspec
 from msgspec import Meta
 
 from toolkit.core import InputError, Precision, Scalar, UnknownNameError, decode_json, decode_toml, read_file
+
+from ..tried import was_tried
 
 _SUFFIX = ".toml"
 _DECODERS = {_SUFFIX: decode_toml, ".json": decode_json}
@@ -37,6 +40,18 @@ class Ranges(StrEnum):
     PERCENTILE = "percentile"
 
 
+class WeightRanges(StrEnum):
+    """From which of a channel's weights its integer range is taken.
+
+    MINMAX: the largest. MSE: as wide as gives the least squared error for a normal distribution. OCTAV: the least squared error of these
+    weights (Sakr et al. 2022, equation 6).
+    """
+
+    MINMAX = "minmax"
+    MSE = "mse"
+    OCTAV = "octav"
+
+
 class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What may be chosen inside a precision; None is the format's default.
 
@@ -44,7 +59,9 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     a scale of its own, else a weight has one. ``symmetric`` puts the zero of activations in the middle of their range. ``group_size`` is
     how many 4-bit weights of an output channel share a scale, 0 for all of them. ``integer_io`` makes integers of the file's own inputs
     and outputs, for devices without floats; a session still takes and gives real numbers. ``reduce_range`` leaves the upper half of the
-    8-bit range of weights empty, so that no sum of two products saturates on x86 without VNNI, in any engine.
+    8-bit range of weights empty, so that no sum of two products saturates on x86 without VNNI, in any engine. ``weight_ranges`` may cut off
+    a channel's largest weights. ``transformer`` leaves what surrounds a softmax in float, ``smooth_quant`` does so too and moves the ranges
+    of an activation's channels into the weights behind it (Xiao et al. 2023), ``accurate_bias`` corrects biases one layer after the other.
     """
 
     ranges: Ranges | None = None
@@ -54,6 +71,10 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     group_size: Annotated[int, Meta(ge=0, le=1024)] | None = None
     integer_io: bool | None = None
     reduce_range: bool | None = None
+    weight_ranges: WeightRanges | None = None
+    transformer: bool | None = None
+    smooth_quant: bool | None = None
+    accurate_bias: bool | None = None
 
     def __post_init__(self) -> None:
         """Raise `ValueError` for a percentile without its ranges, or ranges without their percentile."""
@@ -65,6 +86,17 @@ class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     def given(self) -> dict[str, Scalar]:
         """What is not left to the format, by name."""
         return {name: value for name in Choices.__struct_fields__ if (value := getattr(self, name)) is not None}
+
+
+CHOSEN = frozenset({"ranges", "percentile", "reduce_range", "transformer", "smooth_quant", "accurate_bias", "weight_ranges"})
+"""What a converter chooses itself where a recipe leaves it open."""
+
+
+def chosen_of(record: Mapping[str, Scalar]) -> Choices:
+    """The choices that a manifest's recipe says were made for a file."""
+    if not was_tried(record):
+        return Choices()
+    return msgspec.convert({name: value for name, value in record.items() if name in CHOSEN}, Choices)
 
 
 class NamedRecipe(Choices, frozen=True):

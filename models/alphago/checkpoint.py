@@ -17,6 +17,8 @@ from .replay import Replay
 
 SCHEMA = 1
 CHECKPOINT = "checkpoint.safetensors"
+WEIGHTS = "weights.safetensors"
+"""The average alone, where no artifact is made of it: what plays."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Rated:
 class Generation:
     """One line of ``metrics.jsonl``: what one round of self-play, training and conversion did.
 
-    ``seconds_tree`` and ``seconds_net`` are sums over the processes, the others wall-clock. ``rated`` is None in most rounds.
+    ``seconds_tree`` and ``seconds_net`` are sums over the processes, the others wall-clock. ``seconds_overlapped`` are those of training
+    while games were played, which are in ``seconds_selfplay``. ``rated`` is None in most rounds.
     """
 
     generation: int
@@ -58,6 +61,7 @@ class Generation:
     seconds_training: float
     seconds_conversion: float
     seconds_rating: float = 0.0
+    seconds_overlapped: float = 0.0
     rated: Rated | None = None
 
 
@@ -102,6 +106,16 @@ def load(file: Path, *, identity: Mapping[str, str], learner: Learner, replay: R
     replay.arrays = {name: tensors[f"replay.{name}"].numpy() for name in replay.arrays}
     replay.total = standing.replay_total
     return standing
+
+
+def save_weights(file: Path, learner: Learner) -> None:
+    """Write the moving average of the weights, all that a net needs to play."""
+    with needs("train"):
+        from safetensors.torch import save as encode
+        from torch import contiguous_format
+
+    average = learner.average.state_dict().items()
+    write_file(file, encode({name: tensor.cpu().clone(memory_format=contiguous_format) for name, tensor in average}))
 
 
 def load_weights(file: Path, learner: Learner) -> None:

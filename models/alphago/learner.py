@@ -75,20 +75,20 @@ class Learner:
         self._optimizer = torch.optim.AdamW(groups, lr=options.learning_rate)
         self.steps = 0
 
-    def learn(self, replay: Replay, steps: int, random: np.random.Generator) -> Losses:
-        """`steps` optimizer steps on random batches; returns the mean losses."""
+    def learn(self, replay: Replay, steps: int, random: np.random.Generator, *, rate: float = 1.0) -> Losses:
+        """`steps` optimizer steps on random batches, at a share `rate` of the learning rate; returns the mean losses."""
         sums = np.zeros(3)
         self.net.train()
         with told_in_one_line():
             for _ in range(steps):
-                sums += self._step(replay.sample(self._options.batch_size, random))
+                sums += self._step(replay.sample(self._options.batch_size, random), rate)
         policy, value, entropy = (sums / max(steps, 1)).tolist()
         return Losses(steps, policy, value, entropy)
 
-    def _step(self, batch: Batch) -> np.ndarray:
+    def _step(self, batch: Batch, rate: float) -> np.ndarray:
         torch, options = self._torch, self._options
         for group in self._optimizer.param_groups:
-            group["lr"] = options.learning_rate * min(1.0, (self.steps + 1) / options.warm_up)
+            group["lr"] = rate * options.learning_rate * min(1.0, (self.steps + 1) / options.warm_up)
         planes = torch.from_numpy(batch.planes).to(self.device, memory_format=torch.channels_last)
         with torch.autocast(self.device, torch.bfloat16, enabled=options.bf16):
             outputs = self.net.heads(planes)

@@ -33,11 +33,6 @@ class EpochMetrics:
     learning_rate: float
     seconds: float
 
-    @property
-    def quality(self) -> float:
-        """In the model's own metric."""
-        return self.validation_loss if self.validation_accuracy is None else self.validation_accuracy
-
 
 @dataclass(frozen=True)
 class Standing:

@@ -24,11 +24,6 @@ class Score:
     loss_error: float
     accuracy: float | None = None
 
-    @property
-    def quality(self) -> float:
-        """In the model's own metric."""
-        return self.loss if self.accuracy is None else self.accuracy
-
 
 def outputs_of(module: nn.Module, samples: Samples, *, batch_size: int = 500) -> Tensor:
     """The first outputs ``[N, ...]`` of a network with one input, in evaluation mode, on the CPU; its own mode is given back."""

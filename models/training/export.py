@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 EDGE = "torch_export"
 # With an example batch of 1 the exporter fixes the batch of recurrent and attention layers without a word.
 _EXAMPLE_BATCH = 2
+_FIXED = re.compile(r"You marked (\w+) as dynamic but your code specialized it to be a constant")
 _RANGE = re.compile(r"values of (\w+) = .* satisfy the generated guard (\d+) <= .* and .* <= (\d+|IntInfinity\(\))")
 
 
@@ -80,6 +81,9 @@ def export_pt2(
                 warnings.filterwarnings("ignore", message=r"(?s).*_flat_weights.*assigned during export", category=UserWarning)
                 program = _program(module, signature, example_inputs(signature, sizes or example_sizes(signature)))
         except Exception as error:
+            symbol = _specialized(str(error), signature)
+            if symbol:
+                raise FixedSizeError(symbol, model) from error
             raise ConversionError(f"torch cannot export '{model}': {_reason(error)}") from error
         _forget_source(program)
         if output_names:
@@ -104,6 +108,20 @@ def export_pt2(
     return Artifact.load(out)
 
 
+class FixedSizeError(ConversionError):
+    """torch's exporter fixes the size that `symbol` names, as of a recurrent or attention layer."""
+
+    def __init__(self, symbol: str, model: str) -> None:
+        super().__init__(f"torch's exporter fixes the size '{symbol}' of '{model}'", hint="give it as a number")
+        self.symbol = symbol
+
+
+def _specialized(message: str, signature: Signature) -> str:
+    """The free size of the inputs that torch's message says the network's code makes a constant; empty for none."""
+    found = _FIXED.search(message)
+    return found[1] if found and found[1] in signature.free else ""
+
+
 def _reason(error: Exception) -> str:
     """The first line, or where a dimension cannot be free the one that says which."""
     lines = str(error).strip().splitlines()
@@ -125,19 +143,20 @@ def example_sizes(signature: Signature, *, free: int = 3) -> dict[str, int]:
     """What to take for each symbol: 2 where it is the first dimension of an input, else `free` and the numbers after it, so that no two
     symbols can be taken for one.
     """
-    first = [spec.shape[0] for spec in signature.inputs if spec.has_free_batch]
+    first = [signature.rows, *(spec.shape[0] for spec in signature.inputs if spec.has_free_batch)]
     symbols = dict.fromkeys(size for spec in signature.inputs for size in spec.shape if isinstance(size, str))
     others = [symbol for symbol in symbols if symbol not in first]
     return dict.fromkeys(symbols, _EXAMPLE_BATCH) | {symbol: free + index for index, symbol in enumerate(others)}
 
 
 def example_inputs(signature: Signature, sizes: Mapping[str, int]) -> tuple[Any, ...]:
-    """Zeros for each input, with `sizes` for its symbols."""
+    """For each input zeros, or the value that it has in all samples, with `sizes` for its symbols."""
     import torch
 
+    shapes = [[size if isinstance(size, int) else sizes[size] for size in spec.shape] for spec in signature.inputs]
     return tuple(
-        torch.zeros([size if isinstance(size, int) else sizes[size] for size in spec.shape], dtype=getattr(torch, spec.dtype))
-        for spec in signature.inputs
+        torch.full(shape, signature.values.get(spec.name, 0), dtype=getattr(torch, spec.dtype))
+        for spec, shape in zip(signature.inputs, shapes, strict=True)
     )
 
 

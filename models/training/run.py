@@ -178,7 +178,7 @@ class TrainingRun:
             loss = self.learner.step(inputs, self.targets[rows], where=f" in epoch {number}, step {step + 1}")
             total += loss
             if on_progress:
-                known = self.metrics[-1].quality if self.metrics else None
+                known = self.quality(self.metrics[-1]) if self.metrics else None
                 seconds = time.perf_counter() - started
                 qat = self._fake_quantization is not None
                 on_progress(EpochProgress(number, self.recipe.epochs, step + 1, self.steps, loss, known, seconds, qat))
@@ -190,6 +190,10 @@ class TrainingRun:
         if self.folder is not None:
             self._save(self.folder)
         return self.metrics[-1]
+
+    def quality(self, epoch: EpochMetrics) -> float:
+        """How good the network was after an epoch, in its own metric."""
+        return self._model.quality(epoch.validation_loss, epoch.validation_accuracy)
 
     def use_best(self) -> None:
         """Give the network the weights of its best epoch, after a quantization-aware run as they were rounded; nothing is learned then."""

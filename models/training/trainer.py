@@ -121,7 +121,7 @@ def train(
             "bf16": run.learner.bf16,
             "compile": compiled,
             "best_epoch": run.best.epoch,
-            f"test {model.metric}": score.quality,
+            f"test {model.metric}": model.quality(score.loss, score.accuracy),
             **({} if anomaly is None else {"test anomaly AUC": anomaly}),
         }
         about: dict[str, Scalar] = {HELD_OUT: recipe.hold_out} if recipe.hold_out else {}
@@ -135,7 +135,7 @@ def train(
                 model=_bundle(Path(model.name), export.part).name,
                 data=data.name,
                 labels=data.labels if isinstance(model, Classifier) else (),
-                task=model.task,
+                task=export.task or model.task,
                 preprocessing=data.preparation(data_folder),
                 recipe=made,
                 details={**export.details, **about},

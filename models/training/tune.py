@@ -141,7 +141,7 @@ def tune(
                     if trial.should_prune():
                         raise optuna.TrialPruned
             losses.append(run.best.validation_loss)
-            qualities.append(run.best.quality)
+            qualities.append(run.quality(run.best))
         trial.set_user_attr("spread", float(np.std(losses)))
         trial.set_user_attr("quality", float(np.mean(qualities)))
         return float(np.mean(losses))

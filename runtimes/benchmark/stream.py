@@ -30,7 +30,8 @@ def batches_of(samples: Samples, signature: Signature, *, batch: int, count: int
     inputs: list[Batch] = []
     for number in range(count):
         rows = np.arange(number * batch, (number + 1) * batch) % len(fitted)
-        arrays = [np.ascontiguousarray(fitted.inputs[spec.name][rows]) for spec in signature.inputs]
+        taken = fitted.batch(rows)
+        arrays = [taken[spec.name] for spec in signature.inputs]
         inputs.append(arrays[0] if len(arrays) == 1 else arrays)
     return inputs
 

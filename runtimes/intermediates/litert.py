@@ -172,15 +172,25 @@ class _TfLiteTrace(Trace):
 
 def _chosen(model: Any, signature: Signature, batch: int) -> Any:
     """The signature of the file whose first input has this batch; the only one where there is but one."""
-    found = {}
+    found: dict[int, Any] = {}
+    axes = {spec.name: signature.batch_axis(spec) for spec in signature.inputs}
+    counted = next((name for name, axis in axes.items() if axis is not None), signature.inputs[0].name)
     for entry in model.signatureDefs or ():
         tensors = model.subgraphs[entry.subgraphIndex].tensors
         names = {_text(each.name): each.tensorIndex for each in entry.inputs}
-        if set(names) == {spec.name for spec in signature.inputs}:
-            found[int(tensors[names[signature.inputs[0].name]].shape[0])] = entry
+        if set(names) == {spec.name for spec in signature.inputs} and all(
+            _takes(tensors[names[spec.name]].shape, spec.shape) for spec in signature.inputs
+        ):
+            # Of several sizes the first, as that of the samples.
+            found.setdefault(int(tensors[names[counted]].shape[axes[counted] or 0]), entry)
     if batch not in found and len(found) != 1:
         raise InputError("the TF Lite file has no such batch", expected=f"one of {', '.join(map(str, sorted(found)))}", got=str(batch))
     return found.get(batch) or next(iter(found.values()))
+
+
+def _takes(shape: Sequence[int], wanted: Sequence[int | str]) -> bool:
+    """Whether a tensor has the numbers that a signature has."""
+    return all(isinstance(size, str) or int(own) == size for own, size in zip(shape, wanted, strict=True))
 
 
 def _drop_unused(model: Any, graph: Any, kept: Iterable[int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .criterion import Criterion, Limits
+from .criterion import Criterion
 from .judge import judge
 from .observe import Observation, observe
 from .pool import Part, pooled, whole_batches
@@ -11,7 +11,6 @@ from .probes import BATCH_SIZES, batch_sizes, drawn, probe
 __all__ = [
     "BATCH_SIZES",
     "Criterion",
-    "Limits",
     "Observation",
     "Part",
     "batch_sizes",

@@ -9,46 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from toolkit.core import MAX_DROP, POINTS, Manifest, Samples, TaskMetric
-from toolkit.tasks import Loss, Metric, Task, is_users, paired_loss, task_for
+from toolkit.core import Manifest, Samples, TaskMetric
+from toolkit.tasks import Limits, Loss, Metric, Task, is_users, paired_loss, task_for
 from toolkit.tasks.user_metric import check_users_targets, users_loss
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a candidate may lose, and of what.
-
-    Args:
-        max_drop: in the metric's unit, or in percent of the reference's value.
-        relative: which of the two; None for the metric's own way: points of a share, percent of all else.
-        task: what the outputs mean; empty for what the artifact's manifest, or the samples, say.
-        metric: the name of the one that decides, or a user's own such as ``mymetric.py:dice``; empty for the task's first. A metric that is
-            named decides in every reduced precision.
-    """
-
-    max_drop: float = MAX_DROP
-    relative: bool | None = None
-    task: str = ""
-    metric: str = ""
-
-    @property
-    def text(self) -> str:
-        """The options that say it: ``--max-drop 2% --metric map50``; nothing for the default."""
-        default = Limits()
-        drop = f"--max-drop {self.max_drop:g}{'%' if self.relative else ''}"
-        parts = [
-            drop if (self.max_drop, self.relative) != (default.max_drop, default.relative) else "",
-            f"--task {self.task}" if self.task else "",
-            f"--metric {self.metric}" if self.metric else "",
-        ]
-        return " ".join(part for part in parts if part)
-
-    def allowed(self, task: TaskMetric | None) -> float:
-        """The largest drop in the unit of a metric that was measured; ``max_drop`` itself without one."""
-        if task is None:
-            return self.max_drop
-        relative = task.unit != POINTS if self.relative is None else self.relative
-        return abs(task.reference) * task.scale * self.max_drop / 100 if relative else self.max_drop
 
 
 @dataclass(frozen=True)
@@ -86,6 +49,12 @@ class Criterion:
         if self.users:
             return tuple(spec.name for spec in manifest.signature.outputs)
         return self.task.judged(manifest.signature) if self.task else ()
+
+    def covered(self, manifest: Manifest) -> tuple[str, ...]:
+        """The names of the outputs on which the metric depends: the others must keep the ratio of their errors."""
+        if self.users or self.task is None or self.metric is None:
+            return self.judged(manifest)
+        return self.task.covered(manifest.signature, self.metric)
 
     def measure(
         self, manifest: Manifest, samples: Samples, *, reference: Mapping[str, np.ndarray], candidate: Mapping[str, np.ndarray]

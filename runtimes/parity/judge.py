@@ -7,7 +7,7 @@ an engine that computed in another precision than asked all fail.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -25,9 +25,10 @@ from toolkit.core import (
     rule_for,
 )
 from toolkit.core.rules import Floor
+from toolkit.tasks import Limits
 
 from .compare import compare
-from .criterion import Criterion, Limits
+from .criterion import Criterion
 from .observe import Observation
 
 
@@ -51,7 +52,9 @@ def judge(
     verdict, reason = (
         (Verdict.FAILED, problem)
         if problem
-        else _verdict(artifact, candidate, errors, task=task, rule=rule, judged=criterion.judged(artifact.manifest))
+        else (Verdict.FAILED, _not_finite(names, candidate, reference, samples))
+        if not all(error.finite for error in errors)
+        else _verdict(artifact, candidate, errors, task=task, rule=rule, judged=criterion.covered(artifact.manifest))
     )
     if samples.drawn and not problem:
         reason += "; seeded probes only"
@@ -70,6 +73,7 @@ def judge(
         reason=reason,
         rule=rule.text(task),
         batch_sizes=tuple(candidate.probes),
+        sizes=tuple(sizes for sizes in candidate.sized if sizes in reference.sized),
         samples_sha256=samples.sha256,
         outputs=errors,
         task=task,
@@ -92,8 +96,19 @@ def _structure(names: list[str], candidate: Observation, reference: Observation)
 def _pairs(name: str, candidate: Observation, reference: Observation) -> list[tuple[np.ndarray, np.ndarray]]:
     shared = sorted(set(candidate.probes) & set(reference.probes))
     pairs = [(reference.probes[batch][name], candidate.probes[batch][name]) for batch in shared]
+    both = sorted(set(candidate.sized) & set(reference.sized))
+    pairs += [(reference.sized[sizes][name], candidate.sized[sizes][name]) for sizes in both]
     rows = min(len(reference.samples[name]), len(candidate.samples[name]))
     return [*pairs, (reference.samples[name][:rows], candidate.samples[name][:rows])]
+
+
+def _not_finite(names: list[str], candidate: Observation, reference: Observation, samples: Samples) -> str:
+    """Whether the candidate made NaN or infinity, or has them from the network, which then says nothing of it."""
+    own = [name for name in names if not all(np.isfinite(one).all() for one, _ in _pairs(name, candidate, reference))]
+    if not own:
+        return "NaN or infinity in the outputs"
+    todo = "give --data, or --set for an input that is no row" if samples.drawn else "no result can be compared with that"
+    return f"NaN or infinity in '{own[0]}' of the trained network itself: {todo}"
 
 
 def _verdict(
@@ -107,19 +122,16 @@ def _verdict(
 ) -> tuple[Verdict, str]:
     precision, actual = artifact.manifest.precision, candidate.actual
     assert actual is not None
-    if not all(error.finite for error in errors):
-        return Verdict.FAILED, "NaN or infinity in the outputs"
     wanted = Precision.BF16 if precision is Precision.BF16 else Precision.FP32
     if actual.float_type != wanted:
         return Verdict.FAILED, f"{actual.engine} computed in {actual.float_type}, not in {wanted}"
     operators = artifact.manifest.operators
     if precision.is_quantized and operators is not None and operators.quantized == 0:
         return Verdict.FAILED, "no operator of the file is quantized"
-    if rule.floor is None:
-        worst = max(errors, key=lambda error: error.max_abs)
-        text = f"max error {worst.max_abs:.1e} in '{worst.output}'"
-        return (Verdict.PASSED if all(e.within_tolerance for e in errors) else Verdict.FAILED), text
     floats = {spec.name for spec in artifact.manifest.signature.outputs if spec.dtype.startswith(("float", "bfloat"))}
+    assert rule.floor is not None
+    if rule.tolerance is not None:
+        return _of_tolerance(errors, floats, rule.floor)
     # Of whole numbers a ratio says nothing: a label that differs by one is as wrong as any other.
     counted = [error for error in errors if error.output in floats] or list(errors)
     if task is None or rule.max_drop is None:
@@ -129,6 +141,17 @@ def _verdict(
     # A metric is of its own outputs only: those beside them must keep the ratio.
     beside, reason = _of_floor(rest, rule.floor) if rest else (Verdict.PASSED, "")
     return (beside, f"{text}; {reason}") if beside.severity > verdict.severity else (verdict, text)
+
+
+def _of_tolerance(errors: Sequence[TensorError], floats: Collection[str], floor: Floor) -> tuple[Verdict, str]:
+    """Passed where every value keeps the tolerance, or whole numbers do and the others reach float16's floor."""
+    worst = max(errors, key=lambda error: error.max_abs)
+    text = f"max error {worst.max_abs:.1e} in '{worst.output}'"
+    missed = [error for error in errors if not error.within_tolerance]
+    if any(error.output not in floats for error in missed):
+        return Verdict.FAILED, text
+    verdict, reason = _of_floor(missed, floor) if missed else (Verdict.PASSED, "")
+    return (verdict, f"{text}, {reason}") if missed and verdict is Verdict.PASSED else (Verdict.FAILED if missed else verdict, text)
 
 
 def _of_drop(task: TaskMetric, rule: Rule, limit: float) -> tuple[Verdict, str]:

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from toolkit.core import Artifact, EngineError, Samples, fits, instruction_sets, memory_limit, run_isolated, write_arrays
+from toolkit.core import Artifact, EngineError, Samples, Signature, fits, instruction_sets, memory_limit, run_isolated, write_arrays
+from toolkit.core.free_sizes import sizes_text
+from toolkit.core.mapped import GrowingFile, adopted, spill_file
 
 from .. import find_runtime
 from ..base import Actual, Session, SessionOptions
 from .probes import batch_sizes, probe
 
 CHUNK = 32
+_SIZED_BATCH = 3
+_TIMEOUT_S = 900.0
 
 
 @dataclass(frozen=True)
 class Observation:
-    """Outputs by name: ``probes[batch][output]`` for each batch size, ``samples[output]`` ``[N, ...]`` for the real samples.
+    """Outputs by name.
 
-    ``problem`` is the reason why there are none: a wrong name, order, shape or dtype of an output, or an engine that failed.
-    ``instruction_sets`` are those of the processor that computed them.
+    Args:
+        artifact: its content's hash.
+        actual: what the engine gave.
+        probes: ``probes[batch][output]`` for each batch size.
+        samples: ``samples[output]`` for the real samples, ``[N, ...]`` with the rows first where an axis is theirs, in a file where they
+            are large.
+        problem: why there are none: a wrong name, order, shape or dtype of an output, or an engine that failed.
+        instruction_sets: those of the processor that computed them.
+        sized: as `probes`, for each of other sizes than the samples have, by `sizes_text`.
     """
 
     artifact: str
@@ -33,10 +44,12 @@ class Observation:
     samples: dict[str, np.ndarray]
     problem: str = ""
     instruction_sets: tuple[str, ...] = ()
+    sized: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """All outputs in one dictionary, ``<batch>/<output>`` and ``samples/<output>``: what `of_arrays` takes."""
-        probes = {f"{batch}/{name}": array for batch, outputs in self.probes.items() for name, array in outputs.items()}
+        """All outputs in one dictionary, ``<batch>/<output>``, ``<sizes>/<output>`` and ``samples/<output>``: what `of_arrays` takes."""
+        each = [*self.probes.items(), *self.sized.items()]
+        probes = {f"{key}/{name}": array for key, outputs in each for name, array in outputs.items()}
         return probes | {f"samples/{name}": array for name, array in self.samples.items()}
 
     @classmethod
@@ -44,26 +57,42 @@ class Observation:
         """The observation whose `arrays` these are."""
         probes: dict[int, dict[str, np.ndarray]] = {}
         samples: dict[str, np.ndarray] = {}
+        sized: dict[str, dict[str, np.ndarray]] = {}
         for key, array in arrays.items():
             where, _, output = key.partition("/")
-            outputs = samples if where == "samples" else probes.setdefault(int(where), {})
+            if not output:
+                raise ValueError(f"'{key}' is no output of a probe")
+            other = probes.setdefault(int(where), {}) if where.isdecimal() else sized.setdefault(where, {})
+            outputs = samples if where == "samples" else other
             outputs[output] = array
-        return cls(artifact, actual, probes, samples, problem)
+        sized.pop("samples", None)
+        return cls(artifact, actual, probes, samples, problem, sized=sized)
 
 
 @dataclass(frozen=True)
 class Task:
-    """The request: the ``artifact``'s folder; ``folder`` is where the samples are shared."""
+    """The request.
+
+    Args:
+        artifact: its folder.
+        engine: its name.
+        device: cpu, gpu, npu or auto.
+        folder: where the samples are shared.
+        outputs: the files in which the outputs for the samples are wanted, by name.
+        sizes: as `observe` takes them.
+    """
 
     artifact: str
     engine: str
     device: str
     folder: str
+    outputs: dict[str, str]
+    sizes: tuple[dict[str, int], ...]
 
 
 @dataclass(frozen=True)
 class Done:
-    """The answer beside ``outputs.npz``, which is there unless there was a ``problem``."""
+    """The answer beside ``outputs.npz`` of the probes and the files of the request, which are there unless there was a ``problem``."""
 
     actual: Actual
     problem: str
@@ -71,26 +100,43 @@ class Done:
 
 
 def observe(
-    artifact: Artifact, engine: str, samples: Samples, *, device: str = "cpu", timeout_s: float = 900.0, log: Path | None = None
+    artifact: Artifact,
+    engine: str,
+    samples: Samples,
+    *,
+    sizes: Sequence[dict[str, int]] = (),
+    device: str = "cpu",
+    timeout_s: float | None = None,
+    log: Path | None = None,
 ) -> Observation:
-    """Run `artifact` on `engine` over seeded probes of every batch size and over all `samples`, in a fresh process.
+    """Run `artifact` on `engine` over seeded probes of every batch size and over all `samples`, in a fresh process; over probes of those
+    `sizes` too which the artifact takes. It may take `timeout_s` seconds: by default a quarter of an hour and one for each sample.
 
     Raises:
         ToolkitError: the process crashed, the engine is missing or refused the model.
     """
-    with tempfile.TemporaryDirectory(prefix="toolkit-parity-") as name:
-        folder = Path(name)
-        samples.share(folder)
-        task = Task(str(artifact.path.resolve()), engine, device, name)
-        found = run_isolated(f"{__name__}:observe_task", task, timeout_s=timeout_s, memory_bytes=memory_limit(), log=log)
-        done = msgspec.convert(found, Done)
-        arrays = dict(np.load(folder / "outputs.npz", allow_pickle=False)) if not done.problem else {}
-    seen = Observation.of_arrays(artifact.manifest.content_sha256, arrays, actual=done.actual, problem=done.problem)
+    files = {spec.name: spill_file() for spec in artifact.manifest.signature.outputs}
+    try:
+        with tempfile.TemporaryDirectory(prefix="toolkit-parity-") as name:
+            folder = Path(name)
+            samples.share(folder)
+            outputs = {output: str(file) for output, file in files.items()}
+            task = Task(str(artifact.path.resolve()), engine, device, name, outputs, tuple(sizes))
+            most_s = _TIMEOUT_S + len(samples) if timeout_s is None else timeout_s
+            found = run_isolated(f"{__name__}:observe_task", task, timeout_s=most_s, memory_bytes=memory_limit(), log=log)
+            done = msgspec.convert(found, Done)
+            arrays = dict(np.load(folder / "outputs.npz", allow_pickle=False)) if not done.problem else {}
+        seen = Observation.of_arrays(artifact.manifest.content_sha256, arrays, actual=done.actual, problem=done.problem)
+        if not done.problem:
+            seen.samples.update({output: adopted(files.pop(output)) for output in [*files]})
+    finally:
+        for file in files.values():
+            file.unlink()
     return replace(seen, instruction_sets=done.instruction_sets)
 
 
 def observe_task(task: Task) -> Done:
-    """The child's half of `observe`: leaves ``outputs.npz`` in the folder of the request."""
+    """The child's half of `observe`: leaves ``outputs.npz`` in the folder of the request, and its files."""
     artifact = Artifact.load(Path(task.artifact))
     folder = Path(task.folder)
     samples = Samples.shared(folder).fit(artifact.manifest.signature)
@@ -98,10 +144,19 @@ def observe_task(task: Task) -> Done:
     problem = ""
     with find_runtime(task.engine).open(artifact, SessionOptions(device=task.device)) as session:
         try:
-            for batch in batch_sizes(session.signature):
+            for batch in batch_sizes(session.signature, samples):
                 inputs = probe(session.signature, batch=batch, samples=samples)
                 seen.probes[batch] = _checked(session, inputs, batch)
-            seen.samples.update(_over_samples(session, samples))
+            for sizes in task.sizes:
+                if takes(session.signature, sizes):
+                    batch = _SIZED_BATCH if session.signature.has_free_batch else batch_sizes(session.signature, samples)[0]
+                    inputs = probe(session.signature, batch=batch, samples=samples, sizes=sizes)
+                    at = sizes_text(sizes)
+                    try:
+                        seen.sized[at] = _checked(session, inputs, batch)
+                    except EngineError as error:
+                        raise EngineError(f"at {at}: {error}") from error
+            _write_over_samples(session, samples, {name: Path(file) for name, file in task.outputs.items()})
         except EngineError as error:
             problem = str(error)
         actual = session.actual
@@ -110,24 +165,41 @@ def observe_task(task: Task) -> Done:
     return Done(actual, problem, tuple(instruction_sets()))
 
 
-def _over_samples(session: Session, samples: Samples) -> dict[str, np.ndarray]:
+def takes(signature: Signature, sizes: Mapping[str, int]) -> bool:
+    """Whether a network takes these sizes, as far as its signature says."""
+    return set(sizes) <= set(signature.free) and (
+        not signature.sizes or any(dict(sizes).items() <= each.items() for each in signature.sizes)
+    )
+
+
+def _write_over_samples(session: Session, samples: Samples, files: Mapping[str, Path]) -> None:
+    """Write the outputs as ``.npy``, the rows first where an axis is theirs, so that a few of them are in memory at a time.
+
+    Of an output whose first dimension is not the batch there are only those of whole batches.
+    """
     signature = session.signature
-    step = CHUNK if signature.has_free_batch else batch_sizes(signature)[0]
+    step = CHUNK if signature.has_free_batch else batch_sizes(signature, samples)[0]
     whole = len(samples) // step * step if not signature.has_free_batch else len(samples)
-    chunks: dict[str, list[np.ndarray]] = {spec.name: [] for spec in signature.outputs}
-    for start in range(0, whole, step):
-        rows = samples.batch(slice(start, start + step))
-        inputs = [rows[spec.name] for spec in signature.inputs]
-        for name, array in _checked(session, inputs, min(step, whole - start)).items():
-            chunks[name].append(array)
-    return {name: _joined(parts) for name, parts in chunks.items()}
-
-
-def _joined(parts: list[np.ndarray]) -> np.ndarray:
-    """The parts behind each other; of an output whose first dimension is not the batch only those of whole batches."""
-    if not parts or not parts[0].ndim:
-        return np.asarray(parts)
-    return np.concatenate([part for part in parts if part.shape[1:] == parts[0].shape[1:]])
+    growing: dict[str, GrowingFile] = {}
+    try:
+        for start in range(0, whole, step):
+            rows = samples.batch(slice(start, start + step))
+            inputs = [rows[spec.name] for spec in signature.inputs]
+            for spec, (name, array) in zip(signature.outputs, _checked(session, inputs, min(step, whole - start)).items(), strict=True):
+                axis = spec.shape.index(signature.rows) if signature.rows in spec.shape else 0
+                alone = not array.ndim or (samples.one_by_one and not samples.drawn)
+                part = np.moveaxis(array, axis, 0) if axis else array[None] if alone else array
+                file = growing.get(name) or growing.setdefault(name, GrowingFile(files[name], part))
+                if part.shape[1:] == file.shape:
+                    file.append(part)
+        for name, path in files.items():
+            if name in growing:
+                growing[name].close()
+            else:
+                GrowingFile(path, np.zeros(0)).close()
+    finally:
+        for file in growing.values():
+            file.abandon()
 
 
 def _checked(session: Session, inputs: list[np.ndarray], batch: int) -> dict[str, np.ndarray]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from toolkit.core import Samples, Signature
+from toolkit.core.mapped import chunks, gathered
 
 from .observe import Observation
 from .probes import batch_sizes
@@ -30,7 +31,7 @@ class Part:
 
 def whole_batches(samples: Samples, *signatures: Signature) -> Samples:
     """The first rows of `samples`, as many as networks with all these signatures answer: of a fixed batch, whole ones."""
-    fixed = [batch_sizes(signature)[0] for signature in signatures if not signature.has_free_batch]
+    fixed = [batch_sizes(signature, samples)[0] for signature in signatures if not signature.has_free_batch]
     return samples.rows(slice(min((len(samples) // batch * batch for batch in fixed), default=len(samples))))
 
 
@@ -57,12 +58,17 @@ def _joined(observed: Sequence[Observation]) -> Observation:
     first, outputs = observed[0], {}
     for name, array in first.samples.items():
         arrays = [each.samples[name] for each in observed if name in each.samples]
-        outputs[name] = np.concatenate([other for other in arrays if other.shape[1:] == array.shape[1:]])
+        outputs[name] = _rows([other for other in arrays if other.shape[1:] == array.shape[1:]])
     return replace(first, samples=outputs)
 
 
 def _samples(parts: Sequence[Samples]) -> Samples:
     first = parts[0]
-    inputs = {name: np.concatenate([part.inputs[name] for part in parts]) for name in first.inputs}
-    targets = None if first.targets is None else np.concatenate([part.targets for part in parts if part.targets is not None])
+    inputs = {name: _rows([part.inputs[name] for part in parts]) for name in first.inputs}
+    targets = None if first.targets is None else _rows([part.targets for part in parts if part.targets is not None])
     return replace(first, inputs=inputs, targets=targets)
+
+
+def _rows(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Behind each other, in a file where they are large."""
+    return gathered(part for array in arrays for part in chunks(array))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.commands import Commands
-from tests.pipeline.data.pictures import picture, save
+from tests.pipeline.data.pictures import picture, save, write_coco
 from toolkit.core import Artifact, Preprocessing
 from toolkit.pipeline.data import Given
 from toolkit.pipeline.source.resolve import resolve_source
@@ -70,3 +70,61 @@ def test_the_manifest_is_told_what_the_data_tell(tmp_path: Path) -> None:
     again = told.told(labels=("other",), preprocessing=Preprocessing())
     assert again is told, "what the manifest says stays"
     assert np.asarray(split.evaluation.inputs["image"]).shape[1:] == (1, 8, 8)
+
+
+METRICS = """
+import numpy as np
+
+def raises(output, target): raise KeyError("dice")
+def nan(outputs, targets): return float("nan")
+def nan_each(output, target): return float("nan")
+def fewer(outputs, targets): return np.zeros(len(targets) - 1)
+"""
+LOADERS = """
+import numpy as np
+
+def nothing(): return iter(())
+def endless():
+    while True: yield {"image": np.zeros((1000, 1, 8, 8), np.float32), "target": np.zeros(1000, np.int64)}
+def shapes():
+    for size in (8, 9): yield {"image": np.zeros((1, size, 8), np.float32), "target": 0}
+"""
+BAD = {
+    "a metric that raises": ("s.npz", "m.py:raises", "m.py:raises' raised KeyError: 'dice'; the metric runs"),
+    "a metric that is NaN": ("s.npz", "m.py:nan", "m.py:nan' returned nan: expected a finite number"),
+    "a metric that is NaN for a sample": ("s.npz", "m.py:nan_each", "m.py:nan_each' returned nan: expected a finite number"),
+    "another count than samples": (
+        "s.npz",
+        "m.py:fewer",
+        "m.py:fewer' returned no number for each sample: expected 16 numbers, or one",
+    ),
+    "no samples": ("d.py:nothing", "", "d.py:nothing' gives no samples"),
+    "endless samples": ("d.py:endless", "", "d.py:endless' gives more than 100,000 samples: it may have no end"),
+    "shapes that change": ("d.py:shapes", "", "' does not fit the model's input 'image': expected float32[1,8,8], got float32[1,9,8]"),
+    "a label without its picture": ("coco", "", "has labels for '4.jpg', and there is no such picture"),
+    "a truncated JPEG": ("photos", "", "photos/0/3.jpg' cannot be read as a picture"),
+    "no column": ("t.csv", "", "'t.csv' has no column 'kind': expected one of q0"),
+}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_users_data_and_metrics_that_are_bad_are_one_line_and_leave_nothing(commands: Commands, what: str, tmp_path: Path) -> None:
+    data, metric, told = BAD[what]
+    shutil.copy(EARLIER / "onnx-fp32" / "model.onnx", "net.onnx")
+    Path("m.py").write_text(METRICS)
+    Path("d.py").write_text(LOADERS)
+    Path("t.csv").write_text("q0\n1\n")
+    np.savez("s.npz", image=np.random.default_rng(0).random((40, 1, 8, 8), np.float32), targets=np.arange(40) % 10)
+    for number in range(4):
+        save(picture(number), Path("photos", "0", f"{number}.jpg"))
+    Path("photos/0/3.jpg").write_bytes(Path("photos/0/3.jpg").read_bytes()[:-60])
+    write_coco(Path("coco"))
+    Path("coco/4.jpg").unlink()
+    words = ["convert", "net.onnx", "--to", "onnx", "--precision", "fp32", "--data", data, *(["--metric", metric] if metric else [])]
+    done = commands.run(*words, *(["--target", "kind"] if data == "t.csv" else []), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1, done.stderr
+    assert told in lines[0]
+    assert not Path("artifacts").exists()
+    assert [*Path("cache/prepared").glob("*")] == [] if data != "s.npz" else True

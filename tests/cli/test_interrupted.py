@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import signal
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,10 +23,10 @@ from toolkit.core.measurement import BenchmarkReport
 from toolkit.pipeline.bundle import pack
 
 BY_OPTION = {"train", "go train"}
-ITSELF = {"benchmark", "clean", "convert", "data", "demo", "optimize", "quantize", "tune", "verify"}
+ITSELF = {"benchmark", "check", "clean", "convert", "data", "demo", "optimize", "quantize", "tune", "verify"}
 ANEW = {"go match", "go selfplay"}
 NOTHING_TO_RESUME = {
-    "bundle", "cache", "cache clear", "check", "debug", "doctor", "evaluate", "export c", "export web", "formats", "go demo", "go gtp",
+    "bundle", "cache", "cache clear", "debug", "doctor", "evaluate", "export c", "export web", "formats", "go demo", "go gtp",
     "go play", "go strength", "inspect", "models", "recipes", "report", "run",
 }  # fmt: skip
 
@@ -65,13 +67,18 @@ def interrupted(*words: str | Path, when: Callable[[], bool]) -> str:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    try:
-        with pytest.raises(click.exceptions.Abort) as caught:
-            toolkit.main([str(word) for word in words], standalone_mode=False)
-    finally:
-        ended.set()
-        watcher.join()
-    return answer(caught.value)
+    with warnings.catch_warnings():  # Where Ctrl-C comes between the opening of a file and its `with`, Python closes it later and says so.
+        warnings.simplefilter("ignore", ResourceWarning)
+        try:
+            with pytest.raises(click.exceptions.Abort) as caught:
+                toolkit.main([str(word) for word in words], standalone_mode=False)
+        finally:
+            ended.set()
+            watcher.join()
+        told = answer(caught.value)
+        del caught  # with the interruption that it came from, whose frames hold the file
+        gc.collect()
+    return told
 
 
 def test_a_training_tells_the_command_that_resumes_it(tmp_path: Path) -> None:
@@ -108,12 +115,22 @@ def test_a_check_keeps_what_was_measured(tmp_path: Path, monkeypatch: pytest.Mon
 
     words = ("--engine", "onnxruntime", "--threads", "1", "--rounds", "60", "--seconds", "0.1", "--out", tmp_path / "it.json")
     answered = interrupted("check", tmp_path / "tiny.zip", *words, when=measured)
-    assert answered == f"interrupted; what was measured is in {tmp_path / 'it.json'}: the same command checks all anew"
+    assert answered == f"interrupted; what was measured is in {tmp_path / 'it.json'}. Rerun the same command to resume"
     assert "60 rounds of measuring: 12 s at least" in told
     report = BenchmarkReport.load(tmp_path / "it.json")
     assert (report.model, report.complete) == ("tiny", False)
     assert [len(each.rounds) for each in report.measurements] == [2]
     assert report.parity_of(report.measurements[0]) is not None
+    told.clear()
+
+    def measured_more() -> bool:
+        told.extend(capsys.readouterr().err.splitlines())
+        return any(line.startswith("measuring onnx-fp16 in onnxruntime: 4 of 60 in ") for line in told)
+
+    assert interrupted("check", tmp_path / "tiny.zip", *words, when=measured_more) == answered
+    assert "resuming: 2 of 60 rounds are measured; to measure all anew, remove their report" in told
+    resumed = BenchmarkReport.load(tmp_path / "it.json").measurements[0].rounds
+    assert (len(resumed), resumed[:2]) == (4, report.measurements[0].rounds)
 
 
 def test_a_benchmark_that_has_measured_nothing_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

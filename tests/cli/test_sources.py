@@ -74,7 +74,8 @@ def test_a_network_of_python_code_without_data(here: Path) -> None:
     assert "top-1 agreement drop" not in told["onnx-int8-weights"][1], "random numbers have no metric"
     assert call("verify", "artifacts/scorer", "--json", code=1)["onnx-fp32"][0]["verdict"] == "passed"
     text = refused("benchmark", "artifacts/scorer", *QUICK)
-    assert text == "how long 'scorer' takes depends on its free sizes: length; add --data with a .npz of inputs of the usual size"
+    assert text.startswith("how long 'scorer' takes depends on its free sizes: length; add --data with a .npz of inputs of the usual size")
+    assert text.endswith(", or say it: --fix length=32")
     assert not (here / "artifacts" / "scorer" / "benchmark.json").exists()
 
 

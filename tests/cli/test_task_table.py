@@ -1,60 +1,24 @@
-"""Every task, by data in a file and from Python code, through the commands: the metric that they show is that of the same outputs.
-
-The networks are products with the identity matrix, so that the samples say what comes out.
+"""Every task, by arrays in a file, by the folder or table that such data usually are, and from Python code, through every command: the
+metric that they show is that of the same outputs.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from _pytest.mark import ParameterSet
 from click.testing import CliRunner
 
+from tests.cli.task_data import FORMS, case_of
 from tests.tasks.examples import EXAMPLES
 from toolkit.cli import toolkit
-from toolkit.core import Samples, Verdict
+from toolkit.core import Verdict
+from toolkit.pipeline.data import Given, Wanted, find_reader
 from toolkit.tasks import find_task
-
-SETS = 8
-
-
-def example(name: str) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The outputs of several examples of a task behind each other, and their targets."""
-    drawn = [EXAMPLES[name](np.random.default_rng(seed)) for seed in range(SETS)]
-    outputs = {output: np.concatenate([each.outputs[output] for each in drawn]) for output in drawn[0].outputs}
-    return outputs, np.concatenate([each.targets for each in drawn])
-
-
-def network(file: Path, outputs: dict[str, np.ndarray]) -> None:
-    """An ONNX file that gives its inputs back, each multiplied with the identity along its last axis; whole numbers as they are."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
-
-    nodes, weights, inputs, results = [], [], [], []
-    for name, array in outputs.items():
-        kind = TensorProto.FLOAT if array.dtype == np.float32 else TensorProto.INT64
-        shape = ["batch", *array.shape[1:]]
-        inputs.append(helper.make_tensor_value_info(f"{name}_in", kind, shape))
-        results.append(helper.make_tensor_value_info(name, kind, shape))
-        if kind == TensorProto.INT64:
-            nodes.append(helper.make_node("Identity", [f"{name}_in"], [name]))
-        else:
-            weights.append(numpy_helper.from_array(np.eye(array.shape[-1], dtype=np.float32), f"{name}_w"))
-            nodes.append(helper.make_node("MatMul", [f"{name}_in", f"{name}_w"], [name]))
-    graph = helper.make_graph(nodes, "net", inputs, results, weights)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9), file)
-
-
-def given(form: str, outputs: dict[str, np.ndarray], targets: np.ndarray) -> str:
-    """The samples in this form, in the folder that the test is in; what ``--data`` calls them."""
-    Samples({f"{name}_in": array for name, array in outputs.items()}, targets).save(Path("s.npz"))
-    if form == "npz":
-        return "s.npz"
-    Path("mydata.py").write_text("import numpy as np\n\n\ndef load():\n    return dict(np.load('s.npz'))\n")
-    return "mydata.py:load"
 
 
 def call(*words: str) -> Any:
@@ -63,58 +27,61 @@ def call(*words: str) -> Any:
     return json.loads(result.stdout)
 
 
+def cells() -> Iterator[ParameterSet]:
+    """Every task by every form. CI runs each task by one form, by turns, in all commands; `make task-table` runs all, half an hour."""
+    for place, name in enumerate(EXAMPLES):
+        for other, form in enumerate(FORMS):
+            yield pytest.param(name, form, marks=() if (place + other) % len(FORMS) == 0 else pytest.mark.table)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["npz", "python"])
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_convert_and_evaluate(name: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "form"), [*cells()])
+def test_every_command_by_every_form_of_data(name: str, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The forms of one task have the same samples, so that what one of them made the others find in the cache."""
     monkeypatch.chdir(tmp_path)
-    outputs, targets = example(name)
-    network(Path("net.onnx"), outputs)
-    data = given(form, outputs, targets)
-    floats = all(array.dtype == np.float32 for array in outputs.values())
-    rows = call(
-        "convert",
-        "net.onnx",
-        "--to",
-        "onnx",
-        "--precision",
-        "fp32,int8" if floats else "fp32",
-        "--data",
-        data,
-        "--task",
-        name,
-        "--max-drop",
-        "50%",
-    )
-    task = find_task(name)
+    case, task = case_of(name), find_task(name)
+    title = task.metrics[0].title
+    words = ("net.onnx", "--to", "onnx", "--data", case.given(form), "--task", name, "--max-drop", "300%")  # Of few samples.
+    rows = call("convert", *words, "--precision", "fp32,int8")
     for row in rows:
         manifest = row["artifact"]["manifest"]
         assert manifest["task"] == name
         metric = manifest["evidence"][0]["task"]
-        assert metric["name"] == task.metrics[0].title
+        assert metric["name"] == title
         # One layer has one range: what a detector's scores lose by that is judged, and told.
         assert manifest["precision"] == "int8" or manifest["evidence"][0]["verdict"] == Verdict.PASSED, manifest["evidence"][0]["reason"]
-    found = call("evaluate", "artifacts/net/onnx-fp32", "--data", data, "--task", name)
+    check_evaluation(call("evaluate", "artifacts/net/onnx-fp32", "--data", words[4], "--task", name), name, metric["reference"])
+    (quantized,) = call("quantize", *words)
+    assert quantized["artifact"]["manifest"]["evidence"][0]["task"]["name"] == title
+    optimized = call("optimize", *words, "--precision", "fp32,int8", "--budget", "size", "--overwrite")
+    assert optimized["shipped"]["artifact"].startswith("onnx-")
+    assert title in optimized["shipped"]["evidence"] or optimized["shipped"]["artifact"] == "onnx-fp32"
+
+
+def check_evaluation(found: Any, name: str, reference: float) -> None:
+    """Every metric of the task, and the first as the reference had it in parity."""
     if name == "classification":  # Which has figures of its own.
-        assert found["accuracy"]["value"] == pytest.approx(metric["reference"])
+        assert found["accuracy"]["value"] == pytest.approx(reference)
         return
     values = {each["name"]: each for each in found["metrics"]}
-    assert [*values] == [*task.metric_names]
-    decisive = values[task.metrics[0].name]
-    assert decisive["value"] == pytest.approx(metric["reference"], abs=1e-6)
+    assert [*values] == [*find_task(name).metric_names]
+    decisive = values[find_task(name).metrics[0].name]
+    assert decisive["value"] == pytest.approx(reference, abs=1e-6)
     assert decisive["low"] <= decisive["value"] <= decisive["high"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["classification", "segmentation", "regression"])
-def test_quantize_and_optimize(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_forms_of_a_task_are_the_same_samples(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bit for bit, with their targets: else the table's columns would tell of other things."""
     monkeypatch.chdir(tmp_path)
-    outputs, targets = example(name)
-    network(Path("net.onnx"), outputs)
-    given("npz", outputs, targets)
-    words = ("net.onnx", "--to", "onnx", "--data", "s.npz", "--task", name, "--max-drop", "50%")
-    (quantized,) = call("quantize", *words, "--rounds", "1")
-    title = find_task(name).metrics[0].title
-    assert quantized["artifact"]["manifest"]["evidence"][0]["task"]["name"] == title
-    optimized = call("optimize", *words, "--precision", "fp32,int8", "--overwrite")
-    assert title in json.dumps(optimized) or optimized["shipped"]["artifact"] == "onnx-fp32"
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    case = case_of(name)
+    found = []
+    for form in FORMS:
+        word = case.given(form)
+        samples = find_reader(word).read(Given(word=word), Wanted(signature=case.signature)).samples
+        assert samples.targets is not None
+        rows = sorted((key, row.tobytes()) for key, row in zip(samples.row_keys(), samples.targets, strict=True))
+        found.append((samples.targets.dtype, rows))
+    assert len(found[0][1]) == len(case.targets)
+    assert found[0] == found[1] == found[2]

@@ -40,7 +40,7 @@ def _check_result(converter: Converter, source: Artifact, result: Artifact) -> N
     assert manifest.signature == source.manifest.signature
     assert manifest.labels == source.manifest.labels
     assert set(manifest.versions) == set(converter.distributions)
-    assert (manifest.calibration is not None) == converter.target.precision.is_calibrated
+    assert (manifest.calibration is not None) == converter.is_calibrated
     operators = manifest.operators
     assert operators is not None
     assert operators.total == sum(operators.by_type.values()) > 0
@@ -54,7 +54,7 @@ def _check_refusals(converter: Converter, source: Artifact, recipe: Recipe, fold
     other = Precision.FP16 if source.manifest.precision is not Precision.FP16 else Precision.FP32
     with pytest.raises(InputError, match=converter.name):
         converter.convert(replace(source, manifest=replace(source.manifest, precision=other)), out, recipe)
-    if converter.target.precision.is_calibrated:
+    if converter.is_calibrated:
         assert recipe.calibration is not None
         with pytest.raises(DataError, match="needs calibration"):
             converter.convert(source, out, replace(recipe, calibration=None))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 START = Node(Format.PT2, Precision.FP32)
+FOREIGN = "foreign"
+"""The folder of TF Lite files that the toolkit did not make."""
 
 
 def digits() -> tuple[Samples, Samples]:
@@ -35,8 +37,8 @@ def digits() -> tuple[Samples, Samples]:
 
 
 def digits_recipe() -> Recipe:
-    """How the trained net is quantized unless a test says more."""
-    return Recipe(calibration=digits()[0], batch_sizes=(1, 32))
+    """How the trained net is quantized unless a test says more: plainly, nothing tried beyond it."""
+    return Recipe(calibration=digits()[0], batch_sizes=(1, 32), effort=0)
 
 
 def trained() -> nn.Module:
@@ -193,7 +195,10 @@ def convert_all(source: Artifact, targets: set[Node], recipe: Recipe) -> dict[No
 
 
 def from_keras(folder: Path, signature: Signature) -> dict[Node, Artifact]:
-    """A Keras net of images ``[B, 1, 8, 8]`` -> ``[B, 10]`` as a ``.keras`` file and as a SavedModel, made in a process of its own."""
+    """A Keras net of images ``[B, 1, 8, 8]`` -> ``[B, 10]`` as a ``.keras`` file and as a SavedModel, made in a process of its own;
+    below ``foreign`` as TF Lite files of one signature with a free batch, as people ship them.
+    """
+    np.save(folder / "images.npy", digits()[0].inputs["image"][:50])
     subprocess.run([sys.executable, "-W", "ignore", "-c", _KERAS, str(folder)], check=True, capture_output=True)
     made = {}
     for format in (Format.KERAS, Format.SAVEDMODEL):
@@ -202,6 +207,11 @@ def from_keras(folder: Path, signature: Signature) -> dict[Node, Artifact]:
         manifest = Manifest("digits", format, Precision.FP32, signature, files, "import", labels=tuple("0123456789"))
         (path / MANIFEST).write_bytes(manifest.to_json())
         made[Node(format, Precision.FP32)] = Artifact.load(path)
+    for precision in (Precision.FP32, Precision.INT8, Precision.INT8_DYNAMIC):
+        path = folder / FOREIGN / str(Node(Format.TFLITE, precision))
+        files = {Format.TFLITE.file_name: sha256_of(path / Format.TFLITE.file_name)}
+        manifest = Manifest("digits", Format.TFLITE, precision, signature, files, "import", labels=tuple("0123456789"))
+        (path / MANIFEST).write_bytes(manifest.to_json())
     return made
 
 
@@ -222,7 +232,9 @@ def from_torchscript(folder: Path, signature: Signature) -> Artifact:
 _KERAS = """
 import pathlib, sys
 import keras
+import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 folder = pathlib.Path(sys.argv[1])
 keras.utils.set_random_seed(0)
 layers = keras.layers
@@ -236,6 +248,15 @@ model.save(folder / "keras-fp32" / "model.keras")
 spec = tf.TensorSpec([None, 1, 8, 8], tf.float32, name="image")
 serving = tf.function(lambda image: model({"image": image}, training=False)).get_concrete_function(spec)
 tf.saved_model.save(model, str(folder / "savedmodel-fp32"), signatures={"serving_default": serving})
+images = np.load(folder / "images.npy")
+for precision in ("fp32", "int8", "int8-dynamic"):
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([convert_variables_to_constants_v2(serving)])
+    converter.optimizations = [] if precision == "fp32" else [tf.lite.Optimize.DEFAULT]
+    if precision == "int8":
+        converter.representative_dataset = lambda: ([image[None]] for image in images)
+    path = folder / "foreign" / f"tflite-{precision}"
+    path.mkdir(parents=True)
+    (path / "model.tflite").write_bytes(converter.convert())
 """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,7 +11,9 @@ import pytest
 
 from tests.converters.engines import ENGINES, compute
 from tests.converters.nets import START
-from toolkit.converters.base import Node
+from toolkit.converters.base import Converter, Node, Recipe
+from toolkit.converters.edges.onnx_from_tflite import OnnxFromTfliteInt8Dynamic
+from toolkit.converters.edges.openvino_from_tflite import OpenvinoFromTfliteInt8Dynamic
 from toolkit.converters.planner import reachable
 from toolkit.core import Artifact, Format, Precision, Samples
 
@@ -90,3 +94,27 @@ def test_tflite_signatures_share_their_weights(made: dict[Node, Artifact], train
     weights = sum(parameter.numel() * 4 for parameter in trained.parameters())
     size = made[Node(Format.TFLITE, Precision.FP32)].size_bytes
     assert size < weights + 8_000 < 2 * weights
+
+
+@pytest.mark.parametrize(
+    "converter",
+    [OpenvinoFromTfliteInt8Dynamic(), pytest.param(OnnxFromTfliteInt8Dynamic(), marks=pytest.mark.tensorflow)],
+    ids=lambda converter: converter.name,
+)
+def test_a_tflite_file_with_integer_weights_goes_on(
+    converter: Converter, made: dict[Node, Artifact], digits: tuple[Samples, Samples], tmp_path: Path
+) -> None:
+    """What others ship as quantized is often that: it was said to go nowhere."""
+    ours = made[Node(Format.TFLITE, Precision.INT8_DYNAMIC)]
+    # As a stranger's file is read: its graph has a batch of one.
+    source = replace(ours, manifest=replace(ours.manifest, signature=ours.manifest.signature.fixed({"batch": 1})))
+    result = converter.convert(source, tmp_path / "out", Recipe())
+    images = digits[1].inputs["image"][:16]
+    rows = [{"image": images[place : place + 1]} for place in range(len(images))]
+    expected, found = ([compute(each, row)["logits"] for row in rows] for each in (source, result))
+    assert np.mean(np.argmax(found, -1) == np.argmax(expected, -1)) > 0.9
+    sizes = [
+        sum(each.stat().st_size for each in one.path.iterdir() if each.suffix in {".onnx", ".bin"})
+        for one in (result, made[Node(converter.target.format, Precision.FP32)])
+    ]
+    assert sizes[0] < sizes[1] / 2

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from toolkit.converters.onnx_outputs import float_outputs
+from tests.converters.engines import compute
+from toolkit.converters.base import Recipe
+from toolkit.converters.edges.onnx_int8 import OnnxInt8
+from toolkit.converters.noise import ratios
+from toolkit.converters.onnx_outputs import bends_at_outputs, float_outputs
+from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Samples, Signature, TensorSpec, sha256_of
 
 SCALE = np.float32(0.5)
 
@@ -99,7 +106,52 @@ def test_an_output_that_others_read_keeps_its_name() -> None:
     float_outputs(found.graph)
     first, second = run(found, X)
     np.testing.assert_array_equal(first, X)
-    np.testing.assert_allclose(second, X, rtol=1e-6)
+    np.testing.assert_array_equal(second, np.round(X / SCALE) * SCALE, "the second layer computes in integers as before")
+
+
+def test_what_cuts_values_off_before_an_output_is_found() -> None:
+    found = model(
+        helper.make_node("MatMul", ["x", "w"], ["a"], name="one"),
+        helper.make_node("Relu", ["a"], ["b"], name="inner"),
+        helper.make_node("MatMul", ["b", "w"], ["c"], name="two"),
+        helper.make_node("Relu", ["c"], ["d"], name="last"),
+        helper.make_node("Reshape", ["d", "shape"], ["y"], name="turn"),
+    )
+    assert bends_at_outputs(found.graph) == ["last"]
+
+
+@pytest.mark.parametrize("effort", [0, 1])
+def test_a_relu_that_gives_an_output_is_not_lost(effort: int, tmp_path: Path) -> None:
+    """The quantizer removes it, for the levels in front of it hold no negative values; those were then taken away."""
+    random = np.random.default_rng(0)
+    weights = [numpy_helper.from_array(random.standard_normal((8, n, 3)).astype(np.float32), name) for n, name in ((4, "w"), (8, "v"))]
+    nodes = [("Conv", ["x", "w"], ["a"]), ("Relu", ["a"], ["feature"]), ("Conv", ["feature", "v"], ["y"])]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node(kind, inputs, outputs) for kind, inputs, outputs in nodes],
+        "net",
+        [value("x", TensorProto.FLOAT, ["batch", 4, 9])],
+        [value("feature", TensorProto.FLOAT, ["batch", 8, 7]), value("y", TensorProto.FLOAT, ["batch", 8, 5])],
+        weights,
+    )
+    folder = tmp_path / "source"
+    folder.mkdir()
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10), file := folder / "model.onnx")
+    shapes = {"feature": ("batch", 8, 7), "y": ("batch", 8, 5)}
+    outputs = tuple(TensorSpec(name, "float32", shape) for name, shape in shapes.items())
+    signature = Signature((TensorSpec("x", "float32", ("batch", 4, 9)),), outputs)
+    manifest = Manifest("net", Format.ONNX, Precision.FP32, signature, {file.name: sha256_of(file)}, "import")
+    (folder / MANIFEST).write_bytes(manifest.to_json())
+    source = Artifact.load(folder)
+    x = random.standard_normal((64, 4, 9)).astype(np.float32)
+    made = OnnxInt8().convert(source, tmp_path / "int8", Recipe(Samples({"x": x}), effort=effort))
+    exact, rounded = compute(source, {"x": x}), compute(made, {"x": x})
+    assert rounded["feature"].min() >= 0
+    assert min(ratios([(exact, rounded)]).values()) > 30
+    found = onnx.load(made.model_file).graph
+    last = next(node for node in found.node if node.output[0] == "y")
+    read = {name: node.op_type for node in found.node for name in node.output}
+    assert read[last.input[0]] == "DequantizeLinear", "an output that the next layer reads is still rounded for it"
 
 
 @pytest.mark.parametrize("nodes", [[helper.make_node("MatMul", ["x", "w"], ["y"], name="layer")], pair("only", "x", "y")])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from toolkit.converters.base import Node
-from toolkit.converters.planner import plan, reachable
+from toolkit.converters.planner import plan, reachable, ways
 from toolkit.core import Format, InputError, Precision, UnknownNameError
 
 PT2 = Node(Format.PT2, Precision.FP32)
@@ -73,8 +73,35 @@ def test_a_precision_that_a_format_does_not_have() -> None:
 
 
 def test_a_target_that_cannot_be_reached_from_here() -> None:
-    with pytest.raises(InputError, match=r"no way from tflite-fp32 to onnx-fp32: expected one of tflite-fp16, .*tflite-int8-weights"):
-        plan(Node(Format.TFLITE, Precision.FP32), Node(Format.ONNX, Precision.FP32))
+    with pytest.raises(InputError, match=r"no way from openvino-fp32 to onnx-fp32: expected one of openvino-bf16, .*openvino-int8-weights"):
+        plan(Node(Format.OPENVINO, Precision.FP32), Node(Format.ONNX, Precision.FP32))
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "names"),
+    [
+        (Format.PT2, Format.ONNX, ["onnx_from_pt2"]),
+        (Format.PT2, Format.OPENVINO, ["openvino_from_onnx", "openvino_from_pt2"]),
+        (Format.PT2, Format.TFLITE, ["tflite_from_pt2", "tflite_from_onnx", "tflite_from_onnx_by_torch"]),
+        (Format.ONNX, Format.OPENVINO, ["openvino_from_onnx"]),
+        (Format.ONNX, Format.TFLITE, ["tflite_from_onnx", "tflite_from_onnx_by_torch"]),
+        (Format.SAVEDMODEL, Format.OPENVINO, ["openvino_from_onnx", "openvino_from_savedmodel"]),
+        (Format.TFLITE, Format.ONNX, ["onnx_from_tflite"]),
+        (Format.TFLITE, Format.OPENVINO, ["openvino_from_tflite", "openvino_from_onnx"]),
+    ],
+)
+def test_the_ways_to_a_format(source: Format, target: Format, names: list[str]) -> None:
+    """The path's own first; what starts at ONNX waits for nothing that waits for it."""
+    assert [each.name for each in ways(Node(source, Precision.FP32), Node(target, Precision.FP32))] == names
+
+
+def test_a_source_in_integers_becomes_no_float() -> None:
+    source = Node(Format.ONNX, Precision.INT8)
+    assert reachable(source) == {Node(Format.OPENVINO, Precision.INT8)}
+    with pytest.raises(
+        InputError, match=r"no fp16: the source is onnx-int8 already: expected one of onnx-int8, openvino-int8; for others convert"
+    ):
+        plan(source, Node(Format.ONNX, Precision.FP16))
 
 
 def test_what_a_foreign_onnx_file_can_become() -> None:

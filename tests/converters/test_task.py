@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -140,4 +140,9 @@ def test_a_cache_that_cannot_be_written_does_not_matter(artifact: Artifact, tmp_
 
 def test_unknown_converter(artifact: Artifact) -> None:
     with pytest.raises(UnknownNameError, match="onnx_int9"):
-        convert_task(Task("onnx_int9", "", "", None, (), (), Choices(), ""))
+        convert_task(Task("onnx_int9", "", "", None, (), (), Choices(), "", 1, 60.0))
+
+
+def test_the_whole_recipe_goes_with_the_task() -> None:
+    """One that stayed behind was its default in the process that converts."""
+    assert {field.name for field in fields(Recipe)} <= {field.name for field in fields(Task)}

@@ -56,6 +56,15 @@ def test_a_manifest_is_read_back_equal(tmp_path: Path) -> None:
     assert again.size_bytes == len(b"weights")
 
 
+def test_a_generator_from_before_there_were_tasks_has_its_own(tmp_path: Path) -> None:
+    make(tmp_path / "onnx-int8")
+    file = tmp_path / "onnx-int8" / MANIFEST
+    told = json.loads(file.read_bytes())
+    file.write_text(json.dumps(told | {"details": {"samples": "noise", "classes": 10}}))
+    manifest = Artifact.load(tmp_path / "onnx-int8").manifest
+    assert (manifest.task, manifest.details) == ("generation", {"classes": 10})
+
+
 def test_a_variant_is_part_of_the_name(tmp_path: Path) -> None:
     artifact = make(tmp_path / "onnx-int8-entropy")
     manifest = replace(artifact.manifest, variant="entropy")

@@ -125,3 +125,32 @@ def test_a_spec_that_is_none(text: str, message: str) -> None:
 def test_symbols_are_renamed_whole_and_only_those_that_are_known() -> None:
     assert rename_symbols("8*s0 + s01", {"s0": "batch", "batch": "no"}) == "8*batch + s01"
     assert rename_symbols("s0", {"s0": "s1", "s1": "s0"}) == "s1"
+
+
+def test_the_batch_may_lie_on_any_axis_and_shapes_follow_it() -> None:
+    x, state, rate = (
+        TensorSpec("x", "float32", ("batch", "t", 4)),
+        TensorSpec("h", "float32", (2, "batch", 3)),
+        TensorSpec("r", "int64", ()),
+    )
+    signature = Signature((x, state, rate), ())
+    assert signature.rows == "batch"
+    assert [signature.batch_axis(spec) for spec in signature.inputs] == [0, 1, None]
+    assert signature.free == ("t",)
+    assert [signature.shape(spec, 5, sizes={"t": 7}) for spec in signature.inputs] == [(5, 7, 4), (2, 5, 3), ()]
+
+
+def test_what_a_signature_says_of_its_batch_counts_before_the_first_axis() -> None:
+    spec = TensorSpec("x", "float32", ("steps", "many", 4))
+    assert Signature((spec,), ()).rows == "steps"
+    told = Signature((spec,), (), batch="many")
+    assert (told.batch_axis(spec), told.free) == (1, ("steps",))
+
+
+def test_an_input_without_the_batch_fixes_it() -> None:
+    assert not Signature((TensorSpec("x", "float32", ("seq", 4)), TensorSpec("h", "float32", (1, 1, 3))), ()).has_free_batch
+
+
+def test_numbers_in_place_of_symbols() -> None:
+    spec = TensorSpec("x", "float32", ("batch", "h", "w"))
+    assert Signature((spec,), (spec,)).fixed({"h": 3}).outputs[0].shape == ("batch", 3, "w")

@@ -55,8 +55,10 @@ def test_a_file_of_no_format_says_what_there_is() -> None:
 
 
 def test_bundles_start_with_what_was_trained_before_what_was_converted() -> None:
-    assert trained_names() == ("pt2-fp32", "keras-fp32", "savedmodel-fp32", "onnx-fp32", "torchscript-fp32")
-    assert [about.format for about in source_formats() if about.start and not about.start.always] == [Format.ONNX]
+    floats = ("pt2-fp32", "keras-fp32", "savedmodel-fp32", "onnx-fp32", "torchscript-fp32", "tflite-fp32")
+    assert trained_names()[: len(floats)] == floats
+    assert {"onnx-int8", "onnx-int8-dynamic", "tflite-int8"} < set(trained_names())
+    assert [about.format for about in source_formats() if about.start and not about.start.always] == [Format.ONNX, Format.TFLITE]
 
 
 @pytest.mark.parametrize("format", [Format.OPENVINO, Format.NCNN, Format.COREML, Format.SAVEDMODEL])

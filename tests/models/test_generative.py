@@ -109,12 +109,14 @@ def test_a_generator_and_its_discriminator_ship(few: DataSet, tmp_path: Path) ->
     model = find_model("conditional-gan")
     result = train(model, few, recipe=replace(model.recipe("digits"), epochs=4), out=tmp_path / model.name)
     assert str(result.artifact.manifest.signature) == ("(noise:float32[batch,64], label:int64[batch]) -> (image:float32[batch,1,8,8])")
-    assert result.artifact.manifest.details == {"samples": "noise", "classes": 10}
+    assert result.artifact.manifest.task == "generation"
+    assert result.artifact.manifest.details == {"classes": 10}
     (judge,) = result.parts
     assert judge.path == tmp_path / "conditional-gan-discriminator" / "pt2-fp32"
     assert judge.manifest.model == "conditional-gan-discriminator"
     assert str(judge.manifest.signature) == "(image:float32[batch,1,8,8], label:int64[batch]) -> (score:float32[batch])"
-    assert result.test.quality == result.test.loss > 0
+    assert judge.manifest.task == "any"
+    assert model.quality(result.test.loss, result.test.accuracy) == result.test.loss > 0
     assert result.metrics[-1].validation_loss < result.metrics[0].validation_loss
 
 

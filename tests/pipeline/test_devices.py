@@ -9,7 +9,7 @@ import pytest
 
 from tests.pipeline.test_report import HOSTILE, Page, measured
 from toolkit.core import InputError, Verdict, this_machine
-from toolkit.core.measurement import BenchmarkReport, ParityRow, Protocol
+from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Setting
 from toolkit.pipeline.report.devices import merge, write_devices
 
 
@@ -42,6 +42,17 @@ def test_a_column_for_each_device() -> None:
     assert [row and row.parity for row in int8] == ["passed", "failed", "passed"]
     assert [row is None for row in merged.lines[2].cells] == [True, False, True]
     assert [device.chosen.artifact for device in merged.devices] == ["onnx-int8", "onnx-fp32", "onnx-int8"]
+
+
+def test_what_no_engine_takes_stands_behind_what_was_measured() -> None:
+    """It had a heading of one thread, which nobody had asked for, before all figures."""
+    none = Measurement(Setting("openvino-bf16", "openvino-bf16", "sha", ""), reason="openvino has no bf16 here")
+    report = a_report("Laptop", threads=2)
+    merged = merge([replace(report, measurements=(none, *report.measurements))])
+    assert [(how, [line.artifact for line in lines]) for how, lines in merged.groups] == [
+        ("cpu, batch 1, all threads", ["onnx-int8", "onnx-fp32"]),
+        ("not measured", ["openvino-bf16"]),
+    ]
 
 
 def test_reports_of_different_models_are_refused() -> None:

@@ -100,7 +100,7 @@ def test_of_the_engines_of_one_framework_only_the_broken_one_is_told(
 def test_engines_are_asked_once_for_each_framework_and_the_longest_first() -> None:
     groups = [[runtime.name for runtime in group] for group in _groups(all_runtimes())]
     assert ["keras", "savedmodel", "tensorflow"] in groups
-    assert ["executorch", "torch", "torch-compiled"] in groups
+    assert ["executorch", "torch", "torch-compiled", "torchscript"] in groups
     assert ["onnxruntime"] in groups
     assert sorted(name for group in groups for name in group) == [runtime.name for runtime in all_runtimes()]
     assert [len(group) for group in groups] == sorted(map(len, groups), reverse=True)

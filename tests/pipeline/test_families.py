@@ -41,6 +41,7 @@ def test_it_arrives(name: str, tmp_path: Path) -> None:
         model=name,
         data=data.name,
         details=export.details,
+        task=export.task or model.task,
     )
     split = split_samples(artifact, None, evaluation=50)
     (row,) = convert(Request(artifact, (CASES[name],), tmp_path / name, split))

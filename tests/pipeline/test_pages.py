@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -15,6 +17,7 @@ from tests.pipeline.test_devices import a_report
 from tests.pipeline.test_report import HOSTILE, many, measured
 from toolkit.cli import toolkit
 from toolkit.core import Verdict
+from toolkit.pipeline.evaluate.drawing import tile_of
 from toolkit.pipeline.report import write_html
 from toolkit.pipeline.report.devices import merge, write_devices
 
@@ -48,10 +51,25 @@ def test_what_is_wrong_is_found(browser: Browser, tmp_path: Path, words: str, sh
     assert any(shown in fault for fault in found) if shown else found == []
 
 
-@pytest.mark.parametrize("text", ["$10^{-8}$", r"\mathrm{x}", "{{ value }}", "undefined", "NaN %", "None"])
+@pytest.mark.parametrize(
+    "text", ["$10^{-8}$", r"\mathrm{x}", "{{ value }}", "undefined", "NaN %", "None", "error 0.0e+00", "on 2026-01-01T00:00:00+00:00"]
+)
 def test_raw_text_is_found(browser: Browser, tmp_path: Path, text: str) -> None:
     (tmp_path / "page.html").write_text(f"{HEAD}<main><p>{text}</p></main>")
     assert len(faults_of_file(browser, tmp_path / "page.html")) == 4
+
+
+def test_what_is_squeezed_or_left_out_is_found(browser: Browser, tmp_path: Path) -> None:
+    image = base64.b64encode(tile_of(np.zeros((100, 100))).images[0]).decode()
+    words = "a word " * 9
+    (tmp_path / "page.html").write_text(
+        f"{HEAD}<main><table><tr><td style='width: 30px; min-width: 0'>{words}</table>"
+        f"<img alt='one' style='image-rendering: pixelated; width: 50px' src='data:image/png;base64,{image}'></main>"
+    )
+    found = faults_of_file(browser, tmp_path / "page.html")
+    assert len(found) == 8
+    assert any("lines in" in fault for fault in found)
+    assert any("lines of a picture are left out: 'one'" in fault for fault in found)
 
 
 def test_the_page_of_a_benchmark(browser: Browser, trained_cnn: Trained) -> None:

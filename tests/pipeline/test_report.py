@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from toolkit.cli.benchmark import show
 from toolkit.core import Interval, Precision, TaskMetric, Verdict, this_machine
 from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Round, Scenario, Setting
 from toolkit.pipeline import text as words
 from toolkit.pipeline.recommend import Prefer, recommend
 from toolkit.pipeline.report import render_html, table_rows, write_html
 from toolkit.pipeline.report.html import _point
-from toolkit.pipeline.report.plot import Point, pareto_front
+from toolkit.pipeline.report.plot import Point, pareto_front, pareto_svg
 
 HOSTILE = "<script>alert(1)</script>"
 VOID = {"meta", "link", "br", "img", "hr", "input"}
@@ -153,7 +154,8 @@ def test_every_row_is_on_the_page(full_page: str) -> None:
     page = Page(full_page)
     cells = [tuple(row) for row in page.rows]
     for row in table_rows(report):
-        first = f"{row.artifact} ★{row.engine}, recommended" if row.recommended else f"{row.artifact}{row.engine}"
+        engine = row.engine if row.engine != words.NONE else ""
+        first = f"{row.artifact} ★{engine}, recommended" if row.recommended else f"{row.artifact}{engine}"
         if not row.ok:
             assert any(c[0] == first and row.note in c[-1] for c in cells), row
         elif row.scenario is Scenario.OFFLINE:
@@ -162,7 +164,7 @@ def test_every_row_is_on_the_page(full_page: str) -> None:
             assert any(c[0] == first and row.latency in c and row.size in c and row.load in c and row.first_call in c for c in cells), row
     everything = " ".join(page.words)
     assert all(evidence.reason in everything for evidence in report.parity)
-    for part in (recommend(report).note, report.machine.cpu, "warmup seconds", report.machine.fingerprint):
+    for part in (recommend(report).note, report.machine.cpu, "Warm-up of a round", report.machine.fingerprint):
         assert part in everything
 
 
@@ -198,6 +200,26 @@ def test_without_accuracy_the_page_names_the_command() -> None:
     assert html.count("Nothing to recommend") == 1
     assert "toolkit verify" in html
     assert "<svg" not in html
+
+
+def test_an_error_is_no_accuracy(capsys: pytest.CaptureFixture[str]) -> None:
+    """A word error rate stood under "accuracy", "up" was better, and its rise was a drop."""
+    task = TaskMetric("word error rate", 100, 0.07, 0.0731, 0.31, -0.2, 0.8, 3, higher_is_better=False)
+    row = replace(parity("onnx-fp32", "onnxruntime"), task=task)
+    report = a_report(measured("onnx-fp32", "onnxruntime", 1e4), evidence=(row,))
+    html = render_html(report)
+    assert "accuracy" not in html.lower()
+    for shown in (
+        "<dt>Word error rate</dt>",
+        "<dt>Rise, points [95 %]</dt>",
+        "Down and left is better.",
+        "Word error rate <small>rise in points<",
+    ):
+        assert shown in html
+    show(report)
+    told = capsys.readouterr().out
+    assert "accuracy" not in told
+    assert "metric: word error rate, lower is better" in told
 
 
 def test_the_file_is_written_whole(tmp_path: Path) -> None:
@@ -339,6 +361,34 @@ def test_a_caption_speaks_only_of_what_is_drawn(full_page: str) -> None:
     assert "Hollow" in full_page
 
 
+def test_one_round_has_no_interval_and_the_protocol_has_units() -> None:
+    report = replace(a_report(measured("onnx-fp32", "onnxruntime", 4e4, rounds=1)), protocol=Protocol(rounds=1))
+    page = Page(render_html(report))
+    assert ["onnx-fp32onnxruntime", "40.8 µs"] in [row[:2] for row in page.rows]
+    words = " ".join(page.words)
+    assert "0.3 s and 16 calls" in words
+    assert "timeout s" not in words
+
+
+def test_what_no_engine_takes_has_no_dashes_for_an_engine_and_a_setting(full_page: str) -> None:
+    (row,) = (row for row in Page(full_page).rows if row[-1] == "torch not installed")
+    assert row == ["pt2-fp32", "all", "torch not installed"]
+
+
+def test_a_label_stands_at_its_own_mark() -> None:
+    """That of the recommended point stood beneath the next two, which were only a little slower."""
+    latencies = {"tflite-fp32": 10.2, "tflite-fp16": 12.6, "onnx-fp32": 16.6, "openvino-int8": 113.0}
+    points = [
+        Point(name, "litert", Precision.FP32, (at, at, at), (97.4, 96.8, 97.9), passed=True, recommended=at == 10.2)
+        for name, at in latencies.items()
+    ]
+    svg = pareto_svg(points, title="t", metric="accuracy", width=9.4, height=4.6, all_labels=True)
+    found = re.search(r'style="([^"]*)"[^>]*>tflite-fp32</text>', svg)
+    assert found is not None
+    assert "text-anchor: middle" in found[1] or "text-anchor: end" in found[1], "beneath its mark or at its left"
+    assert {name for name in latencies if f">{name}</text>" in svg} == set(latencies)
+
+
 def test_no_share_is_above_100_percent() -> None:
     """An interval of a difference, added to a reference near the top, is cut there, and so are the ticks of the axis."""
     task = TaskMetric("accuracy", 100, 0.99, 1.0, -1.0, -3.0, 1.0, 0)
@@ -410,7 +460,12 @@ def test_pareto_front() -> None:
         (words.duration(3.4e9), "3.40 s"),
         (words.duration_interval(Interval(39_249, 8_000, 140_100)), "39.2 [8.0, 140.1] µs"),
         (words.duration_interval(Interval(999, 998, 1001)), "999 [998, 1001] ns"),
+        (words.duration_interval(Interval(39_249, 39_249, 39_249)), "39.2 µs"),
         (words.rate_interval(Interval(12_345, 12_000, 13_000)), "12.3 [12.0, 13.0] k/s"),
+        (words.rate_interval(Interval(12_345, 12_345, 12_345)), "12.3 k/s"),
+        (words.moment("2026-11-25T18:03:07+00:00"), "2026-11-25 18:03 UTC"),
+        (words.moment("2026-11-25T18:03:07+02:00"), "2026-11-25 18:03 +0200"),
+        (words.moment("yesterday"), "yesterday"),
         (words.ratio_interval(Interval(1.3, 1.25, 1.349)), "1.30 [1.25, 1.35]×"),
         (words.size(512), "512 B"),
         (words.size(1.5 * 2**20), "1.50 MiB"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from toolkit.core import (
     Artifact,
     ArtifactError,
     Bundle,
+    InputError,
     Precision,
     UnknownNameError,
     Verdict,
@@ -32,8 +34,9 @@ from toolkit.core import (
 from toolkit.core.measurement import Protocol
 from toolkit.pipeline import verify as pipeline_verify
 from toolkit.pipeline.benchmark import benchmark_bundle
-from toolkit.pipeline.verify import Verifier, engines_for, others_for, verify_all
+from toolkit.pipeline.verify import Verifier, engines_for, others_for, try_limits, verify_all
 from toolkit.runtimes import find_runtime
+from toolkit.tasks import Limits
 
 
 @pytest.fixture(autouse=True)
@@ -113,6 +116,31 @@ def test_evidence_is_remembered_and_asked_again_for_other_samples(root: Artifact
     assert Verifier(root, tiny_samples()).verify(good).manifest.evidence == first.manifest.evidence
     with pytest.raises(pytest.fail.Exception, match="looked again"):
         Verifier(root, tiny_samples().rows(slice(0, 5))).verify(good)
+
+
+def test_a_metric_that_was_tried_is_not_tried_again(root: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (file := tmp_path / "mine.py").write_text("def right(output, target):\n    return float(output.argmax() == target)\n")
+    samples, limits = replace(tiny_samples(), targets=np.zeros(len(tiny_samples()), np.int64)), Limits(metric=f"{file}:right")
+    try_limits(root, samples, limits)
+    monkeypatch.setattr("toolkit.pipeline.verify.observe", lambda *_, **__: pytest.fail("looked again"))
+    try_limits(root, samples, limits)
+    file.write_text("def right(output, target):\n    return float('nan')\n")
+    with pytest.raises(pytest.fail.Exception, match="looked again"):
+        try_limits(root, samples, limits)
+
+
+@pytest.mark.parametrize(("limits", "refused"), [((1.0, False), True), ((1.0, True), False), ((0.01, False), False), ((1.0, None), False)])
+def test_a_drop_that_nothing_can_have_is_refused(
+    root: Artifact, tmp_path: Path, *, limits: tuple[float, bool | None], refused: bool
+) -> None:
+    """A user's share has no points: with ``--max-drop 1`` a network that was right in no sample passed."""
+    (file := tmp_path / "mine.py").write_text("def right(output, target):\n    return 0.9\n")
+    samples = replace(tiny_samples(), targets=np.zeros(len(tiny_samples()), np.int64))
+    expected: AbstractContextManager[object] = (
+        pytest.raises(InputError, match=r"--max-drop 1: expected less than 'right' .*: --max-drop 1%") if refused else nullcontext()
+    )
+    with expected:
+        try_limits(root, samples, Limits(max_drop=limits[0], relative=limits[1], metric=f"{file}:right"))
 
 
 def test_evidence_names_the_reference_and_the_processor(root: Artifact) -> None:

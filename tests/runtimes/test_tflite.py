@@ -75,6 +75,19 @@ def test_a_file_with_one_static_batch_keeps_it(bundles: dict[str, dict[Format, A
         np.testing.assert_allclose(session.run(x)[0], x.mean((1, 2)) @ weights, atol=1e-5)
 
 
+@pytest.mark.parametrize("signatures", [True, False])
+def test_a_file_of_free_sizes_opens_though_its_own_are_too_small(tmp_path: Path, signatures: bool) -> None:
+    """Free sizes are 1 in the file, and a window over time does not fit into 1; two inputs may have other sizes."""
+    file = slice_and_mean(tmp_path / "model.tflite", signatures=signatures)
+    with find_runtime("litert").open(file, SessionOptions(threads=1)) as session:
+        assert [spec.shape for spec in session.signature.inputs] == [("batch", "dim_1"), ("b_batch", "b_1")]
+        for rows, length in ((2, 9), (1, 16)):
+            a, b = np.random.default_rng(1).standard_normal((2, rows, length)).astype("float32")
+            found = session.run([a, b[:1, :5]])
+            np.testing.assert_array_equal(found["part"], a[:, :4])
+            np.testing.assert_allclose(found["mean"], b[:1, :5].mean(1), atol=1e-6)
+
+
 @pytest.mark.tensorflow
 def test_a_manifest_in_channels_first_runs_a_file_in_channels_last(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="the extra [tensorflow] is not installed")
@@ -109,6 +122,53 @@ def _channels_last(folder: Path) -> Artifact:
         (TensorSpec("image", "float32", ("batch", 3, 4, 5), "NCHW"),), (TensorSpec("scaled", "float32", ("batch", 3, 4, 5), "NCHW"),)
     )
     return make_artifact(Net("double", lambda: None, signature), folder / "double", Format.TFLITE, write)
+
+
+def slice_and_mean(file: Path, *, signatures: bool) -> Path:
+    """A file of two inputs of free sizes, ``a -> a[:, :4]`` and ``b -> b.mean(1)``; without signatures as of before 2021."""
+    flatbuffers = pytest.importorskip("flatbuffers")
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated", reason="the extra [tflite] is not installed")
+    model, graph = schema.ModelT(), schema.SubGraphT()
+    model.buffers, graph.tensors, model.operatorCodes, graph.operators = [schema.BufferT()], [], [], []
+
+    def add(name: str, shape: list[int], free: list[int] | None = None, values: list[int] | None = None) -> int:
+        made = schema.TensorT()
+        made.name, made.shape, made.shapeSignature = name, shape, free
+        made.type = schema.TensorType.FLOAT32 if values is None else schema.TensorType.INT32
+        if values is not None:
+            made.buffer = len(model.buffers)
+            model.buffers.append(schema.BufferT())
+            model.buffers[-1].data = np.frombuffer(np.array(values, np.int32).tobytes(), np.uint8)
+        graph.tensors.append(made)
+        return len(graph.tensors) - 1
+
+    def node(kind: int, inputs: list[int], output: int, options: tuple[int, Any]) -> None:
+        code, made = schema.OperatorCodeT(), schema.OperatorT()
+        code.builtinCode = code.deprecatedBuiltinCode = kind
+        made.opcodeIndex, made.inputs, made.outputs = len(model.operatorCodes), inputs, [output]
+        made.builtinOptionsType, made.builtinOptions = options
+        model.operatorCodes.append(code)
+        graph.operators.append(made)
+
+    a, b = (add(name, [1, 1], [-1, -1]) for name in ("a", "b"))
+    part, mean = add("part", [1, 4], [-1, 4]), add("mean", [1], [-1])
+    begin, size, axis = add("begin", [2], values=[0, 0]), add("size", [2], values=[-1, 4]), add("axis", [1], values=[1])
+    node(schema.BuiltinOperator.SLICE, [a, begin, size], part, (schema.BuiltinOptions.SliceOptions, schema.SliceOptionsT()))
+    node(schema.BuiltinOperator.MEAN, [b, axis], mean, (schema.BuiltinOptions.ReducerOptions, schema.ReducerOptionsT()))
+    graph.inputs, graph.outputs, model.version, model.subgraphs = [a, b], [part, mean], 3, [graph]
+    if signatures:
+        entry = schema.SignatureDefT()
+        entry.signatureKey, entry.subgraphIndex = "serving_default", 0
+        entry.inputs, entry.outputs = [], []
+        for maps, tensors in ((entry.inputs, [a, b]), (entry.outputs, [part, mean])):
+            for tensor in tensors:
+                maps.append(schema.TensorMapT())
+                maps[-1].name, maps[-1].tensorIndex = graph.tensors[tensor].name, tensor
+        model.signatureDefs = [entry]
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    file.write_bytes(bytes(builder.Output()))
+    return file
 
 
 def product_of_int8(file: Path, *, zero_point: int, new: bool) -> Path:

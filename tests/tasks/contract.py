@@ -52,7 +52,6 @@ def check_task(task: Task, example: Example) -> None:
 def _check_metric(task: Task, metric: Metric, example: Example) -> None:
     assert NAME.fullmatch(metric.name)
     assert metric.title
-    assert metric.max_drop > 0
     count = len(example.targets)
     scorer = _scorer(task, metric, example)
     assert len(scorer) == count

@@ -18,6 +18,11 @@ def signature(**outputs: tuple[str, tuple[int | str, ...]]) -> Signature:
     return Signature((TensorSpec("image", "float32", ("batch", 3, 8, 8)),), specs)
 
 
+def of_tokens(**outputs: tuple[str, tuple[int | str, ...]]) -> Signature:
+    """As `signature`, with as many numbers in as ``tokens`` says."""
+    return Signature((TensorSpec("numbers", "int64", ("batch", "tokens")),), signature(**outputs).outputs)
+
+
 def classification(random: np.random.Generator) -> Example:
     labels = random.integers(0, 9, COUNT)
     scores = np.eye(9)[labels] + random.normal(0, 0.5, (COUNT, 9))
@@ -90,7 +95,7 @@ def tagging(random: np.random.Generator) -> Example:
     tags = random.integers(0, 5, (COUNT, 7))
     scores = np.eye(5)[tags] + random.normal(0, 0.5, (COUNT, 7, 5))
     tags[:, 5:][random.random((COUNT, 2)) < 0.7] = -100
-    return Example(signature(tags=("float32", ("tokens", 5))), {"tags": scores.astype(np.float32)}, tags)
+    return Example(of_tokens(tags=("float32", ("tokens", 5))), {"tags": scores.astype(np.float32)}, tags)
 
 
 def transcription(random: np.random.Generator) -> Example:
@@ -113,7 +118,7 @@ def language_model(random: np.random.Generator) -> Example:
     tokens = random.integers(0, 1000, (COUNT, 5))
     scores = 5 * np.eye(1000)[tokens] + random.normal(0, 1, (COUNT, 5, 1000))
     tokens[0, 3:] = -100
-    return Example(signature(scores=("float32", ("tokens", 1000))), {"scores": scores.astype(np.float32)}, tokens)
+    return Example(of_tokens(scores=("float32", ("tokens", 1000))), {"scores": scores.astype(np.float32)}, tokens)
 
 
 def ranking(random: np.random.Generator) -> Example:

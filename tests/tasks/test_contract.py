@@ -19,12 +19,20 @@ def test_each_task_has_an_example() -> None:
     assert sorted(EXAMPLES) == sorted(task.name for task in all_tasks() if task.metrics)
 
 
-def test_only_any_outputs_have_no_metric() -> None:
-    (task,) = (task for task in all_tasks() if not task.metrics)
+def test_what_has_no_metric_is_judged_as_any_outputs() -> None:
+    without = [task for task in all_tasks() if not task.metrics]
+    assert [task.name for task in without] == ["any", "autoencoding", "generation"]
     example = EXAMPLES["classification"](np.random.default_rng(0))
-    assert task.name == "any"
-    assert not task.fits(example.signature, example.targets)
-    assert task.judged(example.signature) == ()
+    for task in without:
+        assert not task.fits(example.signature, example.targets)
+        assert task.judged(example.signature) == ()
+
+
+def test_a_picture_that_comes_back_beside_labels_is_an_autoencoders() -> None:
+    shape = ("batch", 1, 8, 8)
+    same = Signature((TensorSpec("image", "float32", shape),), (TensorSpec("back", "float32", shape),))
+    assert task_of(same, np.arange(20)) is find_task("autoencoding")
+    assert task_of(same, None) is None, "it may as well take noise from pictures"
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -11,9 +11,9 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from tests.tasks.examples import signature
-from toolkit.core import DataError
-from toolkit.tasks import find_task, paired_loss
+from tests.tasks.examples import EXAMPLES, signature
+from toolkit.core import DataError, Signature, TensorSpec
+from toolkit.tasks import find_task, paired_loss, task_of
 from toolkit.tasks._boxes import Detections, overlaps
 
 TASK = find_task("detection")
@@ -236,3 +236,22 @@ def test_fits_by_targets_never_by_the_signature_alone() -> None:
     assert TASK.fits(signature(boxes=("float32", (100, 4)), scores=("float32", (100, 3))), np.zeros((2, 3, 5)))
     assert not TASK.fits(given, np.full((2, 3, 5), 0.5))
     assert not TASK.fits(signature(output=("float32", (10,))), np.zeros((2, 3, 5)))
+
+
+def test_boxes_in_pixels_beside_probabilities_show_a_detector_where_there_are_no_targets() -> None:
+    example = EXAMPLES["detection"](np.random.default_rng(0))
+    assert task_of(example.signature, None, example.outputs) is TASK
+    assert task_of(example.signature, None) is None
+    (output,) = example.outputs.values()
+    turned = Signature(example.signature.inputs, (TensorSpec("output", "float32", ("batch", 40, 7)),))
+    assert task_of(turned, None, {"output": output.transpose(0, 2, 1)}) is TASK
+    numbers = output.astype(np.float64)
+    assert task_of(example.signature, numbers, example.outputs) is find_task("regression"), "targets tell"
+    for other in (
+        output * np.array([1, 1, 1, 1, 0.2, 0.2, 0.2])[None, :, None],
+        output / 300,
+        output - 0.1,
+        np.where(np.arange(7)[None, :, None] > 3, 0, output),
+        output[:, :4],
+    ):
+        assert task_of(example.signature, None, {"output": other.astype(np.float32)}) is None

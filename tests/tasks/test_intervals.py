@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks.intervals import WORLDS, coverage
-from toolkit.core import paired_difference, shortfall
+from toolkit.core import paired_difference, shortfall, wilson
 from toolkit.tasks import Loss, Metric, Scorer, Sums, find_metric, mean_of, paired_loss
 from toolkit.tasks.detection import MeanPrecision, Ranked
+from toolkit.tasks.values import value_interval
 
 ACCURACY = find_metric("accuracy")[1]
 MAP50 = find_metric("map50")[1]
@@ -151,6 +152,19 @@ def test_seeded() -> None:
         return paired_loss(F1, _shares(random.random(30)), _shares(random.random(30)), seed=seed)
 
     assert once(0) == once(0) != once(1)
+
+
+def test_all_right_is_no_certainty() -> None:
+    """A detector that found every box of 48 images had mAP 100 % [100 % to 100 %]."""
+
+    def boxes(found: float) -> Scorer:
+        return Sums(np.column_stack([np.full(48, found), np.full(48, 3.0)]))
+
+    found = value_interval(F1, boxes(3))
+    assert (found.value, found.high) == (1, 1)
+    assert found.low == pytest.approx(wilson(48, 48).low)
+    assert value_interval(F1, boxes(0)).high > 0.07
+    assert value_interval(F1, boxes(1.5)).low == 0.5, "of what is neither, what was seen"
 
 
 def test_units_that_are_no_shares_are_not_counted_in_points() -> None:

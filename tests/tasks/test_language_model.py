@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, log_loss
 
-from tests.tasks.examples import signature
+from tests.tasks.examples import of_tokens, signature
 from tests.tasks.oracles import assert_equal, assert_refused, cases
 from toolkit.tasks import find_task
 
 TASK = find_task("language-model")
 PERPLEXITY, ACCURACY = TASK.metrics
-GIVEN = signature(scores=("float32", ("tokens", 2000)))
+OF_PICTURES = signature(scores=("float32", ("tokens", 2000)))
+GIVEN = of_tokens(scores=("float32", ("tokens", 2000)))
 
 
 def test_metrics_equal_scikit_learn() -> None:
@@ -58,6 +59,7 @@ def test_targets_that_are_refused() -> None:
 def test_fits_tokens_of_a_vocabulary() -> None:
     tokens = np.array([[1, 1999, -100]])
     assert TASK.fits(GIVEN, tokens)
+    assert not TASK.fits(OF_PICTURES, tokens), "as many steps as a picture's width gives are not as many as the numbers"
     assert not TASK.fits(signature(scores=("float32", ("tokens", 20))), tokens)
     assert not TASK.fits(GIVEN, np.array([[1, -1]]))
     assert not TASK.fits(GIVEN, None)

@@ -207,10 +207,14 @@ def _data_options(default: str) -> list[Callable[[F], F]]:
             shell_complete=complete(data_names, files=True),
             help="A data set (toolkit data) such as digits; arrays (samples.npz); Python code that gives samples (mydata.py:load); "
             "pictures in a folder for each class (photos/), with boxes (annotations.json, data.yaml) or with masks (VOC2012/); "
-            "tables (table.csv, table.jsonl, table.parquet). "
+            "tables (table.csv, table.jsonl, table.parquet); recordings with a table or in a folder for each class (audio/). "
             f"Default: {default}.",
         ),
-        click.option("--prepare", metavar="FILE", help="How pictures of --data are prepared. Default: prepare.toml beside them."),
+        click.option(
+            "--prepare",
+            metavar="FILE",
+            help="How pictures, texts and recordings of --data are prepared. Default: prepare.toml beside them.",
+        ),
         click.option(
             "--column", "columns", multiple=True, metavar="NAME=INPUT", help="Columns of --data that an input is made of, in order."
         ),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from toolkit.pipeline.source.place import Source
     from toolkit.pipeline.source.plan import SamplePlan
     from toolkit.pipeline.source.samples import Split
-    from toolkit.runtimes.parity import Limits
+    from toolkit.tasks import Limits
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -127,7 +127,36 @@ def _asked(max_drop: tuple[float, bool] | None, task: str | None, metric: str | 
 
 
 def source_options(function: F) -> F:
-    """``--weights`` and ``--input``, which a SOURCE may need."""
+    """``--weights`` and ``--input``, which a SOURCE may need; ``--fix``, ``--range`` and ``--set`` reach it as ``sizing``."""
+    return _input_options(_sizing_options(function))
+
+
+def _sizing_options(function: F) -> F:
+    @functools.wraps(function)
+    def command(*args: Any, fix: tuple[str, ...], ranges: tuple[str, ...], values: tuple[str, ...], **options: Any) -> Any:
+        from toolkit.pipeline.source.sizing import Sizing
+
+        return function(*args, sizing=Sizing.parse(fix=fix, ranges=ranges, values=values), **options)
+
+    wrapped = click.option(
+        "--set",
+        "values",
+        multiple=True,
+        metavar="INPUT=NUMBER",
+        help="What an input is in every sample: sr=16000, state=0 (docs/sizes.md).",
+    )(command)
+    wrapped = click.option(
+        "--range", "ranges", multiple=True, metavar="NAME=LOW:HIGH[:STEP]", help="Bounds of a free size, whose ends are verified too."
+    )(wrapped)
+    return click.option(
+        "--fix",
+        multiple=True,
+        metavar="NAME=SIZE,...",
+        help="Sizes where a format needs fixed ones, such as h=32,w=320; several make several signatures. Default: those of the samples.",
+    )(wrapped)  # type: ignore[return-value]
+
+
+def _input_options(function: F) -> F:
     function = click.option(
         "--input",
         "inputs",
@@ -164,7 +193,9 @@ def read_source(source: str, targets: tuple[Node, ...], **options: Any) -> tuple
 
     with progress() as display:
         task = display.add_task(f"reading {source}", total=None)
-        return request.read_source(source, targets, on_step=lambda words: display.update(task, description=words), **options)
+        found, split = request.read_source(source, targets, on_step=lambda words: display.update(task, description=words), **options)
+    say(found.notes)
+    return found, split
 
 
 def request_for(

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from toolkit.pipeline.recommend import Prefer
     from toolkit.pipeline.report.rows import Row
     from toolkit.pipeline.source.opened import Opened
+    from toolkit.pipeline.source.sizing import Sizing
     from toolkit.runtimes.benchmark import RoundProgress
 
 # What a narrow terminal, which has no column for parity, shows in place of the accuracy of an artifact that did not pass.
@@ -76,6 +77,7 @@ def command(
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],
+    sizing: Sizing,
     engines: tuple[str, ...] | None,
     threads: tuple[int, ...] | None,
     batches: tuple[int, ...],
@@ -108,14 +110,16 @@ def command(
     from toolkit.pipeline.benchmark import check_sizes
     from toolkit.pipeline.recommend import Prefer, recommend
     from toolkit.pipeline.report import write_html
+    from toolkit.pipeline.slower import slower_of
     from toolkit.pipeline.source.opened import opened
     from toolkit.pipeline.source.samples import split_samples
 
     protocol = Protocol(rounds=rounds, min_seconds=seconds, seed=seed)
-    with opened(source, weights=weights, data=data, inputs=inputs) as found:
+    with opened(source, weights=weights, data=data, inputs=inputs, sizing=sizing) as found:
         subject = found.subject
-        samples = split_samples(subject, data, folder=data_dir, evaluation=2048, may_draw=True).evaluation
+        samples = split_samples(subject, data, folder=data_dir, evaluation=2048, may_draw=True, sizing=sizing).evaluation
         check_sizes(subject, samples)
+        say(found.notes)
         say(f"samples: {note}" for note in samples.notes)
         strangers = found.bundle.strangers()
         report = _measured(
@@ -129,6 +133,7 @@ def command(
             batches=batches,
             streams=streams or (),
         )
+        slow = slower_of(report, found.bundle.path)
     if prefer != Prefer.SIZE and (told := recommend(report, prefer=Prefer(prefer)).measurement):
         report = replace(report, shipped=told.setting)  # which an app's toolkit.load then follows
     failed = [m for m in report.measurements if m.setting.engine and not m.ok]
@@ -145,6 +150,8 @@ def command(
     if json_to == "-":
         click.echo(report.to_json())
     else:
+        for line in slow:
+            console().print(plain(str(line)))
         show(report, prefer=Prefer(prefer))
     if problems:
         raise problems[0]
@@ -159,6 +166,7 @@ def _measured(bundle: Bundle, samples: Samples, *, protocol: Protocol, **options
     from toolkit.core.measurement import PARTIAL
     from toolkit.pipeline.benchmark import BundleInterrupted, Plan, benchmark_bundle, read_partial
 
+    where = bundle.path / PARTIAL
     with progress() as display:
         bar = display.add_task("measuring", total=None)
 
@@ -166,7 +174,6 @@ def _measured(bundle: Bundle, samples: Samples, *, protocol: Protocol, **options
             total, before = len(plan.settings) * protocol.rounds, plan.rounds_before
             display.update(bar, total=total, completed=before)
             if before:
-                where = bundle.path / PARTIAL
                 click.echo(f"resuming: {before} of {total} rounds are measured; to measure all anew, remove {where}", err=True)
             say_estimate(plan.least_s(protocol), of=f"{total} rounds of measuring")
 
@@ -175,7 +182,7 @@ def _measured(bundle: Bundle, samples: Samples, *, protocol: Protocol, **options
 
         try:
             return benchmark_bundle(
-                bundle, samples, protocol=protocol, before=read_partial(bundle), on_plan=on_plan, on_progress=on_progress, **options
+                bundle, samples, protocol=protocol, before=read_partial(where), on_plan=on_plan, on_progress=on_progress, **options
             )
         except BundleInterrupted as stop:
             return stop.report
@@ -232,8 +239,10 @@ def show(report: BenchmarkReport, *, prefer: Prefer | None = None) -> None:
 
     from toolkit.core.measurement import Scenario
     from toolkit.pipeline.recommend import Prefer, recommend
-    from toolkit.pipeline.report.rows import table_rows
+    from toolkit.pipeline.report.rows import head_of, table_rows
 
+    head = head_of(report)
+    named = "accuracy" if head.name == "accuracy" else "metric"
     wide = console().width >= WIDE
     chosen = recommend(report, prefer=prefer or Prefer.SIZE)
     rows = table_rows(report, recommendation=chosen)
@@ -256,9 +265,11 @@ def show(report: BenchmarkReport, *, prefer: Prefer | None = None) -> None:
             ]
             for r in group
         ]
-        columns = ["artifact", "engine", figure, "speed", "parity", "accuracy", "size", "memory"]
-        print_table(title, columns, cells, right=["speed", "accuracy", "size", "memory"], whole=columns, spare=["parity", "memory"])
+        columns = ["artifact", "engine", figure, "speed", "parity", named, "size", "memory"]
+        print_table(title, columns, cells, right=["speed", named, "size", "memory"], whole=columns, spare=["parity", "memory"])
         console().print()
+    if named != head.name:
+        console().print(f"metric: {plain(head.text)}")
     if not wide and any(r.parity == "undecided" for r in good):
         console().print("?: undecided, the samples are too few to confirm the limit")
     for row in rows:

@@ -12,7 +12,7 @@ from ._request import limits_options
 
 if TYPE_CHECKING:
     from toolkit.pipeline.data import Given
-    from toolkit.runtimes.parity import Limits
+    from toolkit.tasks import Limits
 
 
 @click.command(short_help="Pack artifacts to be verified on another device.")

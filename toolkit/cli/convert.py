@@ -32,7 +32,8 @@ from ._request import (
 if TYPE_CHECKING:
     from toolkit.pipeline.convert import Row
     from toolkit.pipeline.data import Given
-    from toolkit.runtimes.parity import Limits
+    from toolkit.pipeline.source.sizing import Sizing
+    from toolkit.tasks import Limits
 
 
 @click.command(cls=Command, interrupted=RESUMES, short_help="Convert a model and verify the result.")
@@ -48,6 +49,13 @@ if TYPE_CHECKING:
 @calibration_option
 @click.option("--evaluation", type=click.IntRange(min=1), help="Most samples to evaluate on. Default: all.")
 @click.option("--folds", is_flag=True, help="Let the rows that calibrate verify too, through twins that other rows calibrate.")
+@click.option(
+    "--effort",
+    type=click.IntRange(0, 3),
+    default=1,
+    show_default=True,
+    help="How much is tried where plain int8 has too much noise: 0 nothing, 1 other ranges, 2 also biases and groups in float, 3 most.",
+)
 @batch_sizes_option
 @timeout_option
 @click.option(
@@ -66,12 +74,14 @@ def command(
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],
+    sizing: Sizing,
     out: Path | None,
     overwrite: bool,
     asked: Limits,
     calibration: int,
     evaluation: int | None,
     folds: bool,
+    effort: int,
     batch_sizes: tuple[int, ...],
     timeout: float,
     memory: float | None,
@@ -79,9 +89,9 @@ def command(
 ) -> None:
     """Convert SOURCE and verify the result.
 
-    SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2, .onnx or .keras file, a SavedModel folder, a
-    TorchScript archive (with --input), or a PyTorch network in Python code (file.py:name or package.module:name, with --input; this code
-    runs). Every target is
+    SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2, .onnx, .keras or .tflite file, a SavedModel
+    folder, a TorchScript archive (with --input), or a PyTorch network in Python code (file.py:name or package.module:name, with
+    --input; this code runs). Every target is
     calibrated on training samples, compared with the source on evaluation samples, and written to OUT/<model>/. Without data, fp32 is
     compared on seeded random inputs alone. One target
     that fails does not stop the others; the exit code is then 1, and also where one is undecided: too few samples to confirm the limit.
@@ -96,7 +106,7 @@ def command(
     """
     from dataclasses import replace
 
-    from toolkit.pipeline.convert import check_kept, convert, succeeded
+    from toolkit.pipeline.convert import check_kept, convert, for_source, succeeded
 
     targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(
@@ -109,12 +119,13 @@ def command(
         evaluation=evaluation,
         weights=weights,
         inputs=inputs,
+        sizing=sizing,
         asked=asked,
     )
     request = request_for(
         found,
         split,
-        targets,
+        for_source(targets, found.artifact),
         out=out,
         asked=asked,
         batch_sizes=batch_sizes,
@@ -124,6 +135,7 @@ def command(
         overwrite=overwrite,
         data=data,
         folds=folds,
+        effort=effort,
     )
     check_kept(request)
     plan = say_plan(request)
@@ -144,6 +156,9 @@ def command(
 
 def show(rows: list[Row], folder: Path) -> None:
     """Print what became of each target, and which were asked for that their format does not have or cannot do."""
+    from toolkit.converters.recipes import CHOSEN
+    from toolkit.converters.tried import tried_words
+
     cells = []
     for row in rows:
         if not row.available:
@@ -156,5 +171,9 @@ def show(rows: list[Row], folder: Path) -> None:
     columns = ["artifact", "size", "took", "parity", "evidence"]
     print_table(f"{folder}", columns, cells, right=["size", "took"], whole=columns[:-1])
     for row in rows:
-        if not row.available:
-            console().print(f"not made: {plain(row.reason)}")
+        if row.artifact is not None and (tried := tried_words(row.artifact.manifest.recipe, CHOSEN)):
+            console().print(f"{row.target}: {plain(tried)}")
+    for reason in dict.fromkeys(row.reason for row in rows if not row.available):
+        console().print(f"not made: {plain(reason)}")
+    for line in dict.fromkeys(line for row in rows for line in row.tried):
+        console().print(f"tried: {plain(line)}")

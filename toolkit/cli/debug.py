@@ -23,6 +23,11 @@ _BEFORE, _AFTER, _WORST = 4, 7, 8
 @click.option("--rounds", type=click.IntRange(min=1), default=4, show_default=True, help="Number of inputs to compare.")
 @click.option("--batch", type=click.IntRange(min=1), default=1, show_default=True, help="Batch size; a TF Lite file must have it.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed for the inputs.")
+@click.option(
+    "--fix",
+    metavar="NAME=SIZE,...",
+    help="At which of several sizes, such as h=32,w=320. Default: the first that ARTIFACT was made for.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="A folder for the page and the reproduction.")
 @json_option
 def command(
@@ -33,6 +38,7 @@ def command(
     rounds: int,
     batch: int,
     seed: int,
+    fix: str | None,
     out: Path | None,
     json_to: str | None,
 ) -> None:
@@ -47,8 +53,9 @@ def command(
     toolkit debug artifacts/cnn tflite-fp32 --data digits --out debug/
     """
     from toolkit.pipeline.debug import Inputs, chosen, debug
+    from toolkit.pipeline.source.sizing import Sizing
 
-    what = chosen(source, artifact)
+    what = chosen(source, artifact, sizing=Sizing.parse(fix=[fix] if fix else ()))
     with progress() as display:
         display.add_task(f"{what.candidate.name}: every layer", total=None)
         found = debug(what, inputs=Inputs(data, data_dir, rounds, batch, seed), out=out)

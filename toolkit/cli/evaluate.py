@@ -24,7 +24,8 @@ from ._request import meaning_options, source_argument, source_options
 
 if TYPE_CHECKING:
     from toolkit.pipeline.data import Given
-    from toolkit.runtimes.parity import Limits
+    from toolkit.pipeline.source.sizing import Sizing
+    from toolkit.tasks import Limits
 
 
 @click.command(short_help="Evaluate a deployed artifact on test samples.")
@@ -44,6 +45,7 @@ def command(
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],
+    sizing: Sizing,
     engine: str | None,
     evaluation: int | None,
     labels: str | None,
@@ -72,12 +74,12 @@ def command(
     from toolkit.pipeline.source.remembered import limits_for
     from toolkit.pipeline.source.samples import split_samples
 
-    with opened(source, weights=weights, data=data, inputs=inputs) as given, progress() as display:
+    with opened(source, weights=weights, data=data, inputs=inputs, sizing=sizing) as given, progress() as display:
         artifact = given.single
         if labels is not None:
             artifact = with_labels(artifact, _names(labels))
         limits, _ = limits_for(asked, artifact.path.parent)
-        samples = split_samples(artifact, data, folder=data_dir, evaluation=evaluation, limits=limits).evaluation
+        samples = split_samples(artifact, data, folder=data_dir, evaluation=evaluation, limits=limits, sizing=sizing).evaluation
         say(f"samples: {note}" for note in samples.notes)
         display.add_task(f"{artifact.name}: {len(samples):,} samples", total=None)
         found = evaluate(artifact, samples, folder=data_dir, limits=limits, engine=engine, device=device)

@@ -32,7 +32,8 @@ from ._request import (
 if TYPE_CHECKING:
     from toolkit.pipeline.data import Given
     from toolkit.pipeline.optimize import Optimized
-    from toolkit.runtimes.parity import Limits
+    from toolkit.pipeline.source.sizing import Sizing
+    from toolkit.tasks import Limits
 
 
 @click.command(cls=Command, interrupted=RESUMES, short_help="Find the best artifact to ship on this machine.")
@@ -64,6 +65,7 @@ def command(
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],
+    sizing: Sizing,
     out: Path | None,
     overwrite: bool,
     calibration: int,
@@ -89,7 +91,16 @@ def command(
 
     targets, named = targets_of(formats, precisions, recipes)
     found, split = read_source(
-        source, targets, data=data, data_dir=data_dir, out=out, calibration=calibration, weights=weights, inputs=inputs, asked=asked
+        source,
+        targets,
+        data=data,
+        data_dir=data_dir,
+        out=out,
+        calibration=calibration,
+        weights=weights,
+        inputs=inputs,
+        sizing=sizing,
+        asked=asked,
     )
     request = request_for(
         found,

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from toolkit.core.measurement import Comparison
     from toolkit.pipeline.data import Given
     from toolkit.pipeline.quantize import Quantized
-    from toolkit.runtimes.parity import Limits
+    from toolkit.pipeline.source.sizing import Sizing
+    from toolkit.tasks import Limits
 
 
 @click.command(cls=Command, interrupted=RESUMES, short_help="Quantize a network to int8 within a limit, layer by layer.")
@@ -57,6 +58,7 @@ def command(
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],
+    sizing: Sizing,
     out: Path | None,
     overwrite: bool,
     calibration: int,
@@ -92,6 +94,7 @@ def command(
         evaluation=evaluation,
         weights=weights,
         inputs=inputs,
+        sizing=sizing,
         asked=asked,
     )
     split, choosing = divide(split, choice)

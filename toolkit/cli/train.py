@@ -116,8 +116,9 @@ def command(
         print_json(asdict(result), json_to)
     if json_to != "-":
         trained = f"{len(result.qat_metrics)} quantization-aware epochs" if result.qat_metrics else f"{len(result.metrics)} epochs"
+        quality = figure(net.metric, net.quality(result.test.loss, result.test.accuracy))
         console().print(
-            f"{plain(result.artifact.path)}: {net.metric} {figure(net.metric, result.test.quality)} on the test samples of {dataset.name}, "
+            f"{plain(result.artifact.path)}: {net.metric} {quality} on the test samples of {dataset.name}, "
             f"best of {trained}: {result.best.epoch}, {result.seconds:.0f} s on {result.device}"
         )
         for part in result.parts:

@@ -30,7 +30,8 @@ from ._request import limits_options, source_argument, source_options
 if TYPE_CHECKING:
     from toolkit.core import Artifact
     from toolkit.pipeline.data import Given
-    from toolkit.runtimes.parity import Limits
+    from toolkit.pipeline.source.sizing import Sizing
+    from toolkit.tasks import Limits
 
 
 @click.command(cls=Command, interrupted=RESUMES, short_help="Verify the artifacts of a bundle again.")
@@ -50,6 +51,7 @@ def command(
     data_dir: Path | None,
     weights: Path | None,
     inputs: tuple[str, ...],
+    sizing: Sizing,
     engines: tuple[str, ...] | None,
     asked: Limits,
     evaluation: int | None,
@@ -79,10 +81,10 @@ def command(
     from toolkit.pipeline.source.samples import split_samples
     from toolkit.pipeline.verify import Verifier, others_for, try_limits, verify_all
 
-    with opened(source, weights=weights, data=data, inputs=inputs) as found:
+    with opened(source, weights=weights, data=data, inputs=inputs, sizing=sizing) as found:
         bundle, single = found.bundle, found.artifact is not None
         engines = engines if found.kept else engines or ("all",)
-        root = trained(bundle)
+        root = found.sized(trained(bundle))
         own = current(bundle)
         known = {each.path.name for each in (root, *own)}
         named = [found.artifact] if found.artifact else list(bundle)
@@ -97,7 +99,7 @@ def command(
                 hint="run: toolkit convert",
             )
         limits, limits_of = limits_for(asked, bundle.path)
-        split = split_samples(root, data, folder=data_dir, evaluation=evaluation, may_draw=True, limits=limits)
+        split = split_samples(root, data, folder=data_dir, evaluation=evaluation, may_draw=True, limits=limits, sizing=sizing)
         samples = split.evaluation
         try_limits(root, samples, limits)
         verifier = Verifier(root, samples, limits, device, made=bundle)
@@ -112,7 +114,7 @@ def command(
             limits_of=limits_of,
             in_integers=in_integers,
         )
-        say(plan.lines)
+        say((*found.notes, *plan.lines))
         with progress() as display:
             bar = display.add_task("verifying", total=len(chosen))
             results = verify_all(verifier, chosen, engines=names, on_done=lambda name: display.update(bar, advance=1, description=name))

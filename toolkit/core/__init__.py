@@ -58,11 +58,14 @@ from .machine import Machine, available_memory, available_threads, instruction_s
 from .needs import has_module, hidden, install_command, needs, outdated, version_of, without_telemetry
 from .reading import decode_json, decode_toml, read_file, write_arrays
 from .rules import ADD_SAMPLES, MAX_DROP, RULES, TOLERANCE, Rule, confirmable_drop, inconclusive, needed_samples, rule_for
+from .sample_axes import NO_AXIS
 from .samples import NOISE, TARGETS, Samples, check_names, noise, read_arrays
 from .signature import Arrays, Dimension, Outputs, Signature, TensorSpec, fits, rename_symbols
+from .size_range import SizeRange
+from .sounds import Sound
 from .sources import plugin_sha256, sources_sha256
 from .statistics import Interval, bootstrap_median, bootstrap_ratio, mean_interval, paired_difference, shortfall, wilson
-from .vocabulary import Vocabulary
+from .vocabulary import Tokens, Vocabulary
 
 __all__ = [
     "ADD_SAMPLES",
@@ -70,6 +73,7 @@ __all__ = [
     "MANIFEST",
     "MAX_DROP",
     "NOISE",
+    "NO_AXIS",
     "POINTS",
     "QAT_EPOCHS",
     "RULES",
@@ -106,10 +110,13 @@ __all__ = [
     "Scalar",
     "Signature",
     "SignatureError",
+    "SizeRange",
+    "Sound",
     "StorageError",
     "TaskMetric",
     "TensorError",
     "TensorSpec",
+    "Tokens",
     "ToolkitError",
     "ToolkitWarning",
     "UnknownNameError",

@@ -16,8 +16,11 @@ from .evidence import ParityReport, Verdict
 from .files import is_inside, sha256_of, write_file
 from .formats import Format, Precision
 from .reading import decode_json, read_file
+from .samples import NOISE
 from .signature import Signature
-from .vocabulary import Vocabulary
+from .sounds import Sound
+from .tables import html_table
+from .vocabulary import Tokens, Vocabulary
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
@@ -43,7 +46,7 @@ class Operators:
 @dataclass(frozen=True)
 class Preprocessing:
     """How a raw sample becomes an input: an image as ``(raw * scale - mean) / std`` per channel, in the given layout; a text by its
-    vocabulary.
+    vocabulary or its tokens, a recording as ``sound`` says.
 
     Where a picture of any size was made to fit, ``size`` is its height and width, ``fit`` how it got them (stretch, letterbox, crop) and
     ``channels`` their order (rgb, bgr, gray); earlier manifests have none of these.
@@ -55,6 +58,8 @@ class Preprocessing:
     layout: str = "NCHW"
     note: str = ""
     vocabulary: Vocabulary | None = None
+    sound: Sound | None = None
+    text: Tokens | None = None
     size: tuple[int, int] | None = None
     fit: str = ""
     channels: str = ""
@@ -164,7 +169,7 @@ class Artifact:
                 got=_instead(path),
             )
         try:
-            manifest = decode_json(read_file(source), Manifest)
+            manifest = _with_task(decode_json(read_file(source), Manifest))
             manifest.check_itself()
         except (msgspec.DecodeError, SignatureError, OSError) as error:
             raise ArtifactError(f"'{source}' cannot be read: {error}", hint="convert the model again") from error
@@ -253,6 +258,10 @@ class Bundle:
         if folder.is_symlink():
             raise ArtifactError(f"'{folder}' is a link", expected="a folder of the bundle's own", hint="put a copy there")
 
+    def _repr_html_(self) -> str:
+        cells = [(each.name, each.verdict or "", each.manifest.evidence[0].reason if each.manifest.evidence else "") for each in self]
+        return html_table(str(self.path), ("artifact", "parity", "evidence"), cells)
+
     def artifact(self, name: str) -> Artifact:
         """The artifact called `name`, such as ``onnx-int8``; raises `UnknownNameError`."""
         names = [artifact.name for artifact in self]
@@ -277,3 +286,11 @@ class Bundle:
         if not any(True for _ in bundle):
             raise ArtifactError(f"'{path}' holds no artifact", expected=f"folders with a {MANIFEST}", hint="run: toolkit convert")
         return bundle
+
+
+def _with_task(manifest: Manifest) -> Manifest:
+    """The manifest with its task: before there were tasks, a generator had a detail for one."""
+    if manifest.details.get("samples") != NOISE:
+        return manifest
+    details = {name: value for name, value in manifest.details.items() if name != "samples"}
+    return replace(manifest, task="generation", details=details)

@@ -24,10 +24,12 @@ A message says what was expected, what came, and what to do next.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 _LONGEST = 2000
 _LONGEST_WORDS = 300
+_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 class ToolkitError(Exception):
@@ -55,13 +57,14 @@ def printable(text: str) -> str:
 
 def first_line(error: Exception) -> str:
     """The first line of what a library says; the error's kind where it says nothing."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:_LONGEST_WORDS]
+    return (_COLOUR.sub("", str(error)).strip().splitlines() or [type(error).__name__])[0][:_LONGEST_WORDS]
 
 
 def words_of(error: BaseException, *, lines: int = 1) -> str:
     """A library's error in one line: its kind and the first `lines` of its text that say something, all where those only announce more."""
     # OpenVINO begins with where in its sources an error was raised.
-    said = [line.strip() for line in str(error).strip().splitlines() if line and not line.startswith(("Exception from ", "Check '"))]
+    lines_of = _COLOUR.sub("", str(error)).strip().splitlines()
+    said = [line.strip() for line in lines_of if line and not line.startswith(("Exception from ", "Check '"))]
     text = " ".join(said[:lines])
     if text.endswith(":"):
         text = " ".join(said)

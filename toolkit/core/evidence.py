@@ -184,7 +184,7 @@ class TaskMetric:
 
 @dataclass(frozen=True)
 class ParityReport:
-    """One comparison of a candidate with a reference, as evidence in a manifest.
+    """One comparison of a candidate with a reference, as evidence in a manifest; also at other ``sizes`` than those of the samples.
 
     ``edge`` names the conversion step under test, such as ``onnx_from_pt2``; ``failed_edge`` the step at which the
     numbers first diverged, empty when none did; ``rule`` is the text of the rule that ``verdict`` follows. The artifacts are
@@ -212,6 +212,7 @@ class ParityReport:
     reference_version: str = ""
     instruction_sets: tuple[str, ...] = ()
     twin_rows: int = 0
+    sizes: tuple[str, ...] = ()
 
 
 # Instruction sets of one group give the same results. Without one of the first, products of int8 are added up in int16, which saturates,

@@ -6,14 +6,17 @@ A page of a mapped file counts as memory of whoever has touched it, until the sy
 from __future__ import annotations
 
 import mmap
+import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
+from .errors import StorageError
 from .files import cache_home, storage_errors, working_file
 
 CHUNK_BYTES = 2**24
@@ -68,6 +71,96 @@ def chunks(array: np.ndarray, *, most_bytes: int = CHUNK_BYTES) -> Iterator[np.n
     let_go(array)
 
 
+def parts_of(*arrays: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+    """The same rows of arrays of one length, in order and few at a time, each a view; arrays without dimensions as they are."""
+    size = sum(array.nbytes for array in arrays)
+    if size <= CHUNK_BYTES or not all(array.ndim for array in arrays):
+        yield arrays
+    else:
+        count = len(arrays[0])
+        assert all(len(array) == count for array in arrays)
+        step = max(1, CHUNK_BYTES * count // size)
+        for start in range(0, count, step):
+            yield tuple(array[start : start + step] for array in arrays)
+            let_go(*arrays)
+    let_go(*arrays)
+
+
+def by_parts(function: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:
+    """The rows ``[N, ...]`` that a function makes of the rows of arrays of one length, from a few of them at a time."""
+    return gathered(function(*part) for part in parts_of(*arrays))
+
+
+def gathered(parts: Iterable[np.ndarray]) -> np.ndarray:
+    """Parts with at least one among them behind each other: in memory, or where they are too large for that in a file."""
+    held: list[np.ndarray] = []
+    rest, size = iter(parts), 0
+    for part in rest:
+        held.append(part)
+        size += part.nbytes
+        if size > _IN_MEMORY_BYTES:
+            first = held[0]
+            return _spilled(chain(held, rest), (-1, *first.shape[1:]), first.dtype)
+    return np.concatenate(held) if len(held) > 1 else held[0]
+
+
+class GrowingFile:
+    """A ``.npy`` file whose number of rows is not known yet; rows are those of `like`."""
+
+    def __init__(self, path: Path, like: np.ndarray) -> None:
+        self.path, self.dtype, self.shape = path, like.dtype, like.shape[1:]
+        self._rows = 0
+        self._stream = path.open("wb")
+        # The longest header there can be, as long as the last one: NumPy leaves room for the digits of the first dimension.
+        self._start = self._header(self._stream)
+
+    def _header(self, stream: IO[bytes]) -> int:
+        about = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": (self._rows, *self.shape)}
+        np.lib.format.write_array_header_1_0(stream, about)
+        return stream.tell()
+
+    def append(self, array: np.ndarray) -> None:
+        """Write rows behind those that are there."""
+        self._stream.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        self._rows += len(array)
+
+    def abandon(self) -> None:
+        """Close the file as it is."""
+        self._stream.close()
+
+    def close(self) -> None:
+        """Complete the file."""
+        self._stream.seek(0)
+        end = self._header(self._stream)
+        assert end == self._start, "NumPy leaves no room in the header"
+        self._stream.close()
+
+
+def spill_file() -> Path:
+    """A new empty file for an array that does not fit into memory: where temporary files are, which is memory on some systems, only if the
+    cache cannot be written.
+    """
+    try:
+        return working_file(cache_home() / PREPARED / "rows")
+    except StorageError:
+        return working_file(Path(tempfile.gettempdir()) / "toolkit-rows")
+
+
+def adopted(file: Path) -> np.ndarray:
+    """The array of a ``.npy``: in memory where it is small, and the file gone, else mapped until nobody has it any more."""
+    try:
+        array: np.ndarray = np.load(file, mmap_mode="r", allow_pickle=False) if file.stat().st_size > _IN_MEMORY_BYTES else np.load(file)
+    except BaseException:
+        file.unlink()
+        raise
+    mapping = mapping_of(array)
+    if mapping is None:
+        file.unlink()
+    else:
+        weakref.finalize(mapping, file.unlink, missing_ok=True)
+    return array
+
+
 def rows_of(array: np.ndarray, index: slice | np.ndarray) -> np.ndarray:
     """``array[index]``, which for a mapped array stays in a file unless it is small."""
     if isinstance(index, slice) or mapping_of(array) is None:
@@ -116,6 +209,13 @@ def opened(place: Place) -> np.ndarray:
     return np.memmap(place.file, dtype=place.dtype, mode="r", offset=place.offset, shape=place.shape)
 
 
+def writable(place: Place) -> np.ndarray:
+    """As `opened`, for code that may write into it: that changes no file."""
+    if 0 in place.shape:
+        return np.empty(place.shape, place.dtype)
+    return np.asarray(np.memmap(place.file, dtype=place.dtype, mode="c", offset=place.offset, shape=place.shape))
+
+
 def places(arrays: Mapping[str, np.ndarray], folder: Path) -> dict[str, Place]:
     """Where each array lies; those in memory are written into `folder`."""
     found = {}
@@ -128,15 +228,16 @@ def places(arrays: Mapping[str, np.ndarray], folder: Path) -> dict[str, Place]:
     return found
 
 
-def _spilled(parts: Iterator[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """The parts behind each other, in a file that is gone when nobody has the array any more."""
-    # Not where temporary files are: that is memory on some systems.
-    file = working_file(cache_home() / PREPARED / "rows")
+def _spilled(parts: Iterable[np.ndarray], shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    """The parts behind each other, in a file that is gone when nobody has the array any more; as many rows as there are for -1."""
+    file = spill_file()
     try:
+        rows = 0
         with storage_errors(file), file.open("wb") as stream:
             for part in parts:
                 stream.write(np.ascontiguousarray(part).reshape(-1).view(np.uint8))
-        array = opened(Place(str(file), 0, dtype.str, shape))
+                rows += len(part)
+        array = opened(Place(str(file), 0, dtype.str, (rows if shape[0] < 0 else shape[0], *shape[1:])))
     except BaseException:
         file.unlink()
         raise

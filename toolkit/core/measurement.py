@@ -18,8 +18,10 @@ from .formats import Format, Precision
 from .machine import Machine
 from .reading import decode_json, read_file
 from .statistics import Interval, bootstrap_median, bootstrap_ratio
+from .tables import html_table
 
 SCHEMA = 1
+_HEAD = ("artifact", "engine", "threads", "batch", "latency, ms [95 %]", "samples/s", "size", "parity")
 
 MIN_PAIRS = 3
 """Fewer rounds than this cannot say which of two settings is faster."""
@@ -270,6 +272,19 @@ class BenchmarkReport:
     complete: bool = True
     shipped: Setting | None = None
     schema: int = SCHEMA
+
+    def _repr_html_(self) -> str:
+        return html_table(f"{self.model} on {self.machine.cpu}", _HEAD, [self._cells(each) for each in self.measurements])
+
+    def _cells(self, measurement: Measurement) -> tuple[str, ...]:
+        setting, evidence = measurement.setting, self.parity_of(measurement)
+        who = (setting.artifact, setting.engine, str(setting.threads_per_stream), str(setting.batch))
+        if not measurement.ok:
+            return (*who, measurement.reason, "", "", "")
+        call = measurement.latency_ns
+        latency = f"{call.value / 1e6:.4g} [{call.low / 1e6:.4g}, {call.high / 1e6:.4g}]"
+        rate, size = f"{measurement.samples_per_s.value:,.0f}", f"{measurement.size_bytes / 2**20:.2f} MiB"
+        return (*who, latency, rate, size, (evidence.verdict if evidence else None) or "not verified")
 
     def to_json(self) -> bytes:
         """The report as JSON; `from_json` gives an equal one."""

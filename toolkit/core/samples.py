@@ -6,7 +6,7 @@ import hashlib
 import math
 import zipfile
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ from .errors import DataError, first_line
 from .machine import available_memory
 from .mapped import CHUNK_BYTES, Place, as_type, chunks, in_memory, opened, places, rows_of
 from .reading import write_arrays
-from .signature import Signature, TensorSpec, fits
+from .sample_axes import NO_AXIS, as_rows, as_value, check_rows, check_value, seen_as, start_values
+from .signature import Signature
 
 NOISE = "noise"
 """In a manifest's details as ``samples``: the model's inputs are drawn, not measured."""
@@ -33,8 +34,15 @@ TARGETS = (_TARGETS, "target", "labels", "y")
 class Samples:
     """Inputs by name, each ``[N, ...]`` with one row a sample, and the true labels ``[N]`` where they are known.
 
-    ``drawn`` says that they are random numbers, on which no metric means anything; ``notes`` say what was made of a file's arrays so that
-    they fit.
+    Args:
+        inputs: rows first, whatever the network wants: `batch` gives it its own order of axes.
+        targets: the true labels.
+        origin: where they come from.
+        drawn: whether they are random numbers, on which no metric means anything.
+        notes: what was made of a file's arrays so that they fit.
+        axes: on which axis the network has the rows of an input, where that is not the first; `NO_AXIS` where a call takes one sample and
+            has no axis for it.
+        constants: inputs that are the same for all samples, such as a sample rate, by name.
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -42,6 +50,8 @@ class Samples:
     origin: str = ""
     drawn: bool = False
     notes: tuple[str, ...] = ()
+    axes: Mapping[str, int] = field(default_factory=dict)
+    constants: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return min((len(array) for array in self.inputs.values()), default=0)
@@ -63,7 +73,7 @@ class Samples:
 
     def _arrays(self) -> dict[str, np.ndarray]:
         extra = {} if self.targets is None else {_TARGETS: self.targets}
-        return {**self.inputs, **extra}
+        return {**self.inputs, **extra, **self.constants}
 
     def rows(self, index: slice | np.ndarray) -> Samples:
         """The samples at these rows; of what lies in a file the rows stay in one, unless they are few."""
@@ -71,8 +81,18 @@ class Samples:
         return replace(self, inputs={name: rows_of(array, index) for name, array in self.inputs.items()}, targets=targets)
 
     def batch(self, index: slice | np.ndarray) -> dict[str, np.ndarray]:
-        """The inputs at these rows, by name, in memory: copies."""
-        return {name: in_memory(array, index) for name, array in self.inputs.items()}
+        """What the network takes for these rows, by name, in memory: copies, their axes in its order, and its constants."""
+        return {**{name: self.turned(name, in_memory(array, index)) for name, array in self.inputs.items()}, **self.constants}
+
+    def turned(self, name: str, rows: np.ndarray) -> np.ndarray:
+        """Some rows of an input with their axes in the network's order; one that has no axis for them takes one."""
+        axis = self.axes.get(name, 0)
+        return rows if axis == 0 else np.asarray(rows[0]) if axis == NO_AXIS else np.ascontiguousarray(np.moveaxis(rows, 0, axis))
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether a call takes one sample, because an input has no axis for more."""
+        return NO_AXIS in self.axes.values()
 
     def without(self, other: Samples) -> Samples:
         """The samples that do not occur in `other`, compared by the bytes of their inputs."""
@@ -95,30 +115,52 @@ class Samples:
         """The samples under a signature's own input names; raises `DataError` when empty or of the wrong shape.
 
         A single array takes the name of the only input, whatever it is called; one of `TARGETS` that no input is called holds the targets;
-        float64 becomes float32 where an input has that.
+        float64 becomes float32 where an input has that. What has its rows on another axis, as the state of a recurrence, has them there in
+        the array too; what is the same for all samples is an array without rows, or a single value.
         """
         specs = {spec.name: spec for spec in signature.inputs}
-        arrays, notes = self._arrays(), [*self.notes]
-        found, labels = assign(arrays, list(specs), self.origin)
-        inputs = {name: arrays[array] for name, array in found.items()}
+        constants = {name: array for name, array in self.constants.items() if name in specs}
+        arrays, notes = {name: array for name, array in self._arrays().items() if name not in self.constants}, [*self.notes]
+        found, labels = assign(arrays, list(specs), self.origin, constants={*constants, *signature.values})
         targets = arrays[labels] if labels else None
         if labels not in {"", _TARGETS}:
             notes.append(f"'{labels}' holds the targets")
-        for name, array in inputs.items():
+        given = {name: arrays[array] for name, array in found.items()}
+        for name, array in given.items():
             if array.dtype == np.float64 and specs[name].dtype == "float32":
                 with np.errstate(over="ignore"):  # What is beyond float32 becomes infinity, and is refused as that.
-                    inputs[name] = as_type(array, np.float32)
+                    given[name] = as_type(array, np.float32)
                 notes.append(f"input '{name}' was cast from float64 to float32")
-            _check_rows(specs[name], inputs[name], self.origin)
+        seen = seen_as(given, signature, self.axes)
+        inputs = {name: given[name] if name in self.axes else as_rows(given[name], axis) for name, axis in seen.items() if axis is not None}
+        own = {name: as_value(specs[name], array) for name, array in given.items() if seen[name] is None}
+        for name, array in inputs.items():
+            check_rows(specs[name], array, self.origin, axis=seen[name])
+        for name, value in own.items():
+            check_value(specs[name], value, self.origin)
+        missing = [name for name in signature.values if name not in {*given, *constants} and name in specs]
+        for name, (axis, array) in start_values(missing, signature, inputs, seen).items():
+            if axis is None:
+                own[name] = array
+            else:
+                inputs[name], seen[name] = array, axis
         columns = inputs if targets is None else {**inputs, _TARGETS: targets}
         counts = {name: array.shape[0] if array.ndim else 0 for name, array in columns.items()}
         if len(set(counts.values())) > 1:
             raise DataError(f"samples '{self.origin}'", expected="as many rows in every input", got=str(counts))
-        return replace(self, inputs=inputs, targets=targets, notes=tuple(notes))
+        return replace(
+            self,
+            inputs=inputs,
+            targets=targets,
+            notes=tuple(notes),
+            axes={name: axis for name, axis in seen.items() if axis},
+            constants=constants | own,
+        )
 
     def save(self, path: Path) -> None:
-        """Write the samples to a ``.npz`` file."""
-        write_arrays(path, self._arrays())
+        """Write the samples to a ``.npz`` file, as `fit` reads them."""
+        turned = {name: self.turned(name, array) for name, array in self.inputs.items() if self.axes.get(name, 0) > 0}
+        write_arrays(path, self._arrays() | turned)
 
     @classmethod
     def load(cls, path: Path) -> Samples:
@@ -133,7 +175,8 @@ class Samples:
         """Leave the samples in a folder for another process: what lies in files already is named, the rest is written."""
         found = places(self._arrays(), folder)
         targets = found.pop(_TARGETS) if self.targets is not None else None
-        note = _Shared(found, targets, self.origin, self.drawn, self.notes)
+        constants = {name: found.pop(name) for name in self.constants}
+        note = _Shared(found, targets, self.origin, self.drawn, self.notes, dict(self.axes), constants)
         (folder / _SHARED).write_bytes(msgspec.json.encode(note))
 
     @classmethod
@@ -141,7 +184,8 @@ class Samples:
         """What `share` left, mapped for reading."""
         note = msgspec.json.decode((folder / _SHARED).read_bytes(), type=_Shared)
         targets = None if note.targets is None else opened(note.targets)
-        return cls({name: opened(place) for name, place in note.inputs.items()}, targets, note.origin, note.drawn, note.notes)
+        inputs, constants = ({name: opened(place) for name, place in found.items()} for found in (note.inputs, note.constants))
+        return cls(inputs, targets, note.origin, note.drawn, note.notes, note.axes, constants)
 
 
 @dataclass(frozen=True)
@@ -153,6 +197,8 @@ class _Shared:
     origin: str
     drawn: bool
     notes: tuple[str, ...]
+    axes: dict[str, int]
+    constants: dict[str, Place]
 
 
 @dataclass(frozen=True)
@@ -179,8 +225,11 @@ def _range(array: np.ndarray) -> Range:
     return Range(mean, math.sqrt(squares / count), low, high)
 
 
-def assign(arrays: Collection[str], inputs: Sequence[str], origin: str) -> tuple[dict[str, str], str]:
-    """Which array each input is, and which holds the targets (empty for none), by the names alone; raises `DataError` for wrong ones."""
+def assign(arrays: Collection[str], names: Sequence[str], origin: str, *, constants: Collection[str] = ()) -> tuple[dict[str, str], str]:
+    """Which array each input of `names` is that is not among `constants`, and which holds the targets (empty for none), by the names alone;
+    raises `DataError` for wrong ones.
+    """
+    inputs = [name for name in names if name not in constants or name in arrays]
     if len(arrays) == len(inputs) == 1 and _TARGETS not in arrays:
         return {inputs[0]: next(iter(arrays))}, ""
     targets = [name for name in arrays if name in TARGETS and name not in inputs]
@@ -189,6 +238,14 @@ def assign(arrays: Collection[str], inputs: Sequence[str], origin: str) -> tuple
     rest = [name for name in arrays if name not in targets]
     if len(rest) == len(inputs) == 1:
         return {inputs[0]: rest[0]}, "".join(targets)
+    if rest and set(rest) < set(inputs):
+        missing = [name for name in inputs if name not in rest]
+        raise DataError(
+            f"samples '{origin}' have nothing for input {', '.join(map(repr, missing))}",
+            expected=", ".join(inputs),
+            got=", ".join(rest) or "none",
+            hint=f"add the array, or say one value for all samples, such as the start of a state: --set {missing[0]}=0",
+        )
     if set(rest) != set(inputs):
         raise DataError(
             f"samples '{origin}' have the wrong inputs",
@@ -199,9 +256,11 @@ def assign(arrays: Collection[str], inputs: Sequence[str], origin: str) -> tuple
     return {name: name for name in inputs}, "".join(targets)
 
 
-def check_names(path: Path, inputs: Sequence[str]) -> None:
-    """Raise `DataError` unless the arrays in the file at `path` are called as `inputs`, as `Samples.fit` asks; none is read."""
-    assign(array_names(path), inputs, path.name)
+def check_names(path: Path, inputs: Sequence[str], *, constants: Collection[str] = ()) -> None:
+    """Raise `DataError` unless the arrays in the file at `path` are called as `inputs`, as `Samples.fit` asks; none is read. `constants`
+    need none.
+    """
+    assign(array_names(path), inputs, path.name, constants=constants)
 
 
 def array_names(path: Path) -> list[str]:
@@ -277,14 +336,3 @@ def noise(signature: Signature, count: int, *, classes: int, seed: int) -> Sampl
         drawn = random.integers(0, classes, shape) if whole else random.standard_normal(shape)
         inputs[spec.name] = drawn.astype(spec.dtype)
     return Samples(inputs, None, f"{NOISE}, seed {seed}")
-
-
-def _check_rows(spec: TensorSpec, array: np.ndarray, origin: str) -> None:
-    if array.ndim and len(array) == 0:
-        raise DataError(f"samples '{origin}' are empty", expected=f"rows for {spec}", got="0 rows", hint="give at least one sample")
-    if array.ndim != len(spec.shape) or not fits(array.shape[1:], spec.shape[1:]) or array.dtype != np.dtype(spec.dtype):
-        raise DataError(
-            f"samples '{origin}' do not fit the model's input", expected=f"{spec}", got=f"{array.dtype}[{','.join(map(str, array.shape))}]"
-        )
-    if np.issubdtype(array.dtype, np.floating) and not all(np.isfinite(part).all() for part in chunks(array)):
-        raise DataError(f"samples '{origin}' hold NaN or infinity in input '{spec.name}'", hint="clean the data")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from .errors import InputError, SignatureError
+from .size_range import SizeRange
 
 _DTYPES = frozenset({
     "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16", "float32", "float64",
@@ -106,18 +107,81 @@ class TensorSpec:
 
 @dataclass(frozen=True)
 class Signature:
-    """A model's inputs and outputs, in order."""
+    """A model's inputs and outputs, in order.
+
+    Args:
+        inputs: what goes in.
+        outputs: what comes out.
+        batch: the symbol that counts the samples of a call, on whatever axis; empty where it is the first dimension of the inputs.
+        sizes: by symbol the only sizes that the file takes, one of several; none for any.
+        fixes: by symbol the sizes that a format without free ones is made for, one of several; the first are those of samples.
+        ranges: between which sizes it is to be right, as its user says.
+        values: by input the number that it is in all samples that say nothing of it, such as the start of a state.
+    """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
+    batch: str = ""
+    sizes: tuple[dict[str, int], ...] = ()
+    fixes: tuple[dict[str, int], ...] = ()
+    ranges: tuple[SizeRange, ...] = ()
+    values: dict[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.inputs))}) -> ({', '.join(map(str, self.outputs))})"
 
     @property
+    def rows(self) -> str:
+        """The symbol that counts the samples of a call; empty where no dimension is free for that.
+
+        Where `batch` does not say it, it is the first dimension of the first input that has it free, if each input has it on some axis, or
+        a free first dimension of its own, or is a single value.
+        """
+        if self.batch:
+            return self.batch
+        first = next((str(spec.shape[0]) for spec in self.inputs if spec.has_free_batch), "")
+        return first if all(first in spec.shape or spec.has_free_batch or set(spec.shape) <= {1} for spec in self.inputs) else ""
+
+    @property
     def has_free_batch(self) -> bool:
-        """Whether every input's first dimension is free."""
-        return all(spec.has_free_batch for spec in self.inputs)
+        """Whether a call takes any number of samples."""
+        return bool(self.rows)
+
+    @property
+    def free(self) -> tuple[str, ...]:
+        """The symbols of the inputs besides that of the batch, in order."""
+        axes = {spec.name: self.batch_axis(spec) for spec in self.inputs}
+        found = [size for spec in self.inputs for axis, size in enumerate(spec.shape) if isinstance(size, str) and axis != axes[spec.name]]
+        return tuple(dict.fromkeys(size for size in found if size != self.rows))
+
+    def batch_axis(self, spec: TensorSpec) -> int | None:
+        """The axis of an input along which samples lie; None for one that is the same for all samples, and where the batch is fixed."""
+        rows = self.rows
+        if not rows:
+            return None
+        return spec.shape.index(rows) if rows in spec.shape else 0 if spec.has_free_batch and not self.batch else None
+
+    def shape(self, spec: TensorSpec, batch: int, *, sizes: Mapping[str, int] | None = None, free: int = 1) -> tuple[int, ...]:
+        """The shape of an input for `batch` samples, with `sizes` for its symbols, and `free` for those that have none."""
+        own, axis = sizes or {}, self.batch_axis(spec)
+        return tuple(
+            size if isinstance(size, int) else batch if place == axis else own.get(size, free) for place, size in enumerate(spec.shape)
+        )
+
+    def fixed(self, sizes: Mapping[str, int]) -> Signature:
+        """The signature with numbers for some of its symbols."""
+
+        def number(size: Dimension) -> Dimension:
+            return sizes.get(size, size) if isinstance(size, str) else size
+
+        def of(specs: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
+            return tuple(replace(spec, shape=tuple(map(number, spec.shape))) for spec in specs)
+
+        if not sizes:
+            return self
+        return replace(
+            self, inputs=of(self.inputs), outputs=of(self.outputs), ranges=tuple(each for each in self.ranges if each.symbol not in sizes)
+        )
 
     def check_itself(self) -> None:
         """Raise `SignatureError` unless this can be a network's: known dtypes, sizes that a machine can hold, names that differ."""

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
@@ -20,6 +21,45 @@ _LONGEST = 50_000
 def split_words(text: str) -> list[str]:
     """The words of a text in lower case, with their apostrophes; exclamation and question marks count as words."""
     return [word.replace("’", "'") for word in _WORD.findall(text.lower())]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tokens:
+    """Tokens of any network's own: a text is split, and each piece has the number of its place among them.
+
+    Args:
+        tokens: in the order of their numbers.
+        split: into words between blanks, or into characters.
+        lower: whether texts are in lower case.
+        unknown: the number of what is none of them; None where that is an error.
+        pad: the number that fills up what is shorter than an input.
+        length: how many an input has that has no fixed size.
+    """
+
+    tokens: tuple[str, ...]
+    split: Literal["words", "characters"] = "words"
+    lower: bool = False
+    unknown: int | None = None
+    pad: int = 0
+    length: int | None = None
+
+    def encode(self, text: str) -> list[int]:
+        """The numbers of a text; raises `InputError` for what has none."""
+        text = text.lower() if self.lower else text
+        pieces = text.split() if self.split == "words" else list(text.strip())
+        found = [self._numbers.get(piece, self.unknown) for piece in pieces]
+        if None in found:
+            raise InputError(f"'{pieces[found.index(None)]}' is no token", expected=f"one of {len(self.tokens)}", hint="say: unknown = 1")
+        return [number for number in found if number is not None]
+
+    def decode(self, numbers: Iterable[int]) -> str:
+        """The text of some numbers; those that are none are left out."""
+        known = range(len(self.tokens))
+        return (" " if self.split == "words" else "").join(self.tokens[number] for number in numbers if number in known)
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {token: number for number, token in enumerate(self.tokens)}
 
 
 @dataclass(frozen=True)

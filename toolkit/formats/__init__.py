@@ -45,5 +45,10 @@ def source_formats() -> tuple[FileFormat, ...]:
 
 
 def trained_names() -> tuple[str, ...]:
-    """The names of the artifacts with which bundles start, in the order of `source_formats`."""
-    return tuple(artifact_name(each.format, Precision.FP32) for each in source_formats())
+    """The names of the artifacts with which bundles start, in the order of `source_formats`: those in float, then those of formats that
+    others are made into as well, which may be in integers already.
+    """
+    floats = tuple(artifact_name(each.format, Precision.FP32) for each in source_formats())
+    integers = [precision for precision in Precision if precision.is_quantized]
+    stored = [each.format for each in source_formats() if each.start and not each.start.always]
+    return (*floats, *(artifact_name(format, precision) for format in stored for precision in integers))

@@ -13,7 +13,7 @@ from math import prod
 from pathlib import Path
 from typing import ClassVar, TypeVar, final
 
-from toolkit.core import ArtifactError, Format, Operators, ToolkitError, first_line, needs
+from toolkit.core import ArtifactError, Format, Operators, Precision, ToolkitError, first_line, needs
 
 T = TypeVar("T")
 
@@ -91,6 +91,14 @@ class FileFormat(ABC):
     def layers(self, file: Path) -> tuple[Layer, ...]:
         """The operations of a float model that a quantizer may be told to leave alone, in order of computation; errors as `operators`."""
         return self._read(file, self._layers)
+
+    @final
+    def precision(self, file: Path) -> Precision:
+        """What the weights and activations of a file are that came from elsewhere; no engine is needed. Errors as `check`."""
+        return self._read(file, self._precision)
+
+    def _precision(self, file: Path) -> Precision:  # noqa: ARG002 - for formats that keep integers
+        return Precision.FP32
 
     def owns(self, path: Path) -> bool:
         """Whether a bare file is of this format by the end of its name; where formats share one, by what is in it."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import MANIFEST, ArtifactError, Format, InputError, Operators
+from toolkit.core import MANIFEST, ArtifactError, Format, InputError, Operators, Precision
 
 from .base import FileFormat, Layer, Start
 from .parts.onnx_files import onnx_files
@@ -18,6 +18,7 @@ _CONVERSIONS = frozenset({"QuantizeLinear", "DequantizeLinear", "DynamicQuantize
 _INTEGER = frozenset(
     {"ConvInteger", "MatMulInteger", "MatMulIntegerToFloat", "MatMulNBits", "DynamicQuantizeMatMul", "QGemm", "QAttention"}
 )
+_DYNAMIC = frozenset({"MatMulInteger", "ConvInteger"})
 _GRAPH, _NODES, _OPERATOR = 7, 1, 4
 _INPUTS, _INPUT_NAME, _WEIGHTS, _WEIGHT_NAME = 11, 1, 5, 8
 """Numbers of fields in onnx.proto."""
@@ -50,6 +51,18 @@ class Onnx(FileFormat):
         names = [bytes(first(each, _INPUT_NAME)).decode() for each in fields(graph, _INPUTS)]
         weights = {bytes(first(each, _WEIGHT_NAME)).decode() for each in fields(graph, _WEIGHTS)} if len(names) > 1 else set()
         return tuple(name for name in names if name not in weights)
+
+    def _precision(self, file: Path) -> Precision:
+        """By the graph's operators: what measures ranges at run time, what has them for activations, or for weights alone."""
+        graph = first(memoryview(file.read_bytes()), _GRAPH)
+        types = {bytes(first(node, _OPERATOR)).decode() for node in fields(graph, _NODES)}
+        if any(name in _DYNAMIC or name.startswith("DynamicQuantize") for name in types):
+            return Precision.INT8_DYNAMIC
+        if "QuantizeLinear" in types or any(name.startswith(("QLinear", "QGemm")) for name in types):
+            return Precision.INT8
+        if "MatMulNBits" in types:
+            return Precision.INT4_WEIGHTS
+        return Precision.INT8_WEIGHTS if "DequantizeLinear" in types else Precision.FP32
 
     def _operators(self, file: Path) -> Operators:
         """Every node, in sub-graphs and functions too.

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import mmap
+import re
 import struct
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from toolkit.core import ArtifactError, Format, Operators
+from toolkit.core import ArtifactError, Format, Operators, Precision
 
-from .base import FileFormat, Layer, elements
+from .base import FileFormat, Layer, Start, elements
 from .parts.flatbuffer import Schema, Table
 from .parts.tflite_names import OPERATORS, TYPES
 
 IDENTIFIER = b"TFL3"
 """What a TF Lite file has at byte 4."""
 CONVERSIONS = frozenset({"QUANTIZE", "DEQUANTIZE"})
+_OWN_SIGNATURE = re.compile(r"\Ab\d+[^;/]*/")
 _SCALED = frozenset({"INT8", "UINT8", "INT4", "INT16"})
 # Of https://github.com/google-ai-edge/LiteRT/blob/main/tflite/converter/schema/schema.fbs, each field in its place; an operator's
 # options, a union there, are a table of which nothing is read.
@@ -79,6 +81,7 @@ class TfLite(FileFormat):
     title = "TF Lite"
     suffixes = (".tflite",)
     default_engine = "litert"
+    start = Start(order=6, reference="litert", always=False)
 
     def _check(self, file: Path) -> None:
         check_tflite(file)
@@ -95,6 +98,20 @@ class TfLite(FileFormat):
         scaled |= {out for node in graph.nodes if node.type == "DEQUANTIZE" and constants.intersection(node.inputs) for out in node.outputs}
         quantized = sum(node.type not in CONVERSIONS and not scaled.isdisjoint([*node.inputs, *node.outputs]) for node in graph.nodes)
         return Operators(len(graph.nodes), quantized, dict(sorted(Counter(node.type for node in graph.nodes).items())))
+
+    def _precision(self, file: Path) -> Precision:
+        """By the first signature: of what is computed, integers of a file that keeps them for weights alone are int8-dynamic where an
+        operator reads them, and int8-weights where it reads what ``DEQUANTIZE`` makes of them.
+        """
+        graph = read_graph(file)
+        scaled = {number for number, tensor in enumerate(graph.tensors) if tensor.type in _SCALED and tensor.has_scale}
+        constants = {number for number in scaled if graph.tensors[number].is_constant}
+        read = {number for node in graph.nodes if node.type not in CONVERSIONS for number in (*node.inputs, *node.outputs)}
+        if activations := {graph.tensors[number].type for number in read & (scaled - constants)}:
+            return Precision.INT16X8 if "INT16" in activations else Precision.INT8
+        if read & constants:
+            return Precision.INT8_DYNAMIC
+        return Precision.INT8_WEIGHTS if constants else Precision.FP32
 
     def _layers(self, file: Path) -> tuple[Layer, ...]:
         """The operators of the smallest batch, by the names that `toolkit.converters.tflite.name_operators` gave their outputs."""
@@ -152,9 +169,23 @@ def output_tensors(file: Path) -> dict[str, int]:
         return {entry.text("name"): entry.number("tensor_index") for entry in signatures[0].all("outputs")} if signatures else {}
 
 
+def signature_tensors(file: Path) -> tuple[dict[str, int], dict[str, int]]:
+    """The numbers of the first signature's inputs and outputs in its graph, by their names; empty where the file has none. Raises
+    `ArtifactError` for another kind of file.
+    """
+    check_identifier(file)
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        signatures = Table.root(_SCHEMA, "Model", data).all("signature_defs")[:1]
+        inputs, outputs = (
+            {entry.text("name"): entry.number("tensor_index") for signature in signatures for entry in signature.all(kind)}
+            for kind in ("inputs", "outputs")
+        )
+        return inputs, outputs
+
+
 def layer_name(graph: Graph, node: Node) -> str:
-    """The name of an operator's output without the signature's; empty where it has none."""
-    return graph.tensors[node.outputs[0]].name.partition("/")[2]
+    """The name of an operator's output without that of the toolkit's signatures, such as ``b32``; empty where it has none."""
+    return _OWN_SIGNATURE.sub("", graph.tensors[node.outputs[0]].name)
 
 
 def _graph(model: Table, graph: Table) -> Graph:

@@ -53,7 +53,7 @@ class TorchScript(FileFormat):
 
     format = Format.TORCHSCRIPT
     title = "TorchScript"
-    suffixes = (".ts", ".torchscript")
+    suffixes = (".ts", ".torchscript", ".jit")
     default_engine = "torchscript"
     start = Start(order=5, reference="torchscript")
     needs_inputs = True

@@ -9,7 +9,7 @@ notebook.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from toolkit.core.measurement import BenchmarkReport, Protocol
 from toolkit.core.rules import parse_drop
 from toolkit.core.tables import html_table
 from toolkit.runtimes.benchmark import RoundProgress
-from toolkit.runtimes.parity import Limits
+from toolkit.tasks import Limits
 
 from . import benchmark as benchmarks
 from . import convert as conversions
@@ -29,14 +29,15 @@ from . import evaluate as evaluations
 from . import optimize as optimizing
 from . import quantize as quantizing
 from .data import Given
-from .in_memory import named_data, named_source
+from .in_memory import array_shapes, named_data, named_source
 from .progress import OnEvent
 from .request import BATCH_SIZES, FORMATS, TIMEOUT_S, asked_limits, plan_of, read_samples, request_for, targets_of
-from .source.opened import HOME, opened
+from .source.opened import HOME, Opened, opened
 from .source.place import Source
 from .source.remembered import limits_for
-from .source.resolve import current, resolve_source, trained
+from .source.resolve import current, resolve_source
 from .source.samples import CALIBRATION_SAMPLES, Split, split_samples
+from .source.sizing import Fix, Sizing, as_sizing
 from .verify import Verified, Verifier, try_limits, verify_all
 
 CHOICE_SAMPLES = 2000
@@ -79,8 +80,12 @@ def convert(
     task: str = "",
     max_drop: float | str | None = None,
     folds: bool = False,
+    effort: int = 1,
     name: str = "",
     weights: str | Path | None = None,
+    fix: Fix = None,
+    ranges: str | Sequence[str] = (),
+    values: Mapping[str, float] | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     calibration: int = CALIBRATION_SAMPLES,
@@ -103,8 +108,12 @@ def convert(
         task: what the outputs mean; by default what model and data say.
         max_drop: what int8 may lose: points of a share, else the metric's unit, or ``"1%"`` of its value.
         folds: whether the rows that calibrate verify too, through twins.
+        effort: how much is tried where plain integers have too much noise: 0 nothing, 3 most.
         name: the bundle's, of a model in memory; by default the class's.
         weights: a file of weights for a source that has none.
+        fix: sizes where a format needs fixed ones, ``"h=32,w=320"`` or ``{"h": 32, "w": 320}``; several make several signatures.
+        ranges: bounds of free sizes, ``"w=32:960:32"``, whose ends are verified too.
+        values: what an input is in every sample, ``{"sr": 16000}``.
         out: the folder of bundles; by default ``artifacts``, or the model's own bundle.
         overwrite: whether another trained model there may be lost.
         calibration: at most so many samples calibrate.
@@ -118,7 +127,18 @@ def convert(
     """
     targets, named = targets_of(to, precision, recipes)
     asked, sizes = _asked(metric, task, max_drop), (calibration, evaluation)
-    with _read(model, inputs, targets, data=data, asked=asked, name=name, weights=weights, out=out, sizes=sizes) as read:
+    with _read(
+        model,
+        inputs,
+        targets,
+        data=data,
+        asked=asked,
+        name=name,
+        weights=weights,
+        out=out,
+        sizes=sizes,
+        sizing=as_sizing(fix, ranges, values),
+    ) as read:
         request = request_for(
             read.source,
             read.split,
@@ -131,6 +151,7 @@ def convert(
             overwrite=overwrite,
             data=read.data,
             folds=folds,
+            effort=effort,
         )
         conversions.check_kept(request)
         plan = plan_of(request)
@@ -148,6 +169,9 @@ def quantize(
     task: str = "",
     max_drop: float | str | None = None,
     name: str = "",
+    fix: Fix = None,
+    ranges: str | Sequence[str] = (),
+    values: Mapping[str, float] | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     calibration: int = CALIBRATION_SAMPLES,
@@ -166,7 +190,17 @@ def quantize(
         ToolkitError: as `convert`.
     """
     targets, asked = conversions.nodes(to, ["int8"]), _asked(metric, task, max_drop)
-    with _read(model, inputs, targets, data=data, asked=asked, name=name, out=out, sizes=(calibration, evaluation)) as read:
+    with _read(
+        model,
+        inputs,
+        targets,
+        data=data,
+        asked=asked,
+        name=name,
+        out=out,
+        sizes=(calibration, evaluation),
+        sizing=as_sizing(fix, ranges, values),
+    ) as read:
         split, choosing = quantizing.divide(read.split, choice)
         request = request_for(read.source, split, targets, asked=asked, out=read.out, overwrite=overwrite, data=read.data)
         plan = plan_of(request, choosing)
@@ -187,6 +221,9 @@ def optimize(
     task: str = "",
     max_drop: float | str | None = None,
     name: str = "",
+    fix: Fix = None,
+    ranges: str | Sequence[str] = (),
+    values: Mapping[str, float] | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     calibration: int = CALIBRATION_SAMPLES,
@@ -208,7 +245,9 @@ def optimize(
     """
     targets, named = targets_of(to, precision, recipes, default=OPTIMIZED)
     asked = _asked(metric, task, max_drop)
-    with _read(model, inputs, targets, data=data, asked=asked, name=name, out=out, sizes=(calibration, None)) as read:
+    with _read(
+        model, inputs, targets, data=data, asked=asked, name=name, out=out, sizes=(calibration, None), sizing=as_sizing(fix, ranges, values)
+    ) as read:
         request = request_for(
             read.source, read.split, targets, asked=asked, out=read.out, recipes=named, overwrite=overwrite, data=read.data
         )
@@ -220,6 +259,9 @@ def verify(
     bundle: Bundle | str | Path,
     *,
     data: Any = None,
+    fix: Fix = None,
+    ranges: str | Sequence[str] = (),
+    values: Mapping[str, float] | None = None,
     metric: str = "",
     task: str = "",
     max_drop: float | str | None = None,
@@ -232,6 +274,9 @@ def verify(
 
     Args:
         bundle: or its folder.
+        fix: as `convert` takes it.
+        ranges: as `convert` takes them.
+        values: as `convert` takes them.
         engines: by default the first that runs each format.
         evaluation: at most so many samples.
         device: of the engines.
@@ -241,12 +286,13 @@ def verify(
         ToolkitError: there is nothing to verify, or the data cannot be used.
     """
     loaded = Bundle.load(Path(bundle.path if isinstance(bundle, Bundle) else bundle))
-    root, artifacts = trained(loaded), current(loaded)
+    sizing = as_sizing(fix, ranges, values)
+    root, artifacts = Opened(loaded, sizing=sizing).subject, current(loaded)
     if not artifacts:
         raise InputError(f"'{loaded.path}' holds nothing to verify", expected="artifacts beside the trained model", hint="call convert")
     limits, _ = limits_for(_asked(metric, task, max_drop), loaded.path)
     given = named_data(data, root.manifest.signature)
-    samples = split_samples(root, given, evaluation=evaluation, may_draw=True, limits=limits).evaluation
+    samples = split_samples(root, given, evaluation=evaluation, may_draw=True, limits=limits, sizing=sizing).evaluation
     try_limits(root, samples, limits)
     verifier = Verifier(root, samples, limits, device, made=loaded)
     wanted = {artifact.name: engines for artifact in artifacts} if engines else None
@@ -257,6 +303,9 @@ def benchmark(
     bundle: Bundle | str | Path,
     *,
     data: Any = None,
+    fix: Fix = None,
+    ranges: str | Sequence[str] = (),
+    values: Mapping[str, float] | None = None,
     engines: Sequence[str] | None = None,
     threads: Sequence[int] | None = None,
     batches: Sequence[int] = (1,),
@@ -268,6 +317,9 @@ def benchmark(
 
     Args:
         bundle: or its folder.
+        fix: as `convert` takes it.
+        ranges: as `convert` takes them.
+        values: as `convert` takes them.
         data: inputs, by default those that the bundle remembers, else random ones.
         engines: by default all that run each format.
         threads: by default as many as this process may use.
@@ -280,8 +332,9 @@ def benchmark(
         ToolkitError: nothing can be measured.
     """
     loaded = Bundle.load(Path(bundle.path if isinstance(bundle, Bundle) else bundle))
-    root = trained(loaded)
-    samples = split_samples(root, named_data(data, root.manifest.signature), evaluation=2048, may_draw=True).evaluation
+    sizing = as_sizing(fix, ranges, values)
+    root = Opened(loaded, sizing=sizing).subject
+    samples = split_samples(root, named_data(data, root.manifest.signature), evaluation=2048, may_draw=True, sizing=sizing).evaluation
     benchmarks.check_sizes(root, samples)
     report = benchmarks.benchmark_bundle(
         loaded,
@@ -301,6 +354,9 @@ def evaluate(
     artifact: Any,
     *,
     data: Any = None,
+    fix: Fix = None,
+    ranges: str | Sequence[str] = (),
+    values: Mapping[str, float] | None = None,
     metric: str = "",
     task: str = "",
     engine: str | None = None,
@@ -311,6 +367,9 @@ def evaluate(
 
     Args:
         artifact: an `Artifact`, its folder, or a model file.
+        fix: as `convert` takes it.
+        ranges: as `convert` takes them.
+        values: as `convert` takes them.
         data: by default what its bundle remembers.
         metric: one of the task's, or a user's own; by default all of the task's.
         task: what the outputs mean.
@@ -321,11 +380,12 @@ def evaluate(
     Raises:
         ToolkitError: nothing says what the outputs mean, or the data do not fit.
     """
-    with named_source(artifact, None) as (text, _), opened(text) as found:
+    sizing = as_sizing(fix, ranges, values)
+    with named_source(artifact, None) as (text, _), opened(text, sizing=sizing) as found:
         single = found.single
         limits, _ = limits_for(_asked(metric, task, None), single.path.parent)
         given = named_data(data, single.manifest.signature)
-        samples = split_samples(single, given, evaluation=evaluation, limits=limits).evaluation
+        samples = split_samples(single, given, evaluation=evaluation, limits=limits, sizing=sizing).evaluation
         return evaluations.evaluate(single, samples, limits=limits, engine=engine, device=device)
 
 
@@ -350,15 +410,23 @@ def _read(
     name: str,
     out: str | Path | None,
     sizes: tuple[int, int | None],
+    sizing: Sizing,
     weights: str | Path | None = None,
 ) -> Iterator[_Reading]:
     """The source and the samples while the block lasts; `sizes` are how many samples calibrate and verify at most."""
     in_memory = not isinstance(model, str | Path | Bundle | Artifact)
     home = Path(out) if out is not None else HOME if in_memory else None
-    with named_source(model, inputs, name=name) as (text, words):
-        source = resolve_source(text, out=home or HOME, weights=None if weights is None else Path(weights), inputs=words)
+    with named_source(model, inputs, name=name, sizing=sizing, shapes=array_shapes(data)) as (text, words):
+        source = resolve_source(
+            text,
+            out=home or HOME,
+            weights=None if weights is None else Path(weights),
+            inputs=words,
+            sizing=sizing,
+            shapes=array_shapes(data),
+        )
         given = named_data(data, source.artifact.manifest.signature)
-        source, split = read_samples(source, targets, asked=asked, data=given, calibration=sizes[0], evaluation=sizes[1])
+        source, split = read_samples(source, targets, asked=asked, data=given, calibration=sizes[0], evaluation=sizes[1], sizing=sizing)
         yield _Reading(source, split, given, home)
 
 

@@ -123,7 +123,10 @@ def _size(artifact: Artifact) -> int:
 
 
 def _fixed_batch(artifact: Artifact) -> int | None:
-    sizes = [spec.shape[0] for spec in artifact.manifest.signature.inputs if spec.shape]
+    signature = artifact.manifest.signature
+    if signature.has_free_batch or all(len(spec.shape) < 2 for spec in signature.inputs):
+        return None  # A state of two layers has no batch of two, and a single row none at all.
+    sizes = [spec.shape[0] for spec in signature.inputs if spec.shape]
     return next((size for size in sizes if isinstance(size, int)), None)
 
 
@@ -239,10 +242,11 @@ def keep_partial(bundle: Bundle, report: BenchmarkReport) -> None:
     write_file(bundle.path / PARTIAL, report.to_json())
 
 
-def read_partial(bundle: Bundle) -> BenchmarkReport | None:
-    """What `keep_partial` wrote; None where there is nothing that can be read."""
+def read_partial(file: Path) -> BenchmarkReport | None:
+    """The report of an interrupted run; None where `file` is none, or cannot be read."""
     with suppress(InputError):
-        return BenchmarkReport.load(bundle.path / PARTIAL)
+        report = BenchmarkReport.load(file)
+        return None if report.complete else report
     return None
 
 
@@ -260,11 +264,13 @@ def _still_valid(before: BenchmarkReport, settings: Iterable[Setting]) -> tuple[
 
 def check_sizes(artifact: Artifact, samples: Samples) -> None:
     """Raise `InputError` where the samples are random and their size is not known either, on which times depend."""
-    symbols = {size for spec in artifact.manifest.signature.inputs for size in spec.shape[1:] if isinstance(size, str)}
+    signature = artifact.manifest.signature
+    symbols = set(signature.free) - {symbol for each in signature.fixes for symbol in each}
     if samples.drawn and symbols:
         raise InputError(
             f"how long '{artifact.manifest.model}' takes depends on its free sizes: {', '.join(sorted(symbols))}",
-            hint="add --data with a .npz of inputs of the usual size",
+            hint="add --data with a .npz of inputs of the usual size, or say it: --fix "
+            + ",".join(f"{each}=32" for each in sorted(symbols)),
         )
 
 

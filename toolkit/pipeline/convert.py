@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
+import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -12,7 +14,7 @@ from typing import Any
 
 from toolkit.converters.base import Converter, Node, Recipe
 from toolkit.converters.cache import copy
-from toolkit.converters.planner import plan
+from toolkit.converters.planner import plan, reachable, ways
 from toolkit.converters.recipes import NamedRecipe
 from toolkit.converters.task import Obtained, obtain
 from toolkit.core import (
@@ -29,8 +31,7 @@ from toolkit.core import (
     stop_isolated,
 )
 from toolkit.runtimes import elsewhere
-from toolkit.runtimes.parity import Limits
-from toolkit.tasks import task_for
+from toolkit.tasks import Limits, task_for
 
 from .data import Given
 from .folds import Folds, check_folds
@@ -40,15 +41,18 @@ from .source.plan import SamplePlan
 from .source.remembered import remember
 from .source.samples import Split
 from .verify import Verified, Verifier, verify_all
+from .ways import Judge, first_right
 
 
 @dataclass(frozen=True)
 class Row:
     """What became of one target. ``artifact`` is None when it could not be made; ``reason`` says why.
 
+    ``offered`` is False where the trained model is in integers itself, of which nothing in that precision is made.
     ``measurable`` is False where its engines are for other machines: the artifact is made, and its parity must be measured there.
     ``available`` is False where the format has no such precision or cannot do what the recipe chooses, which is no failure while another
-    requested format can. ``samples`` says what it was judged by.
+    requested format can. ``samples`` says what it was judged by. ``tried`` has a line for each other way to it, or to what it was made
+    from, that was tried before and left.
     """
 
     target: str
@@ -59,6 +63,8 @@ class Row:
     available: bool = True
     measurable: bool = True
     samples: SamplePlan | None = None
+    tried: tuple[str, ...] = ()
+    offered: bool = True
 
     @property
     def passed(self) -> bool:
@@ -72,7 +78,7 @@ class Request:
     ``recipes`` are those of the targets' variants; ``overwrite`` says that another trained model in ``out`` may be lost; ``data`` is what
     the samples of ``split`` were named by, if by anything, and is remembered in the bundle as ``limits`` are; ``limits_of`` is the bundle
     that remembered those, empty where the user or the default says them. With ``folds`` all rows of a file verify, those that calibrated
-    an artifact through a twin of it.
+    an artifact through a twin of it. ``effort``, 0 to 3, is how much is tried where plain integers have too much noise.
     """
 
     source: Artifact
@@ -88,12 +94,23 @@ class Request:
     data: str | Given | None = None
     limits_of: str = ""
     folds: bool = False
+    effort: int = 1
 
 
 def nodes(formats: Iterable[str], precisions: Iterable[str], recipes: Iterable[NamedRecipe] = ()) -> tuple[Node, ...]:
     """Every combination of the named formats with the precisions and the recipes; raises `UnknownNameError`."""
     kinds = [(Precision.parse(name), "") for name in precisions] + [(recipe.precision, recipe.variant) for recipe in recipes]
     return tuple(Node(Format.parse(name), *kind) for name in formats for kind in dict.fromkeys(kinds))
+
+
+def for_source(targets: Sequence[Node], source: Artifact) -> tuple[Node, ...]:
+    """The targets, and before them what can be made in their formats of a source that is in integers itself, that source included."""
+    start = Node(source.manifest.format, source.manifest.precision)
+    if start.precision is Precision.FP32:
+        return tuple(targets)
+    formats = {target.format for target in targets}
+    able = sorted((node for node in {start, *reachable(start)} if node.format in formats), key=str)
+    return tuple(dict.fromkeys((*able, *targets)))
 
 
 def convert(request: Request, *, verify: bool = True, on_progress: OnEvent | None = None) -> list[Row]:
@@ -118,7 +135,8 @@ def convert(request: Request, *, verify: bool = True, on_progress: OnEvent | Non
     root = _with_task(_in_bundle(request.source, request.out), request)
     remember(request.out, data=request.data, limits=request.limits)
     with tempfile.TemporaryDirectory(prefix="toolkit-convert-") as work, ThreadPoolExecutor(available_threads()) as pool:
-        scheduler = _Scheduler(request, root, Path(work), log, pool)
+        verifier = Verifier(root, request.split.evaluation, request.limits)
+        scheduler = _Scheduler(request, root, Path(work), log, pool, judge=Judge(verifier) if verify else None)
         rows = scheduler.run(report)
         if not verify:
             return rows
@@ -129,7 +147,10 @@ def convert(request: Request, *, verify: bool = True, on_progress: OnEvent | Non
             make_folder(log / "twins")
             others = _Scheduler(_for_twins(request, rows, Path(work) / "twins"), root, Path(work) / "before", log / "twins", pool)
             folds = _folds(request, rows, others.run(lambda name, event: report(f"twin of {name}", event)))
-        verifier = Verifier(root, request.split.evaluation, request.limits, made=scheduler.made(), folds=folds)
+        if folds is not None:
+            verifier = Verifier(root, request.split.evaluation, request.limits, folds=folds)
+        for artifact in scheduler.made():
+            verifier.remember(artifact)
         results = verify_all(verifier, made, on_done=lambda name: report(name, "verified"))
     return [_with_result(row, results.get(row.target)) for row in rows]
 
@@ -169,8 +190,9 @@ def check_kept(request: Request) -> None:
 
 def succeeded(rows: Sequence[Row]) -> bool:
     """Whether every target that exists passed, and every requested precision exists in some requested format."""
+    rows = [row for row in rows if row.offered]
     made = {_kind(row) for row in rows if row.available}
-    return all(row.passed or _made_for_elsewhere(row) if row.available else _kind(row) in made for row in rows)
+    return bool(rows) and all(row.passed or _made_for_elsewhere(row) if row.available else _kind(row) in made for row in rows)
 
 
 def _kind(row: Row) -> tuple[Precision, str]:
@@ -190,10 +212,17 @@ def stop_all(steps: Collection[Future[Any]]) -> None:
 
 
 class _Scheduler:
-    """Runs each edge once, a child after its parent. Futures are submitted parents first, so a waiting child never blocks one."""
+    """Runs each edge once, a child after its parent. Futures are submitted parents first, so a waiting child never blocks one.
 
-    def __init__(self, request: Request, root: Artifact, work: Path, log: Path, pool: ThreadPoolExecutor) -> None:
-        self._request, self._root, self._work, self._log, self._pool = request, root, work, log, pool
+    Where a `judge` finds that the result of an edge is wrong, or there is none, other ways are tried.
+    """
+
+    def __init__(
+        self, request: Request, root: Artifact, work: Path, log: Path, pool: ThreadPoolExecutor, *, judge: Judge | None = None
+    ) -> None:
+        self._request, self._root, self._work, self._log, self._pool, self._judge = request, root, work, log, pool, judge
+        self._tried: dict[Node, tuple[str, ...]] = {}
+        self._adding = threading.Lock()
         self._recipes = {(recipe.precision, recipe.variant): recipe for recipe in request.recipes}
         self._steps: dict[Node, Future[Obtained]] = {}
         self._start = Node(root.manifest.format, root.manifest.precision)
@@ -221,9 +250,9 @@ class _Scheduler:
                 continue
             for converter in path:
                 node = target if converter is path[-1] else converter.target
-                if node not in self._steps:
-                    parent = self._steps.get(converter.source)
-                    self._steps[node] = self._pool.submit(self._step, converter, node, parent, report)
+                with self._adding:
+                    if node not in self._steps:
+                        self._steps[node] = self._pool.submit(self._step, converter, node, report)
         return paths
 
     def made(self) -> list[Artifact]:
@@ -234,37 +263,70 @@ class _Scheduler:
         return self._recipes[target.precision, target.variant]
 
     def _recipe(self, node: Node) -> Recipe:
-        recipe = Recipe(self._request.split.calibration, self._request.batch_sizes)
+        request = self._request
+        recipe = Recipe(request.split.calibration, request.batch_sizes, effort=request.effort, limits=request.limits)
         if not node.variant:
             return recipe
         named = self._named(node)
         return replace(recipe, keep_float=named.keep_float, choices=named.choices, variant=named.variant)
 
-    def _step(self, converter: Converter, node: Node, parent: Future[Obtained] | None, report: OnEvent) -> Obtained:
-        name, recipe = str(node), self._recipe(node)
-        source = parent.result().artifact if parent else self._root
-        wanted = node in self._request.targets
-        folder = (self._request.out if wanted else self._work) / name
-        log = self._log / f"{name}.log"
-        try:
-            timeout_s, memory_bytes = self._request.timeout_s, self._request.memory_bytes
-            made = obtain(converter, source, folder, recipe, timeout_s=timeout_s, memory_bytes=memory_bytes, log=log)
-        except ToolkitError:
+    def _step(self, converter: Converter, node: Node, report: OnEvent) -> Obtained:
+        name = str(node)
+        folder = (self._request.out if node in self._request.targets else self._work) / name
+        every = ways(self._start, node) if node == converter.target else (converter,)
+        others = (self._work / f"{name}-{number}" / name for number in itertools.count())
+        folders = itertools.chain([folder], others)
+        found = first_right(every, lambda each, out: self._attempt(each, node, out, report), folders, self._judge)
+        self._tried[node] = found.left
+        if found.made is None:
             report(name, "failed")
-            raise
-        report(name, "cached" if made.from_cache else "converted")
-        return made
+            assert found.error is not None
+            raise found.error
+        report(name, "cached" if found.made.from_cache else "converted")
+        return found.made
+
+    def _attempt(self, converter: Converter, node: Node, out: Path, report: OnEvent) -> Obtained:
+        source = self._root if converter.source == self._start else self._source(converter.source, report)
+        return obtain(
+            converter,
+            source,
+            out,
+            self._recipe(node),
+            timeout_s=self._request.timeout_s,
+            memory_bytes=self._request.memory_bytes,
+            log=self._log / f"{node}.log",
+        )
+
+    def _source(self, node: Node, report: OnEvent) -> Artifact:
+        """The artifact of a step that another one starts from, which is run here where nobody asked for it."""
+        with self._adding:
+            step = self._steps.get(node)
+            # One that waits for a thread could wait for this one.
+            is_new = step is None or step.cancel()
+            if is_new:
+                self._steps[node] = Future()
+            step = self._steps[node]
+        if is_new:
+            try:
+                step.set_result(self._step(ways(self._start, node)[0], node, report))
+            except BaseException as error:
+                step.set_exception(error)
+        return step.result().artifact
 
     def _row(self, target: Node, path: Sequence[Converter] | ToolkitError) -> Row:
         if isinstance(path, ToolkitError):
-            return Row(str(target), None, reason=str(path), available=False)
+            offered = self._start.precision is Precision.FP32
+            return Row(str(target), None, reason=str(path), available=False, offered=offered)
         if not path:
             return Row(str(target), self._root)
         try:
             made = self._steps[target].result()
         except ToolkitError as error:
-            return Row(str(target), None, reason=str(error))
-        return Row(str(target), made.artifact, made.from_cache, made.seconds)
+            return Row(str(target), None, reason=str(error), tried=self._left(path))
+        return Row(str(target), made.artifact, made.from_cache, made.seconds, tried=self._left(path))
+
+    def _left(self, path: Sequence[Converter]) -> tuple[str, ...]:
+        return tuple(line for converter in path for line in self._tried.get(converter.target, ()))
 
 
 def _with_reason_elsewhere(row: Row) -> Row:

@@ -31,6 +31,8 @@ from toolkit.core import (
 
 from .data import Given, as_given
 from .data.python import Reading
+from .source.resolve import shapes_of
+from .source.sizing import Sizing
 from .source.user_module import export_module
 
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ _BATCH = "batch"
 
 
 @contextmanager
-def named_source(model: Any, inputs: Any, *, name: str = "") -> Iterator[tuple[str, tuple[str, ...]]]:
+def named_source(
+    model: Any, inputs: Any, *, name: str = "", sizing: Sizing | None = None, shapes: Mapping[str, tuple[int, ...]] | None = None
+) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What commands call a model, and its inputs as ``--input`` words, while the block lasts.
 
     Args:
@@ -48,6 +52,8 @@ def named_source(model: Any, inputs: Any, *, name: str = "") -> Iterator[tuple[s
             Keras model.
         inputs: of a module, example tensors or specs: see `specs_of`. Of ``file.py:name`` and TorchScript specs alone.
         name: what the bundle is called; by default as the class of the module.
+        sizing: what the user says of sizes.
+        shapes: those of the samples by input, where they are known.
 
     Raises:
         InputError: a model of another kind, or inputs that it does not take.
@@ -59,10 +65,10 @@ def named_source(model: Any, inputs: Any, *, name: str = "") -> Iterator[tuple[s
         yield str(model.path), ()
     else:
         with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
-            yield str(_saved(model, inputs, Path(folder), name)), ()
+            yield str(_saved(model, inputs, Path(folder), name, sizing=sizing or Sizing(), shapes=shapes or {})), ()
 
 
-def _saved(model: Any, inputs: Any, folder: Path, name: str) -> Path:
+def _saved(model: Any, inputs: Any, folder: Path, name: str, *, sizing: Sizing, shapes: Mapping[str, tuple[int, ...]]) -> Path:
     kinds = {cls.__module__.partition(".")[0] for cls in type(model).__mro__}
     if type(model).__name__ == "ExportedProgram" and "torch" in kinds:
         with needs("convert"):
@@ -75,7 +81,8 @@ def _saved(model: Any, inputs: Any, folder: Path, name: str) -> Path:
         specs = specs_of(inputs, names=_forward_names(model))
         out = folder / own / artifact_name(Format.PT2, Precision.FP32)
         # A copy: the exporter leaves a module in evaluation mode, and training may go on with this one.
-        return export_module(copy.deepcopy(model).cpu(), Signature(specs, ()), out=out, model=own, recipe={}).path
+        signature = Signature(specs, (), fixes=sizing.fixes, values=sizing.values)
+        return export_module(copy.deepcopy(model).cpu(), signature, out=out, model=own, recipe={}, shapes=shapes).path
     if "keras" in kinds and hasattr(model, "save"):
         file = folder / f"{name or model.name}.keras"
         model.save(file)
@@ -129,6 +136,14 @@ def _spec_of(name: str, value: Any) -> TensorSpec:
     return TensorSpec(name, str(value.dtype).removeprefix("torch."), (_BATCH, *shape[1:]) if shape else ())
 
 
+def array_shapes(data: Any) -> dict[str, tuple[int, ...]]:
+    """The shapes of arrays by input name; nothing of data of another kind, and of a file what its head says."""
+    if isinstance(data, str | Path | Given):
+        return shapes_of(str(data) if isinstance(data, Path) else data)
+    arrays = data.inputs if isinstance(data, Samples) else data if isinstance(data, Mapping) else {}
+    return {str(name): tuple(array.shape) for name, array in arrays.items() if hasattr(array, "shape")}
+
+
 def named_data(data: Any, signature: Signature) -> Given | None:
     """What ``--data`` would be called: arrays and loaders are written into the user's cache, under a name that their content gives.
 
@@ -143,7 +158,15 @@ def named_data(data: Any, signature: Signature) -> Given | None:
     """
     if data is None or isinstance(data, str | Path | Given):
         return as_given(str(data) if isinstance(data, Path) else data)
-    samples = data if isinstance(data, Samples) else _gathered(data, signature)
+    whole = isinstance(data, Mapping) and any(signature.rows and signature.batch_axis(spec) != 0 for spec in signature.inputs)
+    samples = (
+        data
+        if isinstance(data, Samples)
+        # Loaders give rows first; a state has them on its own axis.
+        else Samples({name: np.asarray(array) for name, array in data.items()}, origin="the data")
+        if whole
+        else _gathered(data, signature)
+    )
     file = cache_home() / "samples" / f"data-{samples.sha256[:16]}.npz"
     if not file.is_file():
         make_folder(file.parent)

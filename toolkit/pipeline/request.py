@@ -7,9 +7,9 @@ from pathlib import Path
 
 from toolkit.converters.base import Node
 from toolkit.converters.recipes import NamedRecipe, find_recipe
-from toolkit.core import DataError, InputError, Samples
-from toolkit.runtimes.parity import Limits
-from toolkit.tasks import find_metric, find_task, is_users
+from toolkit.core import DataError, Format, InputError, Samples
+from toolkit.core.free_sizes import sizes_text
+from toolkit.tasks import Limits, find_metric, find_task, is_users
 from toolkit.tasks.user_metric import about_metric, resolved
 
 from .convert import Request, nodes
@@ -21,13 +21,16 @@ from .source.plan import SamplePlan, plan_samples
 from .source.remembered import limits_for
 from .source.resolve import check_samples, resolve_source
 from .source.samples import CALIBRATION_SAMPLES, Split, knows_data, split_samples
-from .verify import try_limits
+from .source.sizing import Sizing, with_samples
+from .verify import must_try, try_limits
 
 FORMATS = ("onnx", "tflite", "openvino")
 """What is made unless somebody says otherwise."""
 PRECISIONS = ("fp32", "fp16", "int8")
 BATCH_SIZES = (1, 32)
 TIMEOUT_S = 600.0
+_FREE = frozenset({Format.ONNX, Format.OPENVINO})
+"""Formats whose files leave sizes free."""
 
 
 def asked_limits(max_drop: tuple[float, bool] | None = None, *, task: str = "", metric: str = "") -> Limits:
@@ -86,6 +89,7 @@ def read_source(
     evaluation: int | None = None,
     weights: Path | None = None,
     inputs: Sequence[str] = (),
+    sizing: Sizing | None = None,
     on_step: Callable[[str], None] | None = None,
 ) -> tuple[Source, Split]:
     """What `source` names and its samples, which are random ones where none are known and none of the targets needs any. Nothing is
@@ -102,17 +106,20 @@ def read_source(
         evaluation: at most so many verify; None for all.
         weights: a file of weights for the source.
         inputs: ``NAME:DTYPE[dims]`` each, for a source that needs them.
+        sizing: what the user says of sizes and values.
         on_step: called with what is done next.
 
     Raises:
         ToolkitError: the source or the samples cannot be used.
     """
     report = on_step or (lambda _words: None)
-    check_samples(source, data, inputs)
+    check_samples(source, data, inputs, constants=sizing.values if sizing else ())
     report(f"reading {source}")
-    found = resolve_source(source, out=out or HOME, weights=weights, data=data, inputs=inputs)
+    found = resolve_source(source, out=out or HOME, weights=weights, data=data, inputs=inputs, sizing=sizing)
     report("reading the samples")
-    return read_samples(found, targets, asked=asked, data=data, data_dir=data_dir, calibration=calibration, evaluation=evaluation)
+    return read_samples(
+        found, targets, asked=asked, data=data, data_dir=data_dir, calibration=calibration, evaluation=evaluation, sizing=sizing
+    )
 
 
 def read_samples(
@@ -124,9 +131,11 @@ def read_samples(
     data_dir: Path | None = None,
     calibration: int = CALIBRATION_SAMPLES,
     evaluation: int | None = None,
+    sizing: Sizing | None = None,
 ) -> tuple[Source, Split]:
     """The source with what its samples tell of it, and these; arguments as `read_source`. Raises `DataError`."""
-    calibrated = [str(target) for target in targets if target.precision.is_calibrated]
+    own = found.artifact.manifest.precision
+    calibrated = [str(target) for target in targets if target.precision.is_calibrated and not own.is_quantized]
     if calibrated and not data and not knows_data(found.artifact):
         raise DataError(
             f"no data are known for '{found.artifact.manifest.model}', and {', '.join(calibrated)} cannot be calibrated without",
@@ -134,8 +143,20 @@ def read_samples(
         )
     limits, _ = limits_for(asked, found.artifact.path.parent)
     split = split_samples(
-        found.artifact, data, folder=data_dir, calibration=calibration, evaluation=evaluation, may_draw=not calibrated, limits=limits
+        found.artifact,
+        data,
+        folder=data_dir,
+        calibration=calibration,
+        evaluation=evaluation,
+        may_draw=not calibrated,
+        limits=limits,
+        sizing=sizing,
     )
+    signature = with_samples(found.artifact.manifest.signature, split.evaluation, sizing or Sizing())
+    found = found.signed(signature)
+    if signature.fixes and not (sizing and sizing.fixes) and any(target.format not in _FREE for target in targets):
+        at = sizes_text(signature.fixes[0])
+        found = found.noted(f"where a format needs fixed sizes they are {at}, as in the samples; others: --fix {at}")
     return found.told(labels=split.labels, preprocessing=split.preprocessing), split
 
 
@@ -153,8 +174,9 @@ def request_for(
     overwrite: bool = False,
     data: Given | None = None,
     folds: bool = False,
+    effort: int = 1,
 ) -> Request:
-    """The request, with the source in its place and the metric tried.
+    """The request, with the metric tried and then the source in its place: a metric that fails leaves nothing behind.
 
     Args:
         found: the source.
@@ -169,19 +191,22 @@ def request_for(
         overwrite: whether another trained model may be lost.
         data: what the samples were named by.
         folds: whether what calibrates verifies too.
+        effort: how much is tried where plain integers have too much noise, 0 to 3.
 
     Raises:
         ToolkitError: another model lies there, folds of samples that have none, a metric that fails.
     """
     if folds:
         check_folds(split)
-    artifact = found.place(overwrite=overwrite)
-    in_bundle = out is None and artifact.path.name == artifact.name
-    folder = artifact.path.parent if in_bundle else (out or HOME) / artifact.manifest.model
-    limits, limits_of = limits_for(asked, artifact.path.parent, folder)
-    try_limits(artifact, split.evaluation, limits)
+    planned = found.artifact
+    in_bundle = out is None and planned.path.name == planned.name
+    folder = planned.path.parent if in_bundle else (out or HOME) / planned.manifest.model
+    limits, limits_of = limits_for(asked, planned.path.parent, folder)
+    if must_try(planned, split.evaluation, limits):
+        with found.tried() as artifact:
+            try_limits(artifact, split.evaluation, limits)
     return Request(
-        artifact,
+        found.place(overwrite=overwrite),
         targets,
         folder,
         split,
@@ -194,6 +219,7 @@ def request_for(
         data=data,
         limits_of=limits_of,
         folds=folds,
+        effort=effort,
     )
 
 

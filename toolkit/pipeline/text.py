@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from toolkit.core import Interval, TaskMetric
 
 NONE = "–"
@@ -43,6 +45,15 @@ def sentence(words: str) -> str:
     return words if words[1:2].isupper() else f"{words[:1].upper()}{words[1:]}"
 
 
+def moment(iso: str) -> str:
+    """``2026-11-25 18:03 UTC`` of what `datetime.isoformat` writes; anything else as it is."""
+    try:
+        at = datetime.fromisoformat(iso)
+    except ValueError:
+        return iso
+    return f"{at:%Y-%m-%d %H:%M} {'UTC' if at.utcoffset() == timedelta(0) else f'{at:%z}'}".rstrip()
+
+
 def size(count: float) -> str:
     """``1.21 MiB``."""
     scale, unit = next(((s, u) for s, u in _SIZE if count >= s), (1, "B"))
@@ -60,6 +71,8 @@ def drop(task: TaskMetric) -> str:
 
 
 def _bracketed(interval: Interval, scale: float) -> str:
+    if interval.low == interval.value == interval.high:  # One round has no interval.
+        return _digits(interval.value / scale, interval.value / scale)
     value, low, high = (_digits(number / scale, interval.value / scale) for number in (interval.value, interval.low, interval.high))
     return f"{value} [{low}, {high}]"
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import msgspec
 
 from toolkit.core import (
+    POINTS,
     Artifact,
     InputError,
     ParityReport,
     Samples,
+    TaskMetric,
     ToolkitError,
     Verdict,
     cache_home,
@@ -23,12 +25,15 @@ from toolkit.core import (
     read_answer,
     sources_sha256,
 )
+from toolkit.core.free_sizes import distinct
 from toolkit.runtimes import Runtime, elsewhere, find_runtime, runtimes_for
 from toolkit.runtimes.base import check_device
-from toolkit.runtimes.parity import Criterion, Limits, Observation, Part, judge, observe, pooled, whole_batches
+from toolkit.runtimes.parity import Criterion, Observation, Part, judge, observe, pooled, whole_batches
+from toolkit.tasks import Limits
 from toolkit.tasks.user_metric import metric_sha256
 
 from .folds import Folds, words
+from .source.sizing import range_ends
 
 _TRIED = 16
 """Samples on which a metric is tried before the work."""
@@ -80,11 +85,10 @@ class Verifier:
     def reports(self, artifact: Artifact, engine: str, *, log: Path | None = None) -> list[ParityReport]:
         """A report of `artifact` in one engine for each reference; no manifest is written. Raises as `verify`."""
         self.remember(artifact)
-        # What a GPU or its driver is called is not known without its engine: only the CPU's evidence has a key.
-        kept = _evidence_file(self._key(artifact, engine)) if self.device == "cpu" else None
-        cached = read_answer(kept, list[ParityReport]) if kept else None
-        if cached is not None:
-            return cached
+        parts = self._key(artifact, engine) if self.device == "cpu" else None
+        return kept_evidence(parts, lambda: self._fresh(artifact, engine, log))
+
+    def _fresh(self, artifact: Artifact, engine: str, log: Path | None) -> list[ParityReport]:
         candidate = self._answers(artifact, engine, log, device=self.device)
         reports = [self._judge(artifact, candidate, self.root)]
         parent = self._known.get(artifact.manifest.parent)
@@ -93,8 +97,6 @@ class Verifier:
         if any(report.verdict is Verdict.FAILED for report in reports):
             edge = self._first_failing(artifact, reports[0])
             reports = [replace(report, failed_edge=edge) for report in reports]
-        if kept:
-            keep_answer(kept, reports)
         return reports
 
     def _judge(self, artifact: Artifact, candidate: Sequence[Observation], reference: Artifact) -> ParityReport:
@@ -121,7 +123,7 @@ class Verifier:
     def _observe(self, artifact: Artifact, engine: str, samples: Samples, log: Path | None, *, device: str) -> Observation:
         key = (artifact.manifest.content_sha256, f"{engine}/{artifact.manifest.precision}/{device}", samples.sha256)
         if key not in self._seen:
-            self._seen[key] = observe(artifact, engine, samples, device=device, log=log)
+            self._seen[key] = observe(artifact, engine, samples, sizes=other_sizes(self.root), device=device, log=log)
         return self._seen[key]
 
     def _first_failing(self, artifact: Artifact, own: ParityReport) -> str:
@@ -142,22 +144,11 @@ class Verifier:
             parent = way[parent].manifest.parent
         return list(way.values())
 
-    def _key(self, artifact: Artifact, engine: str) -> str:
-        """The SHA-256 of everything that decides the reports of `artifact` in `engine`."""
+    def _key(self, artifact: Artifact, engine: str) -> list[object]:
+        """Everything that decides the reports of `artifact` in `engine`."""
         steps = [self.root, *self._way(artifact)]
-        parts = [
-            _code_sha256(),
-            _facts(artifact),
-            _engine(engine),
-            [(_facts(step), self._reference_engine(step)) for step in steps],
-            instruction_sets(),
-            self.samples.sha256,
-            self.samples.drawn,
-            self.limits,
-            metric_sha256(self.limits.metric),
-            self._twins(artifact, *steps),
-        ]
-        return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+        references = [(_facts(step), self._reference_engine(step)) for step in steps]
+        return [*evidence_key(artifact, engine, self.samples, self.limits), references, self._twins(artifact, *steps)]
 
     def _twins(self, *artifacts: Artifact) -> list[object]:
         """What decides who answers for the rows that calibrated; nothing without folds."""
@@ -172,6 +163,38 @@ class Verifier:
         if kind not in self._references:  # Which engines are installed takes ten milliseconds to find out.
             self._references[kind] = [fact for runtime in _able(step)[:1] for fact in _engine(runtime.name)]
         return self._references[kind]
+
+
+def evidence_key(artifact: Artifact, engine: str, samples: Samples, limits: Limits) -> list[object]:
+    """What decides the evidence of `artifact` in `engine` on the CPU, whatever it is compared with."""
+    return [
+        _code_sha256(),
+        _facts(artifact),
+        _engine(engine),
+        instruction_sets(),
+        samples.sha256,
+        samples.drawn,
+        limits,
+        metric_sha256(limits.metric),
+    ]
+
+
+def kept_evidence(key: Sequence[object] | None, make: Callable[[], list[ParityReport]]) -> list[ParityReport]:
+    """What `make` returns, once for each `key`, by whose SHA-256 the user's cache keeps it; a key of None keeps nothing: what a GPU or its
+    driver is called is not known without its engine.
+    """
+    if key is None:
+        return make()
+    file = _evidence_file(key)
+    cached = read_answer(file, list[ParityReport])
+    if cached is None:
+        cached = make()
+        keep_answer(file, cached)
+    return cached
+
+
+def _evidence_file(key: Sequence[object]) -> Path:
+    return cache_home() / "evidence" / f"{hashlib.sha256(msgspec.json.encode(key)).hexdigest()}.json"
 
 
 def _code_sha256() -> str:
@@ -238,21 +261,66 @@ class Verified:
         return not self.errors and self.artifact.verdict is Verdict.PASSED
 
 
+def must_try(root: Artifact, samples: Samples, limits: Limits) -> bool:
+    """Whether `try_limits` has anything to do."""
+    return bool(other_sizes(root)) or (not samples.drawn and bool(limits.task or limits.metric))
+
+
 def try_limits(root: Artifact, samples: Samples, limits: Limits) -> None:
-    """Judge the trained model against itself on its first samples, where somebody names a task or a metric: what is wrong with these is
-    told before hours of work.
+    """Judge the trained model against itself on its first samples, where somebody names a task or a metric, and run it at the sizes that
+    somebody fixes or bounds: what is wrong with these is told before hours of work. What was tried so is not tried again.
 
     Raises:
         DataError: targets, or outputs, that the metric cannot take.
-        InputError: a user's metric that raises, or returns no numbers.
+        InputError: a user's metric that raises, or returns no numbers; a drop that no network can have; a size that the model refuses.
         ToolkitError: the trained model does not run.
     """
+    _try_sizes(root, samples)
     if samples.drawn or not (limits.task or limits.metric):
         return
     few = samples.rows(slice(_TRIED))
-    seen = observe(root, default_engine(root), few)
+    engine = default_engine(root)
+    kept = _evidence_file(["tried", few.origin, *evidence_key(root, engine, few, limits)])
+    if read_answer(kept, bool):
+        return
+    seen = observe(root, engine, few)
     if not seen.problem:
-        Criterion.of(root.manifest, few, limits, seen.samples).measure(root.manifest, few, reference=seen.samples, candidate=seen.samples)
+        criterion = Criterion.of(root.manifest, few, limits, seen.samples)
+        _check_drop(limits, criterion.measure(root.manifest, few, reference=seen.samples, candidate=seen.samples))
+        keep_answer(kept, True)
+
+
+def _check_drop(limits: Limits, found: TaskMetric | None) -> None:
+    """A share that a user's metric gives has no points: a drop of 1 would be all of it, and nothing would fail."""
+    if found is None or limits.relative is not False or found.unit == POINTS or not found.higher_is_better:
+        return
+    if 0 <= found.reference <= 1 <= limits.max_drop:
+        raise InputError(
+            f"--max-drop {limits.max_drop:g}",
+            expected=f"less than '{found.name}' has to lose: it is {found.reference:.3g} of the trained model, and has no points",
+            got="a drop that nothing can have",
+            hint=f"{limits.max_drop:g} % of its value: --max-drop {limits.max_drop:g}%",
+        )
+
+
+def _try_sizes(root: Artifact, samples: Samples) -> None:
+    """Run the trained model at the sizes that somebody fixes or bounds: one that it cannot take is told before hours of work.
+
+    Raises:
+        InputError: it refuses one.
+        ToolkitError: it does not run.
+    """
+    sizes = other_sizes(root)
+    seen = observe(root, default_engine(root), samples.rows(slice(2)), sizes=sizes) if sizes else None
+    if seen is not None and seen.problem:
+        raise InputError(f"'{root.manifest.model}' refuses a size: {seen.problem}", hint="give sizes that it takes to --fix or --range")
+
+
+def other_sizes(root: Artifact) -> list[dict[str, int]]:
+    """Other sizes than those of the samples, at which answers are compared too: the ends of what they are bounded by, and those that a
+    file may have a signature for.
+    """
+    return distinct([*range_ends(root.manifest.signature), *root.manifest.signature.fixes[1:]])
 
 
 def verify_all(
@@ -288,7 +356,3 @@ def _verified(verifier: Verifier, artifact: Artifact, engines: Sequence[str]) ->
         except ToolkitError as error:
             errors[engine] = error
     return Verified(artifact.with_evidence(tuple(reports)) if reports else artifact, tuple(reports), errors)
-
-
-def _evidence_file(key: str) -> Path:
-    return cache_home() / "evidence" / f"{key}.json"

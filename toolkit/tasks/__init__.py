@@ -10,9 +10,11 @@ from toolkit.core import Manifest, Samples, Signature, UnknownNameError, discove
 
 from .base import Metric, Scorer, Sums, Task, mean_of
 from .intervals import Loss, paired_loss
+from .limits import Limits
 from .user_metric import check_users_targets, is_users
 
 __all__ = [
+    "Limits",
     "Loss",
     "Metric",
     "Scorer",
@@ -54,7 +56,8 @@ def find_metric(name: str, task: Task | None = None) -> tuple[Task, Metric]:
 
 def task_of(signature: Signature, targets: np.ndarray | None, outputs: Mapping[str, np.ndarray] | None = None) -> Task | None:
     """The only task that fits, or that alone `outputs` show, where some are at hand; None where none does, or several do."""
-    telling = [task for task in all_tasks() if task.shows(outputs)] if outputs else []
+    asked = [task for task in all_tasks() if targets is None or task.shows_beside_targets] if outputs else []
+    telling = [task for task in asked if task.shows(outputs or {})]
     fitting = telling or [task for task in all_tasks() if task.fits(signature, targets)]
     return fitting[0] if len(fitting) == 1 else None
 

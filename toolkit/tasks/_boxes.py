@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +60,15 @@ class Detections:
         rows[self.image, place, 0] = self.label
         rows[self.image, place, 1:] = self.box
         return rows
+
+
+def joined(found: Iterable[Detections]) -> Detections:
+    """Those of some images, then those of the next."""
+    parts = list(found)
+    before = np.cumsum([0, *(part.images for part in parts)])
+    image = np.concatenate([part.image + start for part, start in zip(parts, before, strict=False)])
+    columns = ([part.label for part in parts], [part.score for part in parts], [part.box for part in parts])
+    return Detections(int(before[-1]), image, *map(np.concatenate, columns))
 
 
 def overlaps(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from toolkit.core.mapped import by_parts, parts_of
+
 from .base import Sums, ratio
 
 
@@ -26,6 +28,5 @@ def ratio_of_sums(part: np.ndarray, whole: np.ndarray) -> Sums:
 
 def yes(scores: np.ndarray) -> np.ndarray:
     """Which scores say yes: probabilities above 0.5, or where some score is no probability, those above 0."""
-    probabilities = bool(((scores >= 0) & (scores <= 1)).all())
-    positive: np.ndarray = scores > (0.5 if probabilities else 0)
-    return positive
+    least = 0.5 if all(bool(((part >= 0) & (part <= 1)).all()) for (part,) in parts_of(scores)) else 0
+    return by_parts(lambda part: part > least, scores)

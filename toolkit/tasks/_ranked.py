@@ -12,6 +12,9 @@ _CELLS = 100_000
 """How many numbers are worked on at a time: what a processor's cache holds."""
 RECALLS = np.linspace(0.0, 1.0, 101)
 """The recalls at which COCO samples the precision."""
+_BEYOND = np.append(RECALLS, np.inf)
+_WIDE = 64
+"""From so many columns on it pays to add row by row."""
 
 
 def parts(weights: np.ndarray, width: int) -> Iterator[tuple[slice, np.ndarray]]:
@@ -25,19 +28,42 @@ def interpolated_precision(found: np.ndarray, ranked: np.ndarray, actual: np.nda
     """COCO's average precision ``[B]``: the highest precision at 101 recalls or beyond, its mean; NaN where there is nothing to find.
 
     Args:
-        found: the weight of true positives up to each one, by falling score, ``[B, K]``.
-        ranked: the weight of all detections up to there, ``[B, K]``.
+        found: the weight of true positives up to each one, by falling score, ``[K, B]``.
+        ranked: the weight of all detections up to there, ``[K, B]``.
         actual: the weight of what there is to find, ``[B]``.
     """
     precision = np.divide(found, ranked, out=np.zeros_like(found), where=ranked > 0)
-    highest = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    recall = np.divide(found, actual[:, None], out=np.zeros_like(found), where=actual[:, None] > 0)
-    if recall.shape[1] > len(RECALLS):
-        padded = np.pad(highest, ((0, 0), (0, 1)))
-        area = np.array([row[np.searchsorted(reached, RECALLS)].sum() for reached, row in zip(recall, padded, strict=True)])
-    else:
-        area = (np.diff(np.searchsorted(RECALLS, recall, side="right"), axis=1, prepend=0) * highest).sum(axis=1)
+    recall = np.divide(found, actual, out=np.zeros_like(found), where=actual > 0)
+    reached = (recall * (len(RECALLS) - 1)).astype(np.int64)
+    # Rounding may put the product on the other side of a recall than the recall itself is.
+    reached += 1 + (_BEYOND[reached + 1] <= recall) - (RECALLS[reached] > recall)
+    steps = np.diff(reached, axis=0, prepend=0)
+    area, highest = np.zeros(len(actual)), np.zeros(len(actual))
+    for place in range(len(found) - 1, -1, -1):
+        np.maximum(highest, precision[place], out=highest)
+        area += steps[place] * highest
     return np.where(actual > 0, area / len(RECALLS), np.nan)
+
+
+def running(rows: np.ndarray, order: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """The sums ``[len(places), B]`` of ``rows[order]`` up to and with each of some places, which rise.
+
+    Args:
+        rows: ``[N, B]``, each in one piece.
+        order: which row comes when, ``[K]``.
+        places: in the order.
+    """
+    if rows.shape[1] < _WIDE:
+        sums: np.ndarray = rows[order].cumsum(axis=0)[places]
+        return sums
+    # NumPy adds whole rows many numbers at once, and accumulates them one by one.
+    result, total, start = np.empty((len(places), rows.shape[1])), np.zeros(rows.shape[1]), 0
+    each, which = list(rows), order.tolist()
+    for number, place in enumerate(places.tolist()):
+        for row in which[start : place + 1]:
+            np.add(total, each[row], out=total)
+        result[number], start = total, place + 1
+    return result
 
 
 def precision_at_hits(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.core import DataError, Signature
+from toolkit.core.mapped import chunks
 from toolkit.core.signature import Dimension
 from toolkit.core.signature import fits as fits_shape
 
@@ -31,7 +32,7 @@ def is_real(array: np.ndarray | None) -> bool:
 
 def is_binary(array: np.ndarray) -> bool:
     """Whether every number is 0 or 1."""
-    return (is_whole(array) or is_real(array)) and bool(np.isin(array, (0, 1)).all())
+    return (is_whole(array) or is_real(array)) and all(bool(np.isin(part, (0, 1)).all()) for part in chunks(array))
 
 
 def is_boxes(array: np.ndarray) -> bool:
@@ -70,16 +71,18 @@ def refused(origin: str, what: str, *, targets: np.ndarray | None = None, expect
 
 def check_finite(targets: np.ndarray, origin: str) -> None:
     """Raise `DataError` for NaN or infinity."""
-    if is_real(targets) and not np.isfinite(targets).all():
+    if is_real(targets) and not all(np.isfinite(part).all() for part in chunks(targets)):
         place = tuple(int(axis) for axis in np.argwhere(~np.isfinite(targets))[0])
         raise refused(origin, "have numbers that are not finite", expected="finite numbers", got=f"{targets[place]} at {list(place)}")
 
 
-def check_below(targets: np.ndarray, origin: str, *, classes: Dimension, what: str = "class") -> None:
-    """Raise `DataError` for numbers that are below 0 or that the network does not have; give only those that are to be looked at."""
-    if not targets.size:
+def check_below(targets: np.ndarray, origin: str, *, classes: Dimension, what: str = "class", ignored: int | None = None) -> None:
+    """Raise `DataError` for numbers that are below 0 or that the network does not have, but for those that are `ignored`."""
+    looked = (part if ignored is None else part[part != ignored] for part in chunks(targets))
+    ends = [(part.min(), part.max()) for part in looked if part.size]
+    if not ends:
         return
-    least, most = targets.min(), targets.max()
+    least, most = min(low for low, _ in ends), max(high for _, high in ends)
     if least < 0 or (isinstance(classes, int) and most >= classes):
         wrong = least if least < 0 else most
         below = f"from 0 on and below {classes}" if isinstance(classes, int) else "from 0 on"

@@ -1,4 +1,7 @@
-"""Any outputs: what nothing is known of, and what no metric is of, such as a generator's images. The rules' ratios alone judge them."""
+"""Any outputs: what nothing is known of, and what no metric is of, such as the score of a discriminator.
+
+The rules' ratios alone judge them.
+"""
 
 from __future__ import annotations
 

@@ -85,7 +85,6 @@ class Metric:
         score: of predictions and targets, both as the task makes them.
         unit: `toolkit.core.POINTS` for a share in [0, 1], else that of the values: ``dB``, ``px``, or nothing.
         higher_is_better: the direction.
-        max_drop: what may be lost unless the user says otherwise: points of a share, percent of the reference's own value for all else.
     """
 
     name: str
@@ -93,7 +92,6 @@ class Metric:
     score: Callable[[Any, Any], Scorer]
     unit: str = POINTS
     higher_is_better: bool = True
-    max_drop: float = 1.0
 
     @property
     def scale(self) -> float:
@@ -114,6 +112,10 @@ class Task(ABC):
     """The first is the one that decides unless the user names another; none for any outputs."""
     agreement: ClassVar[str]
     """What the first metric is called where the reference's own answers are the targets: ``top-1 agreement``."""
+    shows_beside_targets: ClassVar[bool] = True
+    """Whether what its outputs show holds beside targets too, which may fit another task."""
+    samples: ClassVar[str] = ""
+    """What its samples are where none are given and the model has no set of its own: `toolkit.core.NOISE`, or nothing."""
     scores: ClassVar[bool] = False
     """Whether the judged outputs are rows of class scores, of which only the largest entry's place counts."""
 
@@ -149,6 +151,10 @@ class Task(ABC):
     def metric_names(self) -> tuple[str, ...]:
         """The names of its metrics."""
         return tuple(metric.name for metric in self.metrics)
+
+    def covered(self, signature: Signature, metric: Metric) -> tuple[str, ...]:  # noqa: ARG002 - most read all that they take
+        """The names of the outputs on which one of its metrics depends, of those that are `judged`: the others must keep their ratio."""
+        return self.judged(signature)
 
     def judged(self, signature: Signature) -> tuple[str, ...]:
         """The names of the outputs that the metrics are of, which `predictions` takes; all others are judged as any outputs. That is the

@@ -25,15 +25,18 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Signature
+from toolkit.core.mapped import in_memory, parts_of
 
-from ._boxes import Detections, boxes_among, channels_of, detections_of, has_objectness, is_row, overlaps
-from ._ranked import interpolated_precision, parts
+from ._boxes import Detections, boxes_among, channels_of, detections_of, has_objectness, is_row, joined, overlaps
+from ._ranked import interpolated_precision, running
 from ._targets import PADDING, is_boxes, is_real, is_whole, refused
 from .base import Metric, Scorer, Task, ratio
 
 THRESHOLDS = np.linspace(0.5, 0.95, 10)
 MOST_OF_A_CLASS = 100
 """How many detections of a class COCO looks at in an image."""
+_LOOKED_AT, _PIXELS = 64, 4
+"""How many images tell a detector's outputs from others, and what no probability is: the side of some box in each of them."""
 SURE = 0.25
 """The score from which on a reference's detection is a target."""
 
@@ -52,15 +55,15 @@ class Ranked:
     right: np.ndarray
     actual: np.ndarray
 
-    def precision(self, weights: np.ndarray) -> np.ndarray:
-        """The average precision at each threshold, ``[B, T]``."""
-        result = np.empty((len(weights), len(self.right)))
-        for rows, part in parts(weights, len(self.image)):
-            drawn = part[:, self.image]
-            ranked, actual = drawn.cumsum(axis=1), part @ self.actual
-            for threshold, right in enumerate(self.right):
-                hits = np.flatnonzero(right)
-                result[rows, threshold] = interpolated_precision(drawn[:, hits].cumsum(axis=1), ranked[:, hits], actual)
+    def precision(self, rows: np.ndarray) -> np.ndarray:
+        """The average precision at each threshold, ``[T, B]``, where image n counts ``rows[n, b]`` times."""
+        hits = np.flatnonzero(self.right.any(axis=0))
+        ranked, actual = running(rows, self.image, hits), self.actual @ rows
+        result = np.empty((len(self.right), rows.shape[1]))
+        for threshold, right in enumerate(self.right[:, hits]):
+            image = self.image[hits[right]]
+            found = running(rows, image, np.arange(len(image)))
+            result[threshold] = interpolated_precision(found, ranked[right], actual)
         return result
 
 
@@ -77,8 +80,9 @@ class MeanPrecision(Scorer):
     def values(self, weights: np.ndarray) -> np.ndarray:
         """As `Scorer.values`."""
         total, classes = np.zeros(len(weights)), np.zeros(len(weights))
+        rows = np.ascontiguousarray(weights.T)
         for one in self.classes:
-            precision = one.precision(weights).mean(axis=1)
+            precision = one.precision(rows).mean(axis=0)
             defined = np.isfinite(precision)
             total += np.where(defined, precision, 0)
             classes += defined
@@ -145,6 +149,7 @@ class Detection(Task):
     name = "detection"
     title = "Object detection"
     targets = "boxes of each image, float[N, M, 5]: class, left, top, right, bottom in pixels; rows of class -1 are padding"
+    shows_beside_targets = False
     agreement = "mAP at IoU 0.5 against the reference's detections"
     metrics = (
         Metric(name="map50", title="mAP at IoU 0.5", score=partial(_precision, thresholds=THRESHOLDS[:1])),
@@ -154,6 +159,21 @@ class Detection(Task):
     def fits(self, signature: Signature, targets: np.ndarray | None) -> bool:
         """Whether there are rows of a class and a box for each sample, and the outputs have a layout that is read."""
         return targets is not None and is_boxes(targets) and _classes_of(signature) is not None
+
+    def shows(self, outputs: Mapping[str, np.ndarray]) -> bool:
+        """Whether the only output is boxes in pixels and probabilities, by the values of its channels: no other task's are both. Something
+        must have been found: where nothing was, there is nothing to agree on.
+        """
+        output = next(iter(outputs.values()))
+        if len(outputs) != 1 or output.ndim != 3 or not len(output) or output.dtype.kind != "f" or is_row(output.shape):
+            return False
+        channels, last = channels_of(output.shape)
+        cells = in_memory(output, slice(_LOOKED_AT)) if last else in_memory(output, slice(_LOOKED_AT)).transpose(0, 2, 1)
+        if not 4 < channels < cells.shape[1]:
+            return False
+        size, scores = cells[:, :, 2:4], cells[:, :, 4:]
+        probable = bool(((scores >= 0) & (scores <= 1)).all()) and bool((scores >= SURE).any())
+        return probable and bool((size >= 0).all()) and bool((size > _PIXELS).any(axis=(1, 2)).all())
 
     def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
         """As `Task.check`."""
@@ -174,7 +194,9 @@ class Detection(Task):
 
     def predictions(self, outputs: Mapping[str, np.ndarray]) -> Detections:
         """The boxes with class and score."""
-        return detections_of(outputs)
+        if len({len(output) if output.ndim else -1 for output in outputs.values()}) > 1:
+            return detections_of(outputs)
+        return joined(detections_of(dict(zip(outputs, part, strict=True))) for part in parts_of(*outputs.values()))
 
     def as_targets(self, predictions: Detections) -> np.ndarray:
         """The detections with a score of at least 0.25, or where there is none, the strongest tenth; ``[N, M, 5]``."""

@@ -25,15 +25,24 @@ PAIRS = 200_000
 
 @dataclass(frozen=True, eq=False)
 class Kin:
-    """What a reference takes to be alike.
+    """What a reference takes to be alike: of its rows ``[N, D]``."""
 
-    Args:
-        nearest: the nearest other sample of each, ``[N]`` int64.
-        alike: the pairs that are most alike, a tenth, ``[N, N]`` bool.
-    """
+    rows: np.ndarray
 
-    nearest: np.ndarray
-    alike: np.ndarray
+    @cached_property
+    def nearest(self) -> np.ndarray:
+        """The nearest other sample of each, ``[N]`` int64."""
+        return _nearest(self.rows)
+
+    @cached_property
+    def alike(self) -> np.ndarray:
+        """The pairs that are most alike, a tenth, ``[N, N]`` bool: only where pairs are compared, for they are many."""
+        unit = _unit(self.rows)
+        alike = unit @ unit.T
+        pairs = np.sort(alike[np.triu_indices(len(alike), 1)])
+        least = pairs[-max(1, len(pairs) // 10) :][:1] if len(pairs) else np.inf
+        found: np.ndarray = alike >= least
+        return found
 
 
 def _recall(rows: np.ndarray, actual: np.ndarray | Kin) -> Scorer:
@@ -175,8 +184,4 @@ class Embedding(Task):
 
     def as_targets(self, predictions: np.ndarray) -> Kin:
         """The nearest other sample of each, and the tenth of all pairs that is most alike."""
-        unit = _unit(predictions)
-        alike = unit @ unit.T
-        pairs = np.sort(alike[np.triu_indices(len(alike), 1)])
-        least = pairs[-max(1, len(pairs) // 10) :][:1] if len(pairs) else np.inf
-        return Kin(_nearest(predictions), alike >= least)
+        return Kin(predictions)

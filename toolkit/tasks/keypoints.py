@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from toolkit.core import Signature
+from toolkit.core.mapped import by_parts
 
 from ._counts import ratio_of_sums
 from ._targets import check_finite, is_keypoints, is_real, refused
@@ -83,7 +84,7 @@ class Keypoints(Task):
         output = next(iter(outputs.values()))
         if output.ndim == 3:
             return output[:, :, :2].astype(np.float64)
-        best = output.reshape(*output.shape[:2], -1).argmax(axis=2)
+        best = by_parts(lambda part: part.reshape(*part.shape[:2], -1).argmax(axis=2), output)
         places: np.ndarray = np.stack([best % output.shape[3], best // output.shape[3]], axis=2).astype(np.float64)
         return places
 

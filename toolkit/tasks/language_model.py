@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.core import Signature
+from toolkit.core.mapped import by_parts
 
 from ._counts import ratio_of_sums
 from ._targets import IGNORED, PADDING, is_whole
 from .base import Metric, Scorer, Sums, Task, ratio
-from .tagging import MOST, check_tokens
+from .tagging import MOST, check_tokens, one_for_each
 
 
 def _perplexity(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
@@ -18,15 +19,16 @@ def _perplexity(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
     Of another network's log probabilities ``[N, T, V]`` as targets: the exponential of the mean divergence (Kullback and Leibler 1951)
     from it, which is 1 where they agree.
     """
-    rows = np.empty((len(actual), 2))
-    for place, (scores, true) in enumerate(zip(predicted, actual, strict=True)):
+
+    def row(scores: np.ndarray, true: np.ndarray) -> tuple[float, int]:
         likely = _log_probabilities(scores)
         if true.ndim == 2:
             can_come = np.isfinite(true)
-            rows[place] = float((np.exp(true[can_come]) * (true[can_come] - likely[can_come])).sum()), len(true)
-        else:
-            counted = true != IGNORED
-            rows[place] = -float(likely[counted, true[counted]].sum()), counted.sum()
+            return float((np.exp(true[can_come]) * (true[can_come] - likely[can_come])).sum()), len(true)
+        counted = true != IGNORED
+        return -float(likely[counted, true[counted]].sum()), int(counted.sum())
+
+    rows = by_parts(lambda *part: np.array([row(*each) for each in zip(*part, strict=True)]).reshape(-1, 2), predicted, actual)
     return Sums(rows, _exponential)
 
 
@@ -37,9 +39,9 @@ def _exponential(sums: np.ndarray) -> np.ndarray:
 
 
 def _right(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
-    true = actual.argmax(axis=2) if actual.ndim == 3 else actual
+    best, true = (each if each.ndim == 2 else by_parts(lambda part: part.argmax(axis=2), each) for each in (predicted, actual))
     counted = true != IGNORED
-    return ratio_of_sums((counted & (predicted.argmax(axis=2) == true)).sum(axis=1), counted.sum(axis=1))
+    return ratio_of_sums((counted & (best == true)).sum(axis=1), counted.sum(axis=1))
 
 
 def _log_probabilities(scores: np.ndarray) -> np.ndarray:
@@ -71,7 +73,7 @@ class LanguageModel(Task):
         if targets is None or targets.ndim != 2 or not is_whole(targets) or len(signature.outputs) != 1 or len(shape) != 3:
             return False
         many = isinstance(shape[2], int) and shape[2] >= MOST
-        return many and not bool((targets == PADDING).any()) and (isinstance(shape[1], str) or shape[1] == targets.shape[1])
+        return many and not bool((targets == PADDING).any()) and one_for_each(signature, targets)
 
     def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
         """As `Task.check`."""
@@ -79,4 +81,4 @@ class LanguageModel(Task):
 
     def as_targets(self, predictions: np.ndarray) -> np.ndarray:
         """The log probabilities, ``[N, T, V]``."""
-        return np.stack([_log_probabilities(scores) for scores in predictions])
+        return by_parts(lambda part: np.stack([_log_probabilities(scores) for scores in part]), predictions)

@@ -80,6 +80,11 @@ class PolicyValue(Task):
         """All outputs."""
         return tuple(spec.name for spec in signature.outputs)
 
+    def covered(self, signature: Signature, metric: Metric) -> tuple[str, ...]:
+        """The policy, or the value: a right move says nothing of how the game ends."""
+        places = _places(signature)
+        return self.judged(signature) if places is None else (signature.outputs[places[metric.name == "value-mae"]].name,)
+
 
 def _places(signature: Signature) -> tuple[int, int] | None:
     """Which output is the policy and which the value; None where there is no such pair."""

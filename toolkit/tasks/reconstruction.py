@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.core import Signature
+from toolkit.core.mapped import by_parts, parts_of
 
 from ._targets import alike, check_finite, is_pictures, is_real, refused
 from .base import Metric, Scorer, Task, mean_of
@@ -21,9 +22,13 @@ _COLOURS = (1, 3, 4)
 
 def _similarity(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
     """SSIM of Wang and others (2004), mean over colours, as scikit-image's ``structural_similarity``."""
-    found, true = _planes(predicted), _planes(actual)
-    least, most = 0.01 * _range(actual), 0.03 * _range(actual)
-    return mean_of(np.array([_similar(one, two, least**2, most**2) for one, two in zip(found, true, strict=True)]))
+    reach = _range(actual)
+    least, most = (0.01 * reach) ** 2, (0.03 * reach) ** 2
+
+    def rows(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+        return np.array([_similar(one, two, least, most) for one, two in zip(_planes(found), _planes(true), strict=True)])
+
+    return mean_of(by_parts(rows, predicted, actual))
 
 
 def _similar(first: np.ndarray, second: np.ndarray, least: float, most: float) -> float:
@@ -44,15 +49,18 @@ def _means(planes: np.ndarray) -> np.ndarray:
 
 
 def _noise(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
-    error = ((_planes(predicted) - _planes(actual)) ** 2).mean(axis=(1, 2, 3))
-    least = _range(actual) ** 2 * 10 ** (-BEST / 10)
-    return mean_of(10 * np.log10(_range(actual) ** 2 / np.maximum(error, least)))
+    error = by_parts(lambda found, true: ((_planes(found) - _planes(true)) ** 2).mean(axis=(1, 2, 3)), predicted, actual)
+    most = _range(actual) ** 2
+    return mean_of(10 * np.log10(most / np.maximum(error, most * 10 ** (-BEST / 10))))
 
 
 def _range(actual: np.ndarray) -> float:
-    if actual.dtype == np.uint8 or actual.max(initial=0) > 2:
+    if actual.dtype == np.uint8:
         return 255.0
-    return 2.0 if actual.min(initial=0) < -0.5 else 1.0
+    ends = [(float(part.min(initial=0)), float(part.max(initial=0))) for (part,) in parts_of(actual)]
+    if max(most for _, most in ends) > 2:
+        return 255.0
+    return 2.0 if min(least for least, _ in ends) < -0.5 else 1.0
 
 
 def _planes(pictures: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from toolkit.core import Signature
+from toolkit.core.mapped import by_parts, parts_of
 
 from ._targets import alike, check_finite, is_binary, is_boxes, is_keypoints, is_pictures, is_real, is_whole, refused
 from .base import Metric, Scorer, Sums, Task, mean_of, ratio
@@ -24,11 +25,15 @@ def _by_quantity(values: np.ndarray) -> np.ndarray:
 
 def _explained(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
     """R2 as scikit-learn's: 1 where a constant is met, 0 where it is missed."""
-    found, true = _by_quantity(predicted), _by_quantity(actual)
-    quantities = true.shape[2]
-    true_mean = true.mean(axis=(0, 1))  # Sums of squares about a middle lose no digits.
-    found, true = found - true_mean, true - true_mean
-    rows = [((found - true) ** 2).sum(axis=1), true.sum(axis=1), (true**2).sum(axis=1), np.full((len(true), 1), true.shape[1])]
+    totals = [(each.sum(axis=(0, 1)), each.shape[0] * each.shape[1]) for each in (_by_quantity(part) for (part,) in parts_of(actual))]
+    # Sums of squares about a middle lose no digits.
+    middle = sum(total for total, _ in totals) / max(1, sum(count for _, count in totals))
+    quantities = len(middle)
+
+    def rows(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+        found, true = _by_quantity(found) - middle, _by_quantity(true) - middle
+        count = np.full((len(true), 1), true.shape[1])
+        return np.concatenate([((found - true) ** 2).sum(axis=1), true.sum(axis=1), (true**2).sum(axis=1), count], axis=1)
 
     def finish(sums: np.ndarray) -> np.ndarray:
         error, first, second = (sums[:, place * quantities : (place + 1) * quantities] for place in range(3))
@@ -38,16 +43,19 @@ def _explained(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
         each: np.ndarray = np.where(constant, error == 0, share).mean(axis=1)
         return each
 
-    return Sums(np.concatenate(rows, axis=1), finish)
+    return Sums(by_parts(rows, predicted, actual), finish)
 
 
 def _absolute(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
-    error = np.abs(_by_quantity(predicted) - _by_quantity(actual))
-    return mean_of(error.mean(axis=(1, 2)))
+    def rows(found: np.ndarray, true: np.ndarray) -> np.ndarray:
+        error: np.ndarray = np.abs(_by_quantity(found) - _by_quantity(true)).mean(axis=(1, 2))
+        return error
+
+    return mean_of(by_parts(rows, predicted, actual))
 
 
 def _squared(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
-    error = ((_by_quantity(predicted) - _by_quantity(actual)) ** 2).mean(axis=1)
+    error = by_parts(lambda found, true: ((_by_quantity(found) - _by_quantity(true)) ** 2).mean(axis=1), predicted, actual)
 
     def finish(sums: np.ndarray) -> np.ndarray:
         each: np.ndarray = np.sqrt(ratio(sums[:, :-1], sums[:, -1:])).mean(axis=1)

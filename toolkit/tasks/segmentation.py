@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.core import Signature
+from toolkit.core.mapped import by_parts
 from toolkit.core.signature import Dimension
 
 from ._counts import mean_ratio, ratio_of_sums, yes
@@ -31,14 +32,24 @@ class Maps:
 
 
 def _iou(predicted: Maps, actual: np.ndarray) -> Scorer:
-    counted = actual != NOT_COUNTED
-    both = _counts(actual, counted & (predicted.labels == actual), predicted.classes)
-    return mean_ratio(both, _counts(predicted.labels, counted, predicted.classes) + _counts(actual, counted, predicted.classes) - both)
+    classes = predicted.classes
+
+    def rows(labels: np.ndarray, true: np.ndarray) -> np.ndarray:
+        counted = true != NOT_COUNTED
+        both = _counts(true, counted & (labels == true), classes)
+        return np.stack([both, _counts(labels, counted, classes) + _counts(true, counted, classes) - both], axis=1)
+
+    found = by_parts(rows, predicted.labels, actual)
+    return mean_ratio(found[:, 0], found[:, 1])
 
 
 def _pixels(predicted: Maps, actual: np.ndarray) -> Scorer:
-    counted = actual != NOT_COUNTED
-    return ratio_of_sums((counted & (predicted.labels == actual)).sum(axis=(1, 2)), counted.sum(axis=(1, 2)))
+    def rows(labels: np.ndarray, true: np.ndarray) -> np.ndarray:
+        counted = true != NOT_COUNTED
+        return np.column_stack([(counted & (labels == true)).sum(axis=(1, 2)), counted.sum(axis=(1, 2))])
+
+    found = by_parts(rows, predicted.labels, actual)
+    return ratio_of_sums(found[:, 0], found[:, 1])
 
 
 def _counts(labels: np.ndarray, counted: np.ndarray, classes: int) -> np.ndarray:
@@ -84,7 +95,7 @@ class Segmentation(Task):
             raise refused(
                 origin, "have another size than the output", targets=targets, expected=expected, hint="scale them, nearest neighbour"
             )
-        check_below(targets[targets != NOT_COUNTED], origin, classes=classes)
+        check_below(targets, origin, classes=classes, ignored=NOT_COUNTED)
 
     def predictions(self, outputs: Mapping[str, np.ndarray]) -> Maps:
         """The class of the largest score of each pixel."""
@@ -93,8 +104,10 @@ class Segmentation(Task):
             return Maps(output, NOT_COUNTED)
         axis = _class_axis(output.shape)
         if output.shape[axis] == 1:
-            return Maps(yes(output.squeeze(axis)).astype(np.int64), 2)
-        return Maps(output.argmax(axis=axis), output.shape[axis])
+            return Maps(yes(output.squeeze(axis)).view(np.uint8), 2)
+        # A byte holds them nearly always, and there are as many as pixels.
+        kind = np.min_scalar_type(max(output.shape[axis], NOT_COUNTED))
+        return Maps(by_parts(lambda part: part.argmax(axis=axis).astype(kind), output), output.shape[axis])
 
     def as_targets(self, predictions: Maps) -> np.ndarray:
         """The classes, ``[N, H, W]``."""

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from toolkit.core import Signature
+from toolkit.core.mapped import by_parts
 
 from ._counts import ratio_of_sums
 from ._targets import IGNORED, check_below, is_whole, refused
@@ -68,7 +69,7 @@ class Tagging(Task):
         if targets is None or targets.ndim != 2 or not is_whole(targets) or len(signature.outputs) != 1 or len(shape) != 3:
             return False
         few = isinstance(shape[2], int) and shape[2] < MOST
-        return few and bool((targets == IGNORED).any()) and (isinstance(shape[1], str) or shape[1] == targets.shape[1])
+        return few and bool((targets == IGNORED).any()) and one_for_each(signature, targets)
 
     def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
         """As `Task.check`."""
@@ -76,12 +77,19 @@ class Tagging(Task):
 
     def predictions(self, outputs: Mapping[str, np.ndarray]) -> np.ndarray:
         """The tag with the largest score, ``[N, T]``."""
-        tags: np.ndarray = next(iter(outputs.values())).argmax(axis=2)
-        return tags
+        return by_parts(lambda part: part.argmax(axis=2), next(iter(outputs.values())))
 
     def as_targets(self, predictions: np.ndarray) -> np.ndarray:
         """The tags, ``[N, T]``."""
         return predictions
+
+
+def one_for_each(signature: Signature, targets: np.ndarray) -> bool:
+    """Whether the first output, ``[N, T, C]``, has as many steps as the targets: where T is free, an input has that size too. Steps that a
+    network makes of something else, such as the width of a picture, have no numbers of their own.
+    """
+    steps = signature.outputs[0].shape[1]
+    return steps == targets.shape[1] if isinstance(steps, int) else any(steps in spec.shape for spec in signature.inputs)
 
 
 def check_tokens(signature: Signature, targets: np.ndarray, origin: str, *, expected: str, what: str) -> None:
@@ -94,4 +102,4 @@ def check_tokens(signature: Signature, targets: np.ndarray, origin: str, *, expe
     if isinstance(spec.shape[1], int) and spec.shape[1] != targets.shape[1]:
         hint = f"fill up with {IGNORED}"
         raise refused(origin, "are of another length than the output", targets=targets, expected=f"int[N, {spec.shape[1]}]", hint=hint)
-    check_below(targets[targets != IGNORED], origin, classes=spec.shape[2], what=what)
+    check_below(targets, origin, classes=spec.shape[2], what=what, ignored=IGNORED)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from toolkit.core import Signature
+from toolkit.core.mapped import by_parts
 
 from ._counts import ratio_of_sums
 from ._targets import IGNORED, PADDING, is_whole
@@ -87,7 +88,7 @@ class Transcription(Task):
         output = next(iter(outputs.values()))
         if output.ndim == 2:
             return rows_of(output)
-        best = output.argmax(axis=2)
+        best = by_parts(lambda part: part.argmax(axis=2), output)
         changed = np.concatenate([np.ones((len(best), 1), dtype=bool), best[:, 1:] != best[:, :-1]], axis=1)
         return [row[keep].tolist() for row, keep in zip(best, changed & (best != BLANK), strict=True)]
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Signature
+from toolkit.core.mapped import by_parts
 
 from ._tokens import check_padded, padded, rows_of
 from .base import Metric, Scorer, Sums, Task, ratio
@@ -114,7 +115,7 @@ class Translation(Task):
     def predictions(self, outputs: Mapping[str, np.ndarray]) -> list[list[int]]:
         """The tokens of each sample."""
         output = next(iter(outputs.values()))
-        return rows_of(output if output.ndim == 2 else output.argmax(axis=2))
+        return rows_of(output if output.ndim == 2 else by_parts(lambda part: part.argmax(axis=2), output))
 
     def as_targets(self, predictions: list[list[int]]) -> np.ndarray:
         """The tokens, ``[N, T]``, padded with -1."""

@@ -18,18 +18,20 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
 
-from toolkit.core import DataError, InputError, Interval, run_isolated, sha256_of, write_arrays
+from toolkit.core import DataError, InputError, Interval, run_isolated, sha256_of
+from toolkit.core.mapped import Place, parts_of, places, writable
 from toolkit.core.user_code import CodeName, errors_of
 
 from .base import Metric, Scorer, mean_of
 from .intervals import RESAMPLES, Loss, paired_loss
 from .values import value_interval
 
+T = TypeVar("T")
 _CALLS = 400
 """How often a function of all samples is asked for an interval: it may be slow, and no array of weights makes it quick."""
 _REFERENCE, _CANDIDATE, _TARGETS = "reference/", "candidate/", "targets"
@@ -68,7 +70,7 @@ class Scored:
 class _Request:
     metric: str
     folder: str
-    arrays: str
+    arrays: dict[str, Place]
 
 
 def is_users(metric: str) -> bool:
@@ -91,7 +93,7 @@ def metric_sha256(metric: str) -> str:
 def about_metric(metric: str) -> About:
     """What a user's function says of itself; raises `InputError` where there is none, or none that takes outputs and targets."""
     _code(metric)
-    return msgspec.convert(run_isolated(f"{__name__}:about_task", _Request(metric, str(Path.cwd()), "")), About)
+    return msgspec.convert(run_isolated(f"{__name__}:about_task", _Request(metric, str(Path.cwd()), {})), About)
 
 
 def users_loss(metric: str, *, reference: Mapping[str, np.ndarray], candidate: Mapping[str, np.ndarray], targets: np.ndarray) -> Scored:
@@ -107,12 +109,9 @@ def users_loss(metric: str, *, reference: Mapping[str, np.ndarray], candidate: M
         InputError: the function cannot be found, raises, or returns anything but numbers, of which there are as many as samples, or one.
         ProcessError: it crashed or ran too long.
     """
-    _code(metric)
-    with tempfile.TemporaryDirectory(prefix="toolkit-metric-") as folder:
-        arrays = {f"{_REFERENCE}{name}": array for name, array in reference.items()}
-        arrays |= {f"{_CANDIDATE}{name}": array for name, array in candidate.items()}
-        write_arrays(file := Path(folder) / "arrays.npz", {**arrays, _TARGETS: targets})
-        return msgspec.convert(run_isolated(f"{__name__}:loss_task", _Request(metric, str(Path.cwd()), str(file))), Scored)
+    arrays = {f"{_REFERENCE}{name}": array for name, array in reference.items()}
+    arrays |= {f"{_CANDIDATE}{name}": array for name, array in candidate.items()}
+    return _told("loss_task", metric, {**arrays, _TARGETS: targets}, Scored)
 
 
 @dataclass(frozen=True)
@@ -132,20 +131,34 @@ class Valued:
 
 def users_value(metric: str, *, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> Valued:
     """What a user's function says of outputs ``[N, ...]`` by name; errors as `users_loss`."""
+    arrays = {f"{_CANDIDATE}{name}": array for name, array in outputs.items()}
+    return _told("value_task", metric, {**arrays, _TARGETS: targets}, Valued)
+
+
+def users_score(metric: str, *, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> tuple[About, float]:
+    """As `users_value`, without an interval, for which the function is called many times."""
+    arrays = {f"{_CANDIDATE}{name}": array for name, array in outputs.items()}
+    return _told("score_task", metric, {**arrays, _TARGETS: targets}, tuple[About, float])
+
+
+def _told(task: str, metric: str, arrays: Mapping[str, np.ndarray], kind: type[T]) -> T:
+    """What this module's `task` says of a metric and arrays, in a process of its own."""
     _code(metric)
     with tempfile.TemporaryDirectory(prefix="toolkit-metric-") as folder:
-        write_arrays(
-            file := Path(folder) / "arrays.npz", {f"{_CANDIDATE}{name}": array for name, array in outputs.items()} | {_TARGETS: targets}
-        )
-        return msgspec.convert(run_isolated(f"{__name__}:value_task", _Request(metric, str(Path.cwd()), str(file))), Valued)
+        request = _Request(metric, str(Path.cwd()), places(arrays, Path(folder)))
+        return msgspec.convert(run_isolated(f"{__name__}:{task}", request), kind)
+
+
+def score_task(request: _Request) -> tuple[About, float]:
+    """The child's half of `users_score`."""
+    function = _Function.load(request)
+    return function.about, function.of_candidate(request).value
 
 
 def value_task(request: _Request) -> Valued:
     """The child's half of `users_value`."""
     function = _Function.load(request)
-    arrays = dict(np.load(request.arrays, allow_pickle=False))
-    outputs = {name.removeprefix(_CANDIDATE): array for name, array in arrays.items() if name.startswith(_CANDIDATE)}
-    scorer = function.scorer(outputs, arrays[_TARGETS])
+    scorer = function.of_candidate(request)
     found = value_interval(function.metric, scorer, resamples=_CALLS)
     low, high = (end if math.isfinite(end) else None for end in (found.low, found.high))
     return Valued(function.about, found.value, low, high)
@@ -159,7 +172,7 @@ def about_task(request: _Request) -> About:
 def loss_task(request: _Request) -> Scored:
     """The child's half of `users_loss`."""
     function = _Function.load(request)
-    arrays = dict(np.load(request.arrays, allow_pickle=False))
+    arrays = {name: writable(place) for name, place in request.arrays.items()}
     outputs = [
         {name.removeprefix(side): array for name, array in arrays.items() if name.startswith(side)} for side in (_REFERENCE, _CANDIDATE)
     ]
@@ -210,10 +223,18 @@ class _Function:
         title, higher = about.title, about.higher_is_better
         return Metric(name=self.code.name, title=title, score=self.scorer, unit=about.unit, higher_is_better=higher)
 
+    def of_candidate(self, request: _Request) -> Scorer:
+        """Of the outputs of one network."""
+        arrays = {name: writable(place) for name, place in request.arrays.items()}
+        outputs = {name.removeprefix(_CANDIDATE): array for name, array in arrays.items() if name.startswith(_CANDIDATE)}
+        return self.scorer(outputs, arrays[_TARGETS])
+
     def scorer(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> Scorer:
         """Of outputs ``[N, ...]`` by name and targets ``[N, ...]``."""
         if self.of_one:
-            values = [self._of_row(outputs, targets, row) for row in range(len(targets))]
+            parts = parts_of(targets, *outputs.values())
+            rows = (row for true, *part in parts for row in zip(true, *part, strict=True))
+            values = [self.number(self.value(dict(zip(outputs, row, strict=True)), target)) for target, *row in rows]
             return mean_of(np.array(values))
         found = np.asarray(self.value(dict(outputs), targets))
         if found.ndim == 0:
@@ -224,9 +245,6 @@ class _Function:
                 f"metric '{self.code}' returned no number for each sample", expected=f"{len(targets)} numbers, or one", got=got
             )
         return mean_of(found.astype(np.float64))
-
-    def _of_row(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray, row: int) -> float:
-        return self.number(self.value({name: array[row] for name, array in outputs.items()}, targets[row]))
 
     def value(self, outputs: Mapping[str, np.ndarray], targets: Any) -> Any:
         """What the function returns; a network's only output is given as it is."""

@@ -125,6 +125,17 @@ def test_a_short_training_leaves_a_net_that_plays(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_weights_that_played_become_artifacts_later(tmp_path: Path) -> None:
+    words = ["train", "--game", "tic-tac-toe", "--blocks", "1", "--channels", "8", "--games", "100", "--playouts", "8", "--leaves", "2"]
+    words += ["--play", "torch", "--rate-every", "0", "--anneal", "0.1", "--batch-size", "64", "--processes", "1", "--generations", "2"]
+    words += ["--out", str(tmp_path)]
+    assert "onnx" not in call(*words, "--ship", "none").output
+    assert not (tmp_path / "alphago").exists()
+    assert "onnx-int8" in call(*words, "--ship", "onnx", "--resume").output
+    assert "cannot be rated" in refusal(*words, "--rate-every", "3", "--overwrite")
+
+
+@pytest.mark.slow
 def test_a_training_that_was_killed_goes_on(tmp_path: Path) -> None:
     """A kill that nothing can catch, in the middle of a generation: what was finished before it stays."""
     run = tmp_path / "run"

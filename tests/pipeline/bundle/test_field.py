@@ -14,13 +14,13 @@ import pytest
 
 from tests.conftest import Trained
 from tests.tiny import tiny_artifact, tiny_samples
-from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, InputError, Precision, UnknownNameError, Verdict
+from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle, InputError, Precision, UnknownNameError, Verdict, cache_home
 from toolkit.core.measurement import Protocol
 from toolkit.pipeline.bundle import check, pack
 from toolkit.pipeline.bundle.contents import CONTENTS, EXPECTED, INPUTS, Contents
 from toolkit.pipeline.source.resolve import trained
 from toolkit.pipeline.source.samples import split_samples
-from toolkit.runtimes.parity import Limits
+from toolkit.tasks import Limits
 
 QUICK = Protocol(rounds=1, min_seconds=0.01, min_calls=5, warmup_seconds=0.0, warmup_calls=1)
 
@@ -50,6 +50,27 @@ def packed(tmp_path: Path) -> Path:
     file = tmp_path / "tiny.zip"
     pack(a_bundle(tmp_path / "tiny"), tiny_samples(40), file)
     return file
+
+
+def test_an_interrupted_verification_is_not_done_twice(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C between two verifications loses neither the first nor, at the second try, its time."""
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    first: list[str] = []
+
+    def stop(what: str, done: int, _total: int) -> None:
+        first.append(what)
+        if done == 1:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        check(packed, engines=("onnxruntime", "openvino"), protocol=QUICK, on_progress=stop)
+    kept = {file: file.stat().st_ino for file in (cache_home() / "evidence").glob("*.json")}
+    assert [what for what in first if "verifying" in what] == ["verifying onnx-fp16 in onnxruntime", "verifying onnx-fp16 in openvino"]
+    assert len(kept) == 1
+    report = check(packed, engines=("onnxruntime", "openvino"), protocol=QUICK)
+    now = {file: file.stat().st_ino for file in (cache_home() / "evidence").glob("*.json")}
+    assert (len(now), now.items() >= kept.items()) == (2, True)
+    assert {evidence.engine for m in report.measurements if (evidence := report.parity_of(m))} == {"onnxruntime", "openvino"}
 
 
 def test_real_artifacts_are_proved_without_the_trained_model(trained_cnn: Trained, tmp_path: Path) -> None:

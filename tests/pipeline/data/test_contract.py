@@ -12,6 +12,7 @@ import pytest
 import toolkit.pipeline.data
 from tests.pipeline.data.contract import Example, check_reader
 from tests.pipeline.data.pictures import picture, save, write_coco, write_voc, write_yolo
+from tests.pipeline.data.recordings import write_recordings
 from toolkit.core import DataError, Signature, TensorSpec, UnknownNameError
 from toolkit.pipeline.data import Given, all_readers, find_reader
 
@@ -110,8 +111,16 @@ def parquet(folder: Path) -> Example:
     )
 
 
+def audio(folder: Path) -> Example:
+    waves = [np.random.default_rng(number).uniform(-0.9, 0.9, 4) for number in range(20)]
+    write_recordings(folder / "audio", waves, ["abc"[number % 3] for number in range(20)])
+    file = folder / "audio" / "7.wav"
+    return Example(Given(word="audio"), ROWS, lambda: write(file, file.read_bytes()[:-2]), r"audio/7\.wav' cannot be read .* cut short")
+
+
 EXAMPLES: dict[str, Callable[[Path], Example]] = {
     "arrays": arrays,
+    "audio": audio,
     "coco": coco,
     "csv": csv,
     "folder": folder,

@@ -105,6 +105,43 @@ def test_a_bad_table_is_one_line(what: str) -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
+def test_targets_of_several_numbers_keep_their_shape_and_kind() -> None:
+    lines = [{"x": [[1, 2], [3]], "target": target} for target in ([[0, 1.5], [2, 3]], [[4, 5], [6, 7]])]
+    found = read("\n".join(map(json.dumps, lines)), name="t.jsonl")
+    assert found.samples.targets is not None
+    assert found.samples.targets.dtype == np.float32
+    assert found.samples.targets.shape == (2, 2, 2)
+    whole = read("\n".join(json.dumps({"x": [1, 2, 3], "target": [n, -1]}) for n in range(3)), name="w.jsonl")
+    assert whole.samples.targets is not None
+    assert whole.samples.targets.dtype == np.int64
+    uneven = "\n".join(json.dumps({"x": [1, 2, 3], "target": [1] * n}) for n in (2, 3))
+    with pytest.raises(DataError, match=r"line 2, column 'target': expected as many numbers as in line 1: 2, got 3"):
+        read(uneven, name="u.jsonl")
+
+
+TEXTS = "text,said\nthe cat sat,a b\nthe the,b\nsat,a a b\n"
+TOKENS = Signature((TensorSpec("tokens", "int64", ("batch", 4)),), (TensorSpec("y", "int64", ("batch", "steps")),))
+
+
+def test_texts_become_tokens_as_the_preparation_says() -> None:
+    Path("words.txt").write_text("<pad>\n<unk>\nthe\nsat\n")
+    Path("prepare.toml").write_text('[text]\nvocabulary = "words.txt"\nunknown = 1\n[target]\ntokens = ["a", "b"]\n')
+    found = read(TEXTS, TOKENS, columns=("text=tokens",), target="said")
+    assert found.samples.targets is not None
+    pairs = sorted(zip(found.samples.inputs["tokens"].tolist(), found.samples.targets.tolist(), strict=True))
+    assert pairs == [([2, 1, 3, 0], [0, 1, -1]), ([2, 2, 0, 0], [1, -1, -1]), ([3, 0, 0, 0], [0, 0, 1])]
+    assert found.preprocessing is not None
+    assert found.preprocessing.text is not None
+    assert found.preprocessing.text.decode([2, 3]) == "the sat"
+    Path("prepare.toml").write_text('[text]\ntokens = ["the", "sat"]\n')
+    with pytest.raises(DataError, match=r"'t.csv' line 2, column 'text': 'cat' is no token: expected one of 2; say: unknown = 1") as caught:
+        read(TEXTS, TOKENS, columns=("text=tokens",), target="said")
+    assert len(str(caught.value).splitlines()) == 1
+    Path("prepare.toml").write_text('[text]\nvocabulary = "none.txt"\n')
+    with pytest.raises(DataError, match=r"prepare.toml' cannot be read: No such file"):
+        read(TEXTS, TOKENS, columns=("text=tokens",), target="said")
+
+
 def test_what_is_no_text_is_said() -> None:
     Path("t.csv").write_bytes(b"p,q,r\n\xff\xfe,1,2\n")
     with pytest.raises(DataError, match=r"'t\.csv' cannot be read as a table: 'utf-8' codec"):

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from onnx import TensorProto, helper, numpy_helper, save_model
 
 from tests.pipeline.debug.conftest import FORMATS
 from tests.pipeline.debug.faults import constants, plant
 from tests.tiny import tiny_artifact
 from toolkit.cli import toolkit
-from toolkit.core import Artifact, Format, ToolkitError
+from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Signature, TensorSpec, ToolkitError, sha256_of
 
 
 def call(*words: str | Path) -> Result:
@@ -86,3 +87,48 @@ def test_bad_input_is_one_line_and_leaves_nothing(made: dict[str, Path], tmp_pat
         assert message in str(result.exception)
         assert len(str(result.exception).splitlines()) == 1
         assert not out.exists()
+
+
+@pytest.fixture(scope="module")
+def sized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A convolution over free sizes, and artifacts of it: one for h=6 and w=8, and one of a file that takes two sizes."""
+    folder = tmp_path_factory.mktemp("sized")
+    value, weights = helper.make_tensor_value_info, np.random.default_rng(0).standard_normal((2, 1, 3, 3)).astype(np.float32)
+    for name, sizes in (("free", ("h", "w")), ("fixed", (6, 8)), ("several", ("h", "w"))):
+        shapes: dict[str, tuple[int | str, ...]] = {"x": ("batch", 1, *sizes), "y": ("batch", 2, *sizes)}
+        graph = helper.make_graph(
+            [helper.make_node("Conv", ["x", "w"], ["a"], pads=[1, 1, 1, 1], name="conv"), helper.make_node("Relu", ["a"], ["y"])],
+            "net",
+            [value("x", TensorProto.FLOAT, shapes["x"])],
+            [value("y", TensorProto.FLOAT, shapes["y"])],
+            [numpy_helper.from_array(weights, "w")],
+        )
+        (path := folder / name).mkdir()
+        save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), file := path / "model.onnx")
+        specs = [TensorSpec(name, "float32", shape) for name, shape in shapes.items()]
+        takes = ({"h": 6, "w": 8}, {"h": 4, "w": 4}) if name == "several" else ()
+        signature = Signature((specs[0],), (specs[1],), sizes=takes)
+        manifest = Manifest("net", Format.ONNX, Precision.FP32, signature, {file.name: sha256_of(file)}, "import")
+        (path / MANIFEST).write_bytes(manifest.to_json())
+    return folder
+
+
+@pytest.mark.parametrize(("artifact", "words"), [
+    ("fixed", []), ("fixed", ["--fix", "h=6,w=8"]), ("several", []), ("several", ["--fix", "h=4,w=4"]), ("free", ["--fix", "h=5,w=7"]),
+])  # fmt: skip
+def test_both_are_compared_at_the_sizes_that_one_has_fixed(sized: Path, artifact: str, words: list[str]) -> None:
+    """A TF Lite file of a network with free sizes was called another network."""
+    result = call(sized / "free", sized / artifact, *words)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("no layer diverges: 2 compared")
+
+
+@pytest.mark.parametrize(("artifact", "fix", "expected"), [
+    ("fixed", "h=6,w=9", "error: --fix h=6,w=9: expected sizes of 'onnx-fp32': h=6,w=8, got others"),
+    ("several", "h=6,w=4", "error: --fix h=6,w=4: expected sizes of 'onnx-fp32': h=6,w=8 or h=4,w=4, got others"),
+    ("fixed", "height=6", "error: --fix height: expected a free size of"),
+])  # fmt: skip
+def test_sizes_that_an_artifact_does_not_take_are_one_line(sized: Path, artifact: str, fix: str, expected: str) -> None:
+    result = call(sized / "free", sized / artifact, "--fix", fix)
+    assert isinstance(result.exception, ToolkitError)
+    assert expected.removeprefix("error: ") in str(result.exception)

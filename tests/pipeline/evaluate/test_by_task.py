@@ -13,9 +13,10 @@ from toolkit.core import Artifact, DataError, Samples
 from toolkit.pipeline import text
 from toolkit.pipeline.evaluate import evaluate
 from toolkit.pipeline.evaluate.by_task import TaskFigures
+from toolkit.pipeline.evaluate.classifier import classes_of
 from toolkit.pipeline.evaluate.page import PAGE, write_evaluation
 from toolkit.runtimes import open_session
-from toolkit.runtimes.parity import Limits
+from toolkit.tasks import Limits
 
 ROWS = 120
 
@@ -60,6 +61,16 @@ def test_one_metric_that_is_named_and_a_users_own(artifact: Artifact, outputs: n
     own = evaluate(artifact, samples, limits=Limits(metric=f"{tmp_path / 'mine.py'}:right"))
     assert own.figures.metrics[0].value == pytest.approx(0.9)
     assert own.facts[0] == ("right [95 %]", "90.00 % [83.33 % to 94.19 %], n=120")
+
+
+def test_a_classifier_of_several_outputs_has_its_metrics(artifact: Artifact, outputs: np.ndarray) -> None:
+    """What is told of classes alone is of one output whose classes are counted."""
+    free = replace(artifact.manifest.signature.outputs[0], shape=("batch", "classes"))
+    signature = replace(artifact.manifest.signature, outputs=(free,))
+    made = replace(artifact, manifest=replace(artifact.manifest, signature=signature, task="classification"))
+    assert classes_of(made) is None
+    found = evaluate(made, replace(tiny_samples(ROWS), targets=outputs.argmax(1)))
+    assert found.figures.metrics[0].value == 1
 
 
 def test_nothing_that_says_what_outputs_mean_and_no_targets(artifact: Artifact) -> None:

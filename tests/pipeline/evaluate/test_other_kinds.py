@@ -13,8 +13,9 @@ from click.testing import CliRunner
 
 from tests.models.test_texts import reviews
 from tests.pages import browser, faults_of_file
+from tests.tiny import tiny_artifact, tiny_samples
 from toolkit.cli import toolkit
-from toolkit.core import Artifact, DataError, Samples
+from toolkit.core import Artifact, DataError, InputError, Samples
 from toolkit.models import find_model
 from toolkit.models.data import find_data
 from toolkit.models.training import train
@@ -22,6 +23,7 @@ from toolkit.pipeline.evaluate import Evaluation, autoencoder, evaluate, generat
 from toolkit.pipeline.evaluate.page import PAGE, write_evaluation
 from toolkit.pipeline.source.samples import split_samples
 from toolkit.runtimes import open_session
+from toolkit.tasks import Limits
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -61,6 +63,11 @@ def test_an_autoencoder(browser: Browser, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"no class labels: .*got float64\[40,10\]"):
         evaluate(artifact, replace(test.rows(slice(40)), targets=np.eye(40, 10)))
     assert {path.stem for path in (tmp_path / "page").glob("*.png")} == {"errors", "reconstructions", "worst"}
+
+
+def test_what_gives_back_no_input_is_no_autoencoder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"is no autoencoder: expected an output of the shape of the only input, got \("):
+        evaluate(tiny_artifact(tmp_path / "onnx-fp32"), tiny_samples(20), limits=Limits(task="autoencoding"))
 
 
 @pytest.mark.slow

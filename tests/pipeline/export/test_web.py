@@ -181,6 +181,7 @@ def draw(page: Page, *strokes: list[tuple[float, float]]) -> None:
 def test_a_drawing_is_answered_and_can_be_cleared(trained_cnn: Trained, visit: Visit, tmp_path: Path) -> None:
     site = export_web(trained_cnn.bundle / "onnx-int8", tmp_path / "site")
     with hosted(site.folder) as host, visit(host) as page:
+        assert "%" not in page.inner_text("#bars"), "nothing was drawn yet"
         circle = [(0.5 + 0.2 * np.sin(angle), 0.5 - 0.35 * np.cos(angle)) for angle in np.linspace(0, 2 * np.pi, 24)]
         draw(page, circle)
         page.wait_for_function("document.querySelector('#top').textContent === '0'", timeout=10_000)
@@ -213,6 +214,9 @@ def test_any_other_model_is_a_form(visit: Visit, tmp_path: Path) -> None:
         outputs = json.loads(page.locator("#view").get_attribute("data-outputs") or "")
         np.testing.assert_allclose(outputs["difference"], left - right, rtol=1e-5, atol=1e-6)
         assert outputs["same"] == [0, 1, 2, 3]
+        tops = page.eval_on_selector_all("ol.rows li", "items => items.map(item => Math.round(item.getBoundingClientRect().top))")
+        assert len(tops) == 12
+        assert [tops.count(top) for top in sorted(set(tops))] == [3, 3, 3, 3], "a row of the output is a row of the page"
         for place, text in enumerate(("[[1, 2]]", "[[0.5, 0.5, 0.5]]", "[7]")):
             page.locator("textarea").nth(place).fill(text)
         page.click("button.main")
@@ -282,6 +286,8 @@ def test_an_old_error_does_not_stay(trained_cnn: Trained, samples: Path, visit: 
         assert (page.inner_text("#top"), page.is_hidden("#samples")) == ("?", True)
         answers(page, samples)
         assert page.locator(".alert").count() == 0
+        seen = "document.querySelector('#seen').getContext('2d').getImageData(0, 0, 8, 8).data"
+        assert page.evaluate(f"Math.max(...[...{seen}].filter((_, place) => place % 4 === 0))") > 200, "the sample that is answered"
 
 
 def test_what_was_written_is_what_was_said(trained_cnn: Trained, tmp_path: Path) -> None:

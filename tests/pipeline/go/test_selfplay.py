@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 from dataclasses import replace
@@ -10,17 +11,20 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from toolkit.core import Artifact, ArtifactError, DeviceError, InputError, ProcessError, SignatureError, Verdict
-from toolkit.models.alphago.checkpoint import CHECKPOINT, Generation
+from toolkit.models.alphago.checkpoint import CHECKPOINT, WEIGHTS, Generation
 from toolkit.models.alphago.games import ConnectFour, Game, Go, TicTacToe
 from toolkit.models.alphago.learner import LearnerOptions
 from toolkit.models.alphago.net import NetOptions, build_net, export_net
 from toolkit.models.alphago.record import NOBODY, GameRecord
 from toolkit.models.alphago.search import SearchOptions, UniformEvaluator
 from toolkit.models.alphago.selfplay import SelfPlay, SelfPlayOptions
+from toolkit.pipeline.go.joined import JoinedNet, SeatEvaluator
 from toolkit.pipeline.go.rating import RatingOptions
-from toolkit.pipeline.go.train import METRICS, GenerationProgress, GoTraining, TrainOptions
+from toolkit.pipeline.go.train import METRICS, TORCH, GenerationProgress, GoTraining, TrainOptions
 from toolkit.pipeline.go.train import OPTIONS as OPTIONS_FILE
 from toolkit.pipeline.go.workers import WorkerOptions, Workers
 from toolkit.runtimes import find_runtime
@@ -178,6 +182,57 @@ def test_a_run_learns_converts_proves_and_resumes(tmp_path: Path) -> None:
     assert (out / CHECKPOINT).is_file()
     told = msgspec.json.decode((out / OPTIONS_FILE).read_bytes())
     assert (told["game"], told["net"]["channels"], told["generations"]) == ("tic-tac-toe", 8, 2)
+
+
+def test_the_weights_play_while_the_learner_trains(tmp_path: Path) -> None:
+    options = replace(
+        OPTIONS, play=TORCH, rating=RatingOptions(every=0), games=40, processes=2, generations=3, reuse=8.0, anneal=0.5,
+        selfplay=replace(QUICK, search=SearchOptions(leaves=2)),
+    )  # fmt: skip
+    seen: list[GenerationProgress] = []
+    run = GoTraining(TicTacToe(), options, out=tmp_path, on_progress=seen.append)
+    first, second, third = run()
+    assert {progress.phase for progress in seen} == {"play", "learn", "done"}
+    assert (first.steps, first.policy_loss) == (0, 0.0), "nothing was played yet"
+    for before, after in itertools.pairwise((first, second, third)):
+        assert after.steps == pytest.approx(8 * before.positions * min(1, 40 / before.games) / 32, abs=1)
+        assert 0 < after.seconds_overlapped <= after.seconds_selfplay
+        assert after.games >= 40
+        assert after.evaluations > 0 == after.cached
+    assert run._rate() == 0.5
+    # What plays is the average, and no artifact was made.
+    net = build_net(TicTacToe(), options.net)
+    net.load_state_dict(load_file(tmp_path / WEIGHTS))
+    for ours, theirs in zip(net.state_dict().values(), run._learner.average.state_dict().values(), strict=True):
+        assert (ours == theirs.cpu()).all()
+    assert not (tmp_path / "alphago").exists()
+    assert GoTraining(TicTacToe(), options, out=tmp_path, resume=True)() == (first, second, third)
+    again = GoTraining(TicTacToe(), replace(options, generations=4), out=tmp_path, resume=True)()
+    assert again[:3] == (first, second, third)
+    with pytest.raises(InputError, match="cannot be rated: expected --rate-every 0 with --play torch"):
+        replace(options, rating=RatingOptions(every=1))
+
+
+def test_a_joined_net_answers_as_the_net(tmp_path: Path) -> None:
+    game, options = Go(3), NetOptions(2, 8, pooling=True, ownership=True)
+    net = build_net(game, options).eval()
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    save_file({name: tensor.contiguous() for name, tensor in net.state_dict().items()}, tmp_path / WEIGHTS)
+    planes = np.random.default_rng(0).integers(0, 2, (7, game.planes, 3, 3)).astype(np.float32)
+    with torch.no_grad():
+        policy, value = (tensor.numpy() for tensor in net(torch.from_numpy(planes)))
+    with JoinedNet(game, options, processes=2, rows=4, device="cpu") as joined:
+        joined.use(tmp_path / WEIGHTS)
+        for seat in joined.seats:
+            answers = SeatEvaluator(seat)(planes)
+            np.testing.assert_allclose(answers[0], policy, atol=1e-5)
+            np.testing.assert_allclose(answers[1], value, atol=1e-5)
+        joined._process.kill()
+        with pytest.raises(ProcessError, match="the process of the net has ended"):
+            SeatEvaluator(joined.seats[0])(planes)
+    with pytest.raises(DeviceError, match="torch has no device 'npu' here: expected one of"):
+        JoinedNet(game, options, processes=1, rows=4, device="npu")
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from toolkit.pipeline.optimize import Budget, Optimized, optimize
 from toolkit.pipeline.optimize.search import STATE
 from toolkit.pipeline.run import run_once
 from toolkit.pipeline.source.samples import split_samples
-from toolkit.runtimes.parity import Limits
+from toolkit.tasks import Limits
 
 QUICK = Protocol(rounds=3, min_seconds=0.02, min_calls=5, warmup_seconds=0.0, warmup_calls=2)
 

@@ -22,7 +22,8 @@ from toolkit.pipeline.quantize import Quantized, divide
 from toolkit.pipeline.quantize.search import Trial, _check_decidable, _fewest, _no_choice
 from toolkit.pipeline.source.samples import Split
 from toolkit.runtimes.base import Actual
-from toolkit.runtimes.parity import Limits, Observation, judge
+from toolkit.runtimes.parity import Observation, judge
+from toolkit.tasks import Limits
 
 FORMATS = (Format.ONNX, Format.TFLITE, Format.OPENVINO)
 
@@ -32,13 +33,15 @@ def test_a_net_that_int8_breaks_is_held(tmp_path: Path, monkeypatch: pytest.Monk
     """One test, because it takes a minute and a half to make what it looks at."""
     artifact, file = broken_net(tmp_path)
     bundle = artifact.path.parent
-    words = ["quantize", str(bundle), "--data", str(file), "--choice", "1500", "--rounds", "1", "--json", str(tmp_path / "rows.json")]
+    # Three points: a choice that holds one by a hair on 1,500 samples is undecided on the other 3,958.
+    words = ["quantize", str(bundle), "--data", str(file), "--choice", "1500", "--max-drop", "3"]
+    words += ["--rounds", "1", "--json", str(tmp_path / "rows.json")]
     monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("COLUMNS", "80")
     result = CliRunner().invoke(toolkit, words)
     assert result.exit_code == 0, result.output
     rows = {row["target"]: row for row in json.loads((tmp_path / "rows.json").read_text())}
-    assert all(0 < row["samples"]["choice"] <= 1500 and row["samples"]["needed"] == 381 for row in rows.values())
+    assert all(0 < row["samples"]["choice"] <= 1500 and row["samples"]["needed"] == 125 for row in rows.values())
     assert "choose layers" in result.stderr.splitlines()[0]
     for format in FORMATS:
         assert f"{format}-int8" in result.output
@@ -51,7 +54,7 @@ def test_a_net_that_int8_breaks_is_held(tmp_path: Path, monkeypatch: pytest.Monk
 def check_held(row: dict[str, Any], artifact: Artifact) -> None:
     plain, chosen = row["found"]["plain"]["report"]["task"], row["found"]["chosen"]["report"]["task"]
     assert plain["drop"] > 20
-    assert chosen["drop_high"] <= 1
+    assert chosen["drop_high"] <= 3
     assert artifact.verdict is Verdict.PASSED
     kept = [layer["name"] for each in row["found"]["excluded"] for layer in each["layers"]]
     assert artifact.manifest.recipe["keep_float"] == "; ".join(kept)

@@ -10,7 +10,7 @@ import pytest
 from toolkit.core import Format, Manifest, Precision, Samples, Signature, TensorSpec, confirmable_drop, needed_samples, shortfall
 from toolkit.pipeline.source.plan import plan_samples
 from toolkit.pipeline.source.samples import Split
-from toolkit.runtimes.parity import Limits
+from toolkit.tasks import Limits
 
 _SIGNATURE = Signature((TensorSpec("x", "float32", ("batch", 2)),), (TensorSpec("y", "float32", ("batch", 10)),))
 SCORES = Manifest("net", Format.ONNX, Precision.FP32, _SIGNATURE, {}, edge="", task="classification")

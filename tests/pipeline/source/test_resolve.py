@@ -47,7 +47,8 @@ def test_a_bare_model_file_becomes_an_artifact_with_the_files_own_signature(tmp_
         ("cnnn", r"unknown model 'cnnn': expected one of .*cnn, .*resnet.*; did you mean 'cnn'"),
         ("some/where", "there is no such file or folder"),
         ("resnet", "model 'resnet' is not trained yet in .*; run: toolkit train resnet --out"),
-        ("{here}/net.tflite", "cannot be converted further: expected a .pt2 or .keras or .onnx or .ts or .torchscript file, got tflite"),
+        ("{here}/net.pte", "cannot be converted further: expected a .pt2 or .keras or .onnx or .ts .* or .tflite file, got executorch"),
+        ("{here}/net.tflite", "net.tflite' is empty: expected a complete file in the format TF Lite, got 0 bytes"),
         ("{here}/net.safetensors", "holds weights, not a model.*toolkit convert MODEL --weights"),
         ("{here}/net.pkl", "holds weights, not a model"),
         ("{here}/net.h5", "holds weights, not a model"),
@@ -58,7 +59,7 @@ def test_a_bare_model_file_becomes_an_artifact_with_the_files_own_signature(tmp_
     ],
 )
 def test_what_is_no_source_leaves_nothing(tmp_path: Path, text: str, message: str) -> None:
-    for suffix in ("tflite", "safetensors", "pkl", "h5", "onnx", "bin", "keras"):
+    for suffix in ("pte", "tflite", "safetensors", "pkl", "h5", "onnx", "bin", "keras"):
         (tmp_path / f"net.{suffix}").touch()
     (tmp_path / "saved").mkdir()
     (tmp_path / "saved" / "saved_model.pb").touch()

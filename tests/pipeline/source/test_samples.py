@@ -14,7 +14,7 @@ from toolkit.core import Artifact, DataError
 from toolkit.pipeline.data import Given
 from toolkit.pipeline.source.remembered import REMEMBERED, limits_for, remember, remembered
 from toolkit.pipeline.source.samples import knows_data, split_samples
-from toolkit.runtimes.parity import Limits
+from toolkit.tasks import Limits
 
 
 @pytest.fixture

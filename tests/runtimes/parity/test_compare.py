@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from toolkit.core import TOLERANCE, TensorError
+from toolkit.core import TOLERANCE, TensorError, mapped
 from toolkit.runtimes.parity.compare import compare, top1_agreement
 
 ROWS = arrays(np.float32, (4, 3), elements=st.floats(-1000, 1000, width=32))
@@ -89,3 +89,19 @@ def test_agreement_is_by_row_and_only_of_scores() -> None:
     assert top1_agreement([(one, one), (one, other)]) == 0.75
     assert top1_agreement([(one[:, :1], one[:, :1])]) is None
     assert top1_agreement([(one[None], one[None])]) is None
+
+
+def test_outputs_in_parts_are_those_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(0)
+    reference = (random.standard_normal((50, 4, 6)) * np.array([1, 1, 300, 300])[:, None]).astype(np.float32)
+    pairs = [(reference, reference + random.normal(0, 0.01, reference.shape).astype(np.float32))]
+    whole = compare("x", pairs)
+    monkeypatch.setattr(mapped, "CHUNK_BYTES", 700)
+    parts = compare("x", pairs)
+    assert len(whole.parts) == 2
+    assert (parts.max_abs, parts.max_rel, parts.rows) == (whole.max_abs, whole.max_rel, 50)
+    assert [(each.channels, each.range, each.max_abs) for each in parts.parts] == [(e.channels, e.range, e.max_abs) for e in whole.parts]
+    found, expected = ([each.sqnr_db, each.cosine, *(part.sqnr_db for part in each.parts)] for each in (parts, whole))
+    np.testing.assert_allclose(np.array(found, float), np.array(expected, float), rtol=1e-9)
+    reference[-1, 0, 0] = np.nan
+    assert not compare("x", pairs).finite

@@ -11,7 +11,8 @@ import pytest
 from tests.tiny import tiny_artifact
 from toolkit.core import Artifact, DataError, Operators, ParityReport, Precision, Samples, Signature, TensorSpec, UnknownNameError, Verdict
 from toolkit.runtimes.base import Actual
-from toolkit.runtimes.parity import Criterion, Limits, Observation, judge
+from toolkit.runtimes.parity import Criterion, Observation, judge
+from toolkit.tasks import Limits
 
 RANDOM = np.random.default_rng(0)
 
@@ -138,6 +139,28 @@ def test_outputs_beside_the_metric_must_hold_the_ratio(tmp_path: Path) -> None:
     bad = judged(artifact, {"scores": scores, "value": value}, {"scores": scores, "value": noisy(value, 5)})
     assert bad.verdict is Verdict.FAILED
     assert bad.reason.startswith("top-1 agreement drop +0.00 points [+0.00, +0.76], n=500; 'value': ")
+
+
+def test_the_value_beside_a_policy_must_hold_the_ratio(tmp_path: Path) -> None:
+    """It is an output of the task, but no move says whether it is right."""
+    specs = TensorSpec("policy", "float32", ("batch", 10)), TensorSpec("value", "float32", ("batch", 1))
+    artifact = network(tmp_path, *specs)
+    policy, value = RANDOM.standard_normal((500, 10)).astype(np.float32), RANDOM.standard_normal((500, 1)).astype(np.float32)
+    good = judged(artifact, {"policy": policy, "value": value}, {"policy": policy, "value": noisy(value, 30)})
+    assert good.verdict is Verdict.PASSED
+    assert good.reason.startswith("top-1 agreement of the policy drop")
+    bad = judged(artifact, {"policy": policy, "value": value}, {"policy": policy, "value": noisy(value, 5)})
+    assert bad.verdict is Verdict.FAILED
+    assert bad.reason.endswith(" dB, expected at least 20 dB")
+    ratio = float(bad.reason.partition("'value': ")[2].partition(" dB")[0])
+    assert ratio == pytest.approx(5, abs=0.7), "of 500 samples: four standard deviations"
+    by_value = Limits(task="policy-value", metric="value-mae")
+    targets = np.column_stack([policy.argmax(1), value + 1])
+    other = judged(
+        artifact, {"policy": policy, "value": value}, {"policy": noisy(policy, 5), "value": value}, targets=targets, limits=by_value
+    )
+    assert other.verdict is Verdict.FAILED
+    assert "'policy': " in other.reason
 
 
 def test_whole_numbers_beside_floats_have_no_ratio(tmp_path: Path) -> None:

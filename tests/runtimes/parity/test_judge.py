@@ -11,8 +11,9 @@ import pytest
 from tests.tiny import tiny_artifact, tiny_samples
 from toolkit.core import Artifact, DataError, Operators, Precision, Samples, Signature, TensorSpec, Verdict
 from toolkit.runtimes.base import Actual
-from toolkit.runtimes.parity import BATCH_SIZES, Limits, Observation, batch_sizes, judge, observe, probe
+from toolkit.runtimes.parity import BATCH_SIZES, Observation, batch_sizes, judge, observe, probe
 from toolkit.runtimes.parity.compare import compare
+from toolkit.tasks import Limits
 
 
 def seen(logits: np.ndarray, *, precision: Precision = Precision.FP32, name: str = "logits") -> Observation:
@@ -46,12 +47,15 @@ def of(artifact: Artifact, precision: Precision, quantized: int = 3) -> Artifact
     return replace(artifact, manifest=replace(artifact.manifest, precision=precision, operators=operators))
 
 
-@pytest.mark.parametrize(("error", "verdict"), [(0.5e-4, Verdict.PASSED), (0.1, Verdict.FAILED)])
-def test_fp32_is_a_tolerance(artifact: Artifact, error: float, verdict: Verdict) -> None:
+@pytest.mark.parametrize(
+    ("error", "verdict"), [(0.5e-4, Verdict.PASSED), (5e-4, Verdict.PASSED), (5e-3, Verdict.FAILED), (0.1, Verdict.FAILED)]
+)
+def test_fp32_is_a_tolerance_or_a_ratio_above_that_of_fp16(artifact: Artifact, error: float, verdict: Verdict) -> None:
     logits, samples = scores()
     report = judge(artifact, seen(logits + np.float32(error)), seen(logits), samples)
     assert report.verdict is verdict
     assert report.outputs[0].max_abs == pytest.approx(error, rel=0.01)
+    assert ("dB" in report.reason) == (error == 5e-4), "what misses the tolerance says by what it passed"
 
 
 @pytest.mark.parametrize(
@@ -157,6 +161,17 @@ def test_nan_and_infinity_fail_whatever_the_precision(artifact: Artifact, precis
     computed = Precision.BF16 if precision is Precision.BF16 else Precision.FP32
     report = judge(of(artifact, precision), seen(bad, precision=computed), seen(logits), samples)
     assert (report.verdict, report.reason) == (Verdict.FAILED, "NaN or infinity in the outputs")
+
+
+@pytest.mark.parametrize(("drawn", "todo"), [(True, "give --data, or --set"), (False, "no result can be compared")])
+def test_nan_of_the_trained_network_itself_is_said(artifact: Artifact, drawn: bool, todo: str) -> None:
+    """As the logarithm of a random frequency: the candidate is as right as it can be."""
+    logits, samples = scores()
+    bad = logits.copy()
+    bad[7, 3] = np.nan
+    report = judge(artifact, seen(bad), seen(bad), replace(samples, drawn=drawn))
+    assert report.verdict is Verdict.FAILED
+    assert report.reason.startswith(f"NaN or infinity in 'logits' of the trained network itself: {todo}")
 
 
 def test_another_precision_than_asked_fails(artifact: Artifact) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,20 @@ import numpy as np
 import pytest
 
 from tests.tiny import tiny_artifact, tiny_samples
-from toolkit.core import MANIFEST, Artifact, ArtifactError, DataError, DeviceError, InputError, Samples, Signature, TensorSpec
+from toolkit.core import (
+    MANIFEST,
+    Artifact,
+    ArtifactError,
+    DataError,
+    DeviceError,
+    InputError,
+    Samples,
+    Signature,
+    TensorSpec,
+    cache_home,
+    mapped,
+)
+from toolkit.core.mapped import mapping_of
 from toolkit.runtimes import open_session
 from toolkit.runtimes.parity import observe, probe
 
@@ -31,6 +45,29 @@ def test_the_outputs_are_the_sessions_own(tmp_path: Path) -> None:
         for batch, outputs in seen.probes.items():
             expected = session.run(probe(session.signature, batch=batch, samples=samples))[0]
             np.testing.assert_allclose(outputs["logits"], expected, atol=1e-5)
+
+
+def test_large_outputs_stay_in_files_that_go_with_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifact, samples = tiny_artifact(tmp_path), tiny_samples(70)
+    small = observe(artifact, "onnxruntime", samples).samples["logits"]
+    assert mapping_of(small) is None
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(mapped, "_IN_MEMORY_BYTES", 0)
+    seen = observe(artifact, "onnxruntime", samples)
+    assert mapping_of(seen.samples["logits"]) is not None
+    assert (np.asarray(seen.samples["logits"]) == small).all()
+    home = cache_home() / mapped.PREPARED
+    assert len([*home.iterdir()]) == 1
+    del seen
+    gc.collect()
+    assert [*home.iterdir()] == []
+
+
+def test_what_an_engine_refused_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOOLKIT_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(DataError):
+        observe(tiny_artifact(tmp_path), "onnxruntime", Samples({"x": np.zeros((3, 5), np.float32)}))
+    assert [*(cache_home() / mapped.PREPARED).iterdir()] == []
 
 
 def test_a_fixed_batch_is_asked_in_whole_batches(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolkit.core import Samples, Signature, TensorSpec
-from toolkit.runtimes.parity import BATCH_SIZES, batch_sizes, probe
+from toolkit.runtimes.parity import BATCH_SIZES, batch_sizes, drawn, probe
 from toolkit.runtimes.parity.probes import FREE_SIZE
 
 
@@ -80,3 +80,60 @@ def test_whole_numbers_are_rows_of_the_samples_in_every_input() -> None:
         assert some.shape == mask.shape == (batch, 4)
         assert np.array_equal(mask, some % 4 <= (some // 4) % 4)
     assert len(np.unique(some[:, 0])) > 4
+
+
+STATEFUL = Signature(
+    (
+        TensorSpec("x", "float32", ("batch", "t", 4)),
+        TensorSpec("tokens", "int64", ("batch", "t")),
+        TensorSpec("state", "float32", (2, "batch", 3)),
+        TensorSpec("rate", "int64", ()),
+    ),
+    (),
+    values={"rate": 16000},
+)
+
+
+def _stateful() -> Samples:
+    random = np.random.default_rng(0)
+    arrays: dict[str, np.ndarray] = {
+        "x": random.standard_normal((5, 6, 4)).astype(np.float32),
+        "tokens": np.arange(30).reshape(5, 6),
+        "state": random.standard_normal((2, 5, 3)).astype(np.float32),
+    }
+    return Samples(arrays).fit(STATEFUL)
+
+
+def test_rows_of_a_state_lie_on_its_axis_and_a_constant_is_one() -> None:
+    x, tokens, state, rate = probe(STATEFUL, batch=3, samples=_stateful())
+    assert (x.shape, tokens.shape, state.shape) == ((3, 6, 4), (3, 6), (2, 3, 3))
+    assert rate == 16000
+    assert STATEFUL.check([x, tokens, state, rate])
+
+
+def test_other_sizes_than_the_samples_have() -> None:
+    for size in (2, 6, 15):
+        x, tokens, state, _ = probe(STATEFUL, batch=3, samples=_stateful(), sizes={"t": size})
+        assert (x.shape, tokens.shape, state.shape) == ((3, size, 4), (3, size), (2, 3, 3))
+        assert np.isin(tokens, np.arange(30)).all()
+
+
+def test_drawn_samples_of_a_state_fit_its_network() -> None:
+    found = drawn(STATEFUL, batch=4, rounds=2, sizes={"t": 5})
+    assert len(found) == 8
+    batch = found.fit(STATEFUL).batch(slice(0, 3))
+    assert {name: array.shape for name, array in batch.items()} == {"x": (3, 5, 4), "tokens": (3, 5), "state": (2, 3, 3), "rate": ()}
+    assert batch["rate"] == 16000
+
+
+def test_drawn_samples_of_a_fixed_batch_are_whole_calls() -> None:
+    fixed = Signature((TensorSpec("x", "float32", (1, 4)), TensorSpec("state", "float32", (2, 1, 3))), ())
+    found = drawn(fixed, batch=64, rounds=3).fit(fixed)
+    assert len(found) == 3
+    assert {name: array.shape for name, array in found.batch(slice(0, 1)).items()} == {"x": (1, 4), "state": (2, 1, 3)}
+
+
+def test_without_samples_sizes_are_the_fixed_ones() -> None:
+    fixed = Signature((TensorSpec("x", "float32", ("batch", "h", "w")),), (), fixes=({"h": 3, "w": 5}, {"h": 4, "w": 5}))
+    assert probe(fixed, batch=2)[0].shape == (2, 3, 5)
+    assert probe(fixed, batch=2, sizes={"h": 9, "w": 1})[0].shape == (2, 9, 1)

@@ -44,11 +44,17 @@ def _interrupted(ctx: click.Context) -> str:
 @click.option("--channels", type=click.IntRange(min=4), default=64, show_default=True, help="Channels of each residual block.")
 @click.option("--pooling", is_flag=True, help="Every second block sees the whole board.")
 @click.option("--ownership/--no-ownership", default=True, show_default=True, help="Learn also who owns each point and the score, in Go.")
-@click.option("--play", default="openvino-int8", show_default=True, help="The artifact that plays: FORMAT-PRECISION.")
+@click.option(
+    "--play",
+    default="openvino-int8",
+    show_default=True,
+    help="The artifact that plays: FORMAT-PRECISION; torch: the weights themselves, which the learner trains meanwhile.",
+)
 @device_option
 @click.option("--playouts", type=click.IntRange(min=1), default=128, show_default=True, help="Playouts of a move that becomes a sample.")
 @click.option("--fast-playouts", type=click.IntRange(min=1), default=24, show_default=True, help="Playouts of the other moves.")
 @click.option("--full-share", type=click.FloatRange(0, 1), default=0.25, show_default=True, help="Share of the moves that become a sample.")
+@click.option("--leaves", type=click.IntRange(min=1), default=1, show_default=True, help="Leaves of a tree that the net is asked at once.")
 @click.option("--games", type=click.IntRange(min=1), default=256, show_default=True, help="Games in a generation.")
 @click.option("--reuse", type=click.FloatRange(min=0.1), default=4.0, show_default=True, help="Uses of each position in training.")
 @click.option(
@@ -57,7 +63,11 @@ def _interrupted(ctx: click.Context) -> str:
 @click.option(
     "--learning-rate", type=click.FloatRange(min=0, min_open=True), default=2e-3, show_default=True, help="Learning rate of AdamW."
 )
-@click.option("--ship", type=Words(_formats), default="onnx,openvino,tflite", show_default=True, help="Formats of the net in the end.")
+@click.option("--anneal", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Share of the learning rate at the end.")
+@click.option("--batch-size", type=click.IntRange(min=2), default=256, show_default=True, help="Positions of a step of training.")
+@click.option(
+    "--ship", type=Words(_formats), default="onnx,openvino,tflite", show_default=True, help="Formats of the net in the end, or none."
+)
 @click.option(
     "--minutes", type=click.FloatRange(min=0, min_open=True), help="Stop after so many minutes, a resumed run's counted together."
 )
@@ -72,7 +82,9 @@ def _interrupted(ctx: click.Context) -> str:
 @click.option("--processes", type=click.IntRange(min=1), default=2, show_default=True, help="Self-play processes of one thread each.")
 @click.option("--lockstep", type=click.IntRange(min=1), default=64, show_default=True, help="Concurrent games in each process.")
 @click.option(
-    "--start-from", type=click.Path(path_type=Path), help="Folder of a run whose weights are the first; its board may have another size."
+    "--start-from",
+    type=click.Path(path_type=Path),
+    help="Folder of a run whose weights are the first, or of a net in ONNX; its board may have another size.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed for everything.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
@@ -92,10 +104,13 @@ def command(
     playouts: int,
     fast_playouts: int,
     full_share: float,
+    leaves: int,
     games: int,
     reuse: float,
     window: int,
     learning_rate: float,
+    anneal: float,
+    batch_size: int,
     ship: tuple[str, ...],
     minutes: float | None,
     generations: int | None,
@@ -121,6 +136,7 @@ def command(
     from toolkit.models.alphago.games import Go, make_game
     from toolkit.models.alphago.learner import LearnerOptions
     from toolkit.models.alphago.net import NetOptions
+    from toolkit.models.alphago.search import SearchOptions
     from toolkit.models.alphago.selfplay import SelfPlayOptions
     from toolkit.pipeline.go.rating import RatingOptions
     from toolkit.pipeline.go.train import GenerationProgress, GoTraining, TrainOptions
@@ -138,13 +154,15 @@ def command(
             fast_playouts=min(fast_playouts, playouts),
             full_share=full_share,
             temperature_moves=max(4, game.width),
+            search=SearchOptions(leaves=leaves),
         ),
-        learner=LearnerOptions(learning_rate=learning_rate),
+        learner=LearnerOptions(learning_rate=learning_rate, batch_size=batch_size),
         rating=RatingOptions(every=rate_every),
         play=play,
         device=device,
         games=games,
         reuse=reuse,
+        anneal=anneal,
         window=window,
         processes=processes,
         lockstep=lockstep,
@@ -166,7 +184,7 @@ def command(
         run = GoTraining(game, options, out=home, resume=resume, overwrite=overwrite, on_progress=on_progress)
         done = run()
         display.update(bar, total=None, description="convert what ships")
-        rows = run.ship(ship)
+        rows = [] if ship == ("none",) else run.ship(ship)
     if json_to:
         print_json(done, json_to)
     if json_to != "-":

@@ -7,27 +7,12 @@ from typing import Any
 
 from ..base import Layer, elements
 
-# What only moves or compares values is done in integers where its neighbours are; onnxruntime's quantizer takes it along.
-_MOVES = frozenset(
-    [
-        "ArgMax",
-        "Clip",
-        "Concat",
-        "Flatten",
-        "GatherElements",
-        "MaxPool",
-        "Pad",
-        "Relu",
-        "Reshape",
-        "Resize",
-        "Slice",
-        "Split",
-        "Squeeze",
-        "TopK",
-        "Transpose",
-        "Unsqueeze",
-    ]
+MOVES = frozenset(
+    ["Concat", "Flatten", "GatherElements", "MaxPool", "Pad", "Reshape", "Resize", "Slice", "Split", "Squeeze", "Transpose", "Unsqueeze"]
 )
+"""Operations whose results are some of the values that they read."""
+# What only moves or compares values is done in integers where its neighbours are; nobody chooses that.
+_NO_LAYERS = MOVES | {"ArgMax", "Clip", "Relu", "TopK"}
 _RECURRENT = ("LSTM", "GRU", "RNN")
 _Shapes = dict[str, list[int]]
 
@@ -35,7 +20,7 @@ _Shapes = dict[str, list[int]]
 def onnx_layers(model: Any) -> tuple[Layer, ...]:
     """The nodes of an `onnx.ModelProto` that have a name and compute something, in the graph's order."""
     shapes = _shapes(model)
-    nodes = [node for node in model.graph.node if node.name and node.op_type not in _MOVES]
+    nodes = [node for node in model.graph.node if node.name and node.op_type not in _NO_LAYERS]
     return tuple(Layer(node.name, node.op_type, _multiply_adds(node, shapes)) for node in nodes)
 
 

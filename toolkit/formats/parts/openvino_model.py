@@ -13,11 +13,12 @@ from ..base import Layer, elements
 _ELEMENTWISE = frozenset(
     ["Add", "Subtract", "Multiply", "SoftMax", "Softmax", "Sigmoid", "Tanh", "MVN", "AvgPool", "ReduceMean", "Interpolate"]
 )
+_FREE_SIZES = (1, 32, 256, 2048, 16384, 131072)
 _RECURRENT = ("LSTMSequence", "GRUSequence", "RNNSequence")
 
 
-def read_model(file: Path) -> Any:
-    """The `openvino.Model` in an ONNX or XML file, with its constants folded.
+def read_model(file: Path, *, fold: bool = True) -> Any:
+    """The `openvino.Model` in a file that OpenVINO reads, with its constants folded; not so where those are integers that shall stay.
 
     Read by OpenVINO's core and not by its ``convert_model``, which reports to its maker how it was called.
     """
@@ -26,6 +27,8 @@ def read_model(file: Path) -> Any:
     from openvino.passes import ConstantFolding, Manager
 
     model = openvino.Core().read_model(file)
+    if not fold:
+        return model
     passes = Manager()
     passes.register_pass(ConstantFolding())
     passes.run_passes(model)
@@ -34,13 +37,30 @@ def read_model(file: Path) -> Any:
 
 def openvino_layers(model: Any) -> tuple[Layer, ...]:
     """The operations of an `openvino.Model` that NNCF can quantize, in order of computation, and recurrent ones."""
-    one = model.clone()
-    one.reshape({port: [1 if size.is_dynamic else size.get_length() for size in port.get_partial_shape()] for port in one.inputs})
+    one = _numbered(model)
     return tuple(
         Layer(node.get_friendly_name(), kind, _COUNTS[kind](node) if kind in _COUNTS else 0)
         for node in one.get_ordered_ops()
         if (kind := node.get_type_name()) in _COUNTS or (kind in _ELEMENTWISE and not _constant(node))
     )
+
+
+def _numbered(model: Any) -> Any:
+    """A copy for one row, with the least numbers for its free sizes that it takes: a window of 512 samples is in none that has one."""
+    problem = RuntimeError()
+    for free in _FREE_SIZES:
+        one = model.clone()
+        shapes = [(port, port.get_partial_shape()) for port in one.inputs]
+        try:
+            one.reshape({port: [_number(size, free if axis else 1) for axis, size in enumerate(shape)] for port, shape in shapes})
+            return one
+        except RuntimeError as error:
+            problem = error
+    raise problem
+
+
+def _number(size: Any, free: int) -> int:
+    return free if size.is_dynamic else int(size.get_length())
 
 
 def _constant(node: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from toolkit.core import ArtifactError, InputError, Signature, words_of
 _TRIED = (8, 32, 224)
 """Sizes for free dimensions that are no batch, one after the other: a net of many strides refuses small images."""
 _BATCH = 2
+_CHANGES = re.compile(r'prim::SetAttr\[name="([^"]+)"\]')
 
 
 def load_module(file: Path) -> Any:
@@ -26,7 +28,25 @@ def load_module(file: Path) -> Any:
         raise ArtifactError(f"'{file}' cannot be loaded: {words_of(error)}", hint="save it again with torch.jit.save") from error
     for parameter in module.parameters():
         parameter.requires_grad_(requires_grad=False)
+    _check_call(module, file)
     return module
+
+
+def _check_call(module: Any, file: Path) -> None:
+    """Raise `InputError` where a call takes more than tensors, or changes what the network keeps."""
+    hint = "save a wrapper of it whose forward takes tensors and returns all that the next call needs: torch.jit.script(Wrapper(network))"
+    for argument in module.forward.schema.arguments[1:]:
+        kind = str(argument.type)
+        if kind not in {"Tensor", "Optional[Tensor]"} and not argument.has_default_value():
+            raise InputError(f"'{file.name}' takes '{argument.name}' as {kind}", expected="tensors", got=kind, hint=hint)
+    # What a normalization counts while it is trained stands in the code, and is not run.
+    changed = sorted(set(_CHANGES.findall(str(module.inlined_graph))) - {"num_batches_tracked"})
+    if changed:
+        raise InputError(
+            f"'{file.name}' changes its own '{changed[0]}' in each call",
+            expected="a network whose outputs depend on its inputs only",
+            hint=hint,
+        )
 
 
 def flat(value: Any) -> list[Any]:

@@ -31,7 +31,7 @@ from toolkit.runtimes.parity import Observation, judge, observe
 
 from ..benchmark import BundleInterrupted, Plan, benchmark_bundle
 from ..progress import OnCount
-from ..verify import engines_for
+from ..verify import engines_for, evidence_key, kept_evidence
 from .contents import CONTENTS, EXPECTED, INPUTS, SCHEMA, Contents
 
 _MADE_BY = "a file that `toolkit bundle` wrote"
@@ -44,12 +44,14 @@ def check(
     device: str = "cpu",
     threads: tuple[int, ...] | None = None,
     protocol: Protocol | None = None,
+    before: Callable[[str], BenchmarkReport | None] | None = None,
     on_plan: Callable[[Plan], None] | None = None,
     on_progress: OnCount | None = None,
 ) -> BenchmarkReport:
     """Verify and measure each artifact of a field bundle in every engine that is installed here.
 
-    The report's parity is this device's. An artifact that no engine here runs is a row with its reason.
+    The report's parity is this device's; on the CPU it is kept, and the same file is not verified twice. An artifact that no engine here
+    runs is a row with its reason.
 
     Args:
         file: what `pack` wrote.
@@ -57,6 +59,7 @@ def check(
         device: cpu, gpu, npu or auto.
         threads: thread counts; None means all that this process may use.
         protocol: how long and how often is measured.
+        before: called with the model's name: the report of an interrupted check of it, as `benchmark_bundle` takes one.
         on_plan: called with what will be measured, before the first round.
         on_progress: called after each verification and each round.
 
@@ -78,12 +81,16 @@ def check(
         reports: dict[str, list[ParityReport]] = {}
         for done, (artifact, engine) in enumerate(pairs):
             report(f"verifying {artifact.name} in {engine}", done, len(pairs))
-            try:
+            key = [*evidence_key(artifact, engine, samples, contents.limits), contents.reference, contents.expected_sha256]
+
+            def judged(artifact: Artifact = artifact, engine: str = engine) -> list[ParityReport]:
                 found = observe(artifact, engine, samples, device=device)
+                return [judge(artifact, found, expected, samples, limits=contents.limits)]
+
+            try:
+                reports.setdefault(artifact.name, []).extend(kept_evidence(key if device == "cpu" else None, judged))
             except ToolkitError as error:
                 problems[artifact.name, engine] = str(error)
-            else:
-                reports.setdefault(artifact.name, []).append(judge(artifact, found, expected, samples, limits=contents.limits))
         for artifact in artifacts:
             artifact.with_evidence(tuple(reports.get(artifact.name, ())))
 
@@ -99,6 +106,7 @@ def check(
                     engines=engines,
                     device=device,
                     threads=threads,
+                    before=before(contents.model) if before else None,
                     on_plan=on_plan,
                     on_progress=lambda step: report(f"measuring {step.setting.artifact} in {step.setting.engine}", step.done, step.total),
                 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from toolkit.runtimes.parity import Limits
+from toolkit.tasks import Limits
 
 CONTENTS, INPUTS, EXPECTED = "contents.json", "inputs.npz", "expected.npz"
 SCHEMA = 1

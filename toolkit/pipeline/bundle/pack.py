@@ -10,7 +10,8 @@ from pathlib import Path
 import msgspec
 
 from toolkit.core import ANOTHER_NETWORK, MANIFEST, Artifact, Bundle, EngineError, InputError, Samples, sha256_of, write_arrays, write_file
-from toolkit.runtimes.parity import Limits, observe
+from toolkit.runtimes.parity import observe
+from toolkit.tasks import Limits
 
 from ..source.resolve import current, trained
 from ..verify import default_engine

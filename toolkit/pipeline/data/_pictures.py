@@ -16,7 +16,7 @@ import numpy as np
 from toolkit.core import DataError, available_threads, words_of
 
 from ._order import fair_order
-from ._preparation import FILE, Fit, PictureInput, Placement, Preparation, picture_input
+from ._preparation import Fit, PictureInput, Placement, Preparation, picture_input
 from ._prepared import Batch, cached, key_of, written
 from .base import DataReader, Found, Given, Wanted, named_parts
 
@@ -79,7 +79,7 @@ class PictureReader(DataReader):
     @final
     def _read(self, given: Given, wanted: Wanted) -> Found:
         path = Path(given.word)
-        picture = picture_input(wanted.signature, _preparation(given, path), wanted.preprocessing, fit=self.fit)
+        picture = picture_input(wanted.fixed, Preparation.beside(path, given.prepare), wanted.preprocessing, fit=self.fit)
         listing = self._listing(path, wanted)
         every = [*listing.entries, *(listing.tests or ())]
         if not listing.entries or listing.tests == []:
@@ -123,7 +123,7 @@ class PictureReader(DataReader):
                 folder,
                 "samples",
                 batches(),
-                signature=reading.wanted.signature,
+                signature=reading.wanted.fixed,
                 origin=origin,
                 notes=notes,
                 labels=reading.labels,
@@ -132,12 +132,6 @@ class PictureReader(DataReader):
             )
 
         return cached(key_of(self.name, facts, picture, reading.most, notes, reading.labels), make)
-
-
-def _preparation(given: Given, path: Path) -> Preparation:
-    beside = [(path if path.is_dir() else path.parent) / FILE, path.parent / FILE]
-    file = Path(given.prepare) if given.prepare else next((each for each in beside if each.is_file()), None)
-    return Preparation.load(file) if file else Preparation()
 
 
 def _state(file: Path) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""How a picture becomes an input: preparation as data, from ``prepare.toml``, else from the network's own manifest and signature."""
+"""How a sample becomes an input, a picture above all: preparation as data, from ``prepare.toml``, else as manifest and signature say."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 import numpy as np
 
-from toolkit.core import DataError, Preprocessing, Signature, TensorSpec, needs
+from toolkit.core import DataError, Preprocessing, Signature, Sound, TensorSpec, Tokens, needs
 from toolkit.core.reading import decode_toml, read_file
 from toolkit.tasks.segmentation import NOT_COUNTED
 
@@ -38,6 +38,9 @@ class Preparation:
         layout: where the channels stand.
         dtype: of the input; it must be the network's own.
         pad: the raw value of a letterbox's border.
+        audio: how a recording becomes an input.
+        text: how a column of texts becomes an input: tokens.
+        target: how texts become targets.
     """
 
     size: int | tuple[int, int] | None = None
@@ -49,23 +52,53 @@ class Preparation:
     layout: Literal["NCHW", "NHWC"] | None = None
     dtype: str | None = None
     pad: int = 114
+    audio: Sound | None = None
+    text: Tokens | None = None
+    target: Tokens | None = None
+
+    @classmethod
+    def beside(cls, path: Path, named: str = "") -> Preparation:
+        """That of the file that somebody names, or that lies in the folder of data or beside it; nothing where none does. Raises
+        `DataError`.
+        """
+        places = [(path if path.is_dir() else path.parent) / FILE, path.parent / FILE]
+        file = Path(named) if named else next((each for each in places if each.is_file()), None)
+        return cls.load(file) if file else cls()
 
     @classmethod
     def load(cls, file: Path) -> Preparation:
         """Read a TOML file; raises `DataError`."""
         try:
             content = decode_toml(read_file(file), dict[str, Any])
-            known = [field.name for field in fields(cls)]
-            unknown = [name for name in content if name not in known]
-            if unknown:
-                raise DataError(f"'{file}' says '{unknown[0]}'", expected=f"one of {', '.join(known)}")
+            _check_known(content, [field.name for field in fields(cls)], file)
+            if isinstance(audio := content.get("audio"), dict):
+                _check_known(audio, [field.name for field in fields(Sound)], file)
+            for name in ("text", "target"):
+                if isinstance(part := content.get(name), dict):
+                    content[name] = _with_tokens(part, file)
             return msgspec.convert(content, cls)
         except OSError as error:
             raise DataError(
-                f"'{file}' cannot be read: {error.strerror}", expected="a TOML file that says how pictures are prepared"
+                f"'{file}' cannot be read: {error.strerror}", expected="a TOML file that says how samples are prepared, and what it names"
             ) from error
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
             raise DataError(f"'{file}' cannot be read: {error}") from error
+
+
+def _check_known(content: dict[str, Any], known: list[str], file: Path) -> None:
+    unknown = [name for name in content if name not in known]
+    if unknown:
+        raise DataError(f"'{file}' says '{unknown[0]}'", expected=f"one of {', '.join(known)}")
+
+
+def _with_tokens(part: dict[str, Any], file: Path) -> dict[str, Any]:
+    """What is said of texts, with the tokens themselves in place of ``vocabulary``, the file that has one a line, found beside `file`."""
+    said = dict(part)
+    _check_known(said, ["vocabulary", *(field.name for field in fields(Tokens))], file)
+    name = said.pop("vocabulary", None)
+    if isinstance(name, str):
+        said["tokens"] = read_file(file.parent / name).decode().removesuffix("\n").split("\n")
+    return said
 
 
 @dataclass(frozen=True)

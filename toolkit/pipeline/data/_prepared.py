@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import msgspec
 import numpy as np
@@ -26,7 +25,7 @@ from toolkit.core import (
     sources_sha256,
 )
 from toolkit.core.files import storage_errors
-from toolkit.core.mapped import PREPARED, let_go
+from toolkit.core.mapped import PREPARED, GrowingFile, let_go
 
 from ._order import fair_order
 from .base import Found
@@ -65,7 +64,7 @@ class Writer:
     def __init__(self, folder: Path, signature: Signature, origin: str) -> None:
         self._folder, self._origin = folder, origin
         self._specs = {spec.name: spec for spec in signature.inputs}
-        self._files: dict[str, _Growing] = {}
+        self._files: dict[str, GrowingFile] = {}
         self.notes: list[str] = []
         self.count = 0
 
@@ -79,7 +78,7 @@ class Writer:
             raise DataError(f"{batch.what} of '{self._origin}'", expected="as many rows in every input and in the targets", got=str(rows))
         if not self._files:
             for number, (name, array) in enumerate(arrays.items()):
-                self._files[name] = _Growing(self._folder / f"{number}.npy", array)
+                self._files[name] = GrowingFile(self._folder / f"{number}.npy", array)
         if arrays.keys() != self._files.keys():
             raise DataError(
                 f"{batch.what} of '{self._origin}' has other names than those before",
@@ -167,35 +166,6 @@ def _reorder(array: np.ndarray, order: np.ndarray) -> None:
 
 def _kind(dtype: np.dtype, shape: Sequence[int | str]) -> str:
     return f"{dtype}[{','.join(map(str, shape))}]"
-
-
-class _Growing:
-    """A ``.npy`` file whose number of rows is not known yet."""
-
-    def __init__(self, path: Path, like: np.ndarray) -> None:
-        self.path, self.dtype, self.shape = path, like.dtype, like.shape[1:]
-        self._rows = 0
-        self._stream = path.open("wb")
-        # The longest header there can be, as long as the last one: NumPy leaves room for the digits of the first dimension.
-        self._start = self._header(self._stream)
-
-    def _header(self, stream: IO[bytes]) -> int:
-        about = {"descr": np.lib.format.dtype_to_descr(self.dtype), "fortran_order": False, "shape": (self._rows, *self.shape)}
-        np.lib.format.write_array_header_1_0(stream, about)
-        return stream.tell()
-
-    def append(self, array: np.ndarray) -> None:
-        self._stream.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
-        self._rows += len(array)
-
-    def abandon(self) -> None:
-        self._stream.close()
-
-    def close(self) -> None:
-        self._stream.seek(0)
-        end = self._header(self._stream)
-        assert end == self._start, "NumPy leaves no room in the header"
-        self._stream.close()
 
 
 def key_of(*parts: object) -> str:

@@ -7,7 +7,7 @@ A new kind of data is one file in this folder with a `DataReader`; the public me
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar, final
@@ -87,6 +87,11 @@ class Wanted:
     evaluation: int | None = None
     folder: Path | None = None
 
+    @property
+    def fixed(self) -> Signature:
+        """The signature with the sizes that are fixed, or that the samples had before."""
+        return self.signature.fixed(self.signature.fixes[0]) if self.signature.fixes else self.signature
+
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
@@ -134,8 +139,16 @@ class DataReader(ABC):
         path = self.path(word)
         return word if path is None else str(path.resolve())
 
-    def check_names(self, word: str, inputs: Sequence[str]) -> None:  # noqa: B027 - most kinds cannot tell
-        """Raise `DataError` where the data can be told, without being read, not to be called as `inputs`."""
+    def check_names(self, word: str, inputs: Sequence[str], *, constants: Collection[str] = ()) -> None:  # noqa: B027 - most kinds cannot tell
+        """Raise `DataError` where the data can be told, without being read, not to be called as `inputs`; `constants` need no data."""
+
+    def shapes(self, word: str) -> dict[str, tuple[int, ...]]:  # noqa: ARG002 - most kinds cannot tell
+        """The shapes of the arrays by their names, where they can be told without being read."""
+        return {}
+
+    def values(self, word: str) -> dict[str, float]:  # noqa: ARG002 - most kinds cannot tell
+        """The arrays of one number by their names, where they can be told without reading the others."""
+        return {}
 
     @final
     def read(self, given: Given, wanted: Wanted) -> Found:

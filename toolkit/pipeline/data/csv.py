@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ._tables import Table
+from ._tables import Row, Table
 
 
 class CsvTable(Table):
@@ -18,11 +18,13 @@ class CsvTable(Table):
     example = "table.csv"
     suffixes = (".csv", ".tsv")
 
-    def _columns(self, file: Path) -> list[str]:
+    def columns(self, file: Path) -> list[str]:
+        """As `Table.columns`."""
         with file.open(newline="", encoding="utf-8-sig") as stream:
             return next(self._lines(file, stream), [])
 
-    def _rows(self, file: Path, columns: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def rows(self, file: Path, columns: Sequence[str]) -> Iterator[Row]:
+        """As `Table.rows`."""
         with file.open(newline="", encoding="utf-8-sig") as stream:
             lines = self._lines(file, stream)
             names = next(lines, [])

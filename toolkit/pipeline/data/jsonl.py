@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from toolkit.core import DataError
 
-from ._tables import Table
+from ._tables import Row, Table
 
 
 class JsonLines(Table):
@@ -20,10 +19,12 @@ class JsonLines(Table):
     example = "table.jsonl"
     suffixes = (".jsonl", ".ndjson")
 
-    def _columns(self, file: Path) -> list[str]:
-        return [*next((row for _, row in self._rows(file, ())), {})]
+    def columns(self, file: Path) -> list[str]:
+        """As `Table.columns`."""
+        return [*next((row for _, row in self.rows(file, ())), {})]
 
-    def _rows(self, file: Path, columns: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def rows(self, file: Path, columns: Sequence[str]) -> Iterator[Row]:
+        """As `Table.rows`."""
         with file.open(encoding="utf-8") as stream:
             for number, line in enumerate(stream, 1):
                 if not line.strip():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from toolkit.core import needs
 
-from ._tables import ROWS, Table
+from ._tables import ROWS, Row, Table
 
 
 class ParquetTable(Table):
@@ -19,12 +18,14 @@ class ParquetTable(Table):
     example = "table.parquet"
     suffixes = (".parquet",)
 
-    def _columns(self, file: Path) -> list[str]:
+    def columns(self, file: Path) -> list[str]:
+        """As `Table.columns`."""
         with needs("tables"):
             import pyarrow.parquet
         return list(pyarrow.parquet.read_schema(file).names)
 
-    def _rows(self, file: Path, columns: Sequence[str]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def rows(self, file: Path, columns: Sequence[str]) -> Iterator[Row]:
+        """As `Table.rows`."""
         with needs("tables"):
             import pyarrow.parquet
         number = 0

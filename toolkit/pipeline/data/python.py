@@ -113,7 +113,7 @@ class Reading:
 
     def __init__(self, code: CodeName | str, signature: Signature, given: Given, notes: list[str]) -> None:
         self._code, self._given, self._notes = code, given, notes
-        self._specs = signature.inputs
+        self._specs, self._values = signature.inputs, signature.values
         self._columns = columns_of(given.columns, [spec.name for spec in self._specs])
 
     def batches(self, value: Any) -> Iterator[Batch]:
@@ -189,7 +189,7 @@ class Reading:
             inputs = {name: _joined([item[column] for column in columns]) for name, columns in self._columns.items()}
             return inputs, item[given.target] if given.target else None
         rest = [name for name in item if name != given.target]
-        found, target = assign(rest, [spec.name for spec in self._specs], str(self._code))
+        found, target = assign(rest, [spec.name for spec in self._specs], str(self._code), constants=self._values)
         target = given.target or target
         return {name: item[key] for name, key in found.items()}, item[target] if target else None
 

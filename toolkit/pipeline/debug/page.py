@@ -15,6 +15,7 @@ PAGE = "report.html"
 _TEMPLATE = "debug.html"
 # What is exactly equal has no place on a logarithmic axis; it is drawn at its foot.
 _FOOT = 1e-8
+_LETTERS = 4
 
 
 def render(finding: Finding) -> str:
@@ -45,6 +46,9 @@ def _curve(layers: Sequence[Layer], *, width: float, height: float) -> str:
         axes.yaxis.set_major_formatter(power_of_ten)
         axes.set_xlabel("layers, in the order of computation")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if max(len(layer.layer) for layer in layers) <= _LETTERS:
+            # The layers that are compared are not all: their names, where there is room for them.
+            axes.xaxis.set_major_formatter(lambda place, _: layers[round(place) - 1].layer if 1 <= place <= len(layers) else "")
         axes.set_ylabel("largest error / root mean square")
         axes.grid(visible=True, color=MUTED, alpha=0.25, linewidth=0.6)
         axes.legend(loc="lower left", bbox_to_anchor=(0, 1.01), ncols=3 if width > 6 else 1, frameon=False)

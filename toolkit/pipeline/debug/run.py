@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -23,11 +24,13 @@ from toolkit.core import (
     run_isolated,
 )
 from toolkit.core.files import storage_errors
+from toolkit.core.free_sizes import sizes_text
 from toolkit.runtimes.parity import drawn
 
 from ..data import Given
 from ..source.resolve import resolve_source
 from ..source.samples import split_samples
+from ..source.sizing import Sizing
 from .finding import Finding
 from .page import PAGE, render
 from .rule import layer_rule
@@ -55,25 +58,27 @@ class Chosen:
     notes: tuple[str, ...] = ()
 
 
-def chosen(source: str, artifact: str) -> Chosen:
-    """The reference and the candidate that two words name.
+def chosen(source: str, artifact: str, *, sizing: Sizing | None = None) -> Chosen:
+    """The reference and the candidate that two words name, both at the sizes that one of them has fixed.
 
     Args:
         source: a bundle, an artifact's folder or a model file.
         artifact: an artifact's folder, or its name inside the bundle. Files that are not those of its manifest are accepted: they may be
             what is to be found.
+        sizing: at which of several sizes; those that the artifact was made for first by default.
 
     Raises:
-        InputError: nothing there, or two networks with other inputs or outputs.
+        InputError: nothing there, two networks with other inputs or outputs, or sizes that the candidate does not take.
     """
     with tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
-        reference = resolve_source(source, out=Path(folder)).artifact
+        reference = resolve_source(source, out=Path(folder), sizing=sizing).artifact
     # For a bare model file an artifact is only planned.
     file = Path(source) if Path(source).is_file() else reference.model_file
     path = Path(source) / artifact if (Path(source) / artifact / MANIFEST).is_file() else Path(artifact)
     candidate = Artifact.load(path, verify=False)
     if candidate.manifest.format is Format.PT2:
         raise InputError(f"'{path}' is not converted", expected="an artifact in another format than the trained model's", got=Format.PT2)
+    reference, candidate = _at_one_size(reference, candidate, sizing or Sizing())
     kinds = [_kind(each.manifest.signature) for each in (reference, candidate)]
     if kinds[0] != kinds[1]:
         raise InputError(f"'{path}' is another network", expected=kinds[0], got=kinds[1], hint="name the model that it was made from")
@@ -82,6 +87,24 @@ def chosen(source: str, artifact: str) -> Chosen:
     except ArtifactError as error:
         return Chosen(reference, file, candidate, (error.problem,))
     return Chosen(reference, file, candidate)
+
+
+def _at_one_size(reference: Artifact, candidate: Artifact, sizing: Sizing) -> tuple[Artifact, Artifact]:
+    """Both with numbers for the sizes that are free in the reference: those asked for, else those that the candidate has."""
+    free, own = reference.manifest.signature.free, candidate.manifest.signature
+    pairs = zip(reference.manifest.signature.inputs, own.inputs, strict=False)
+    known = {a: b for one, other in pairs for a, b in zip(one.shape, other.shape, strict=False) if a in free and isinstance(b, int)}
+    able = [known] if known else [dict(sizes) for sizes in own.sizes]
+    asked = sizing.fixes[0] if sizing.fixes else next(iter(able), {})
+    if able and not any(sizes == {**sizes, **asked} for sizes in able):
+        expected = f"sizes of '{candidate.name}': {' or '.join(map(sizes_text, able))}"
+        raise InputError(f"--fix {sizes_text(asked)}", expected=expected, got="others")
+    return _numbered(reference, asked), _numbered(candidate, asked)
+
+
+def _numbered(artifact: Artifact, sizes: Mapping[str, int]) -> Artifact:
+    manifest = artifact.manifest
+    return replace(artifact, manifest=replace(manifest, signature=manifest.signature.fixed(sizes)))
 
 
 def debug(what: Chosen, *, inputs: Inputs, out: Path | None = None) -> Finding:

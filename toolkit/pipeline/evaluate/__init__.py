@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from toolkit.core import Artifact, DataError, InputError, Samples
-from toolkit.runtimes.parity import Limits
-from toolkit.tasks import is_users, task_for
+from toolkit.tasks import Limits, find_task, is_users, task_for
 
-from .autoencoder import evaluate_autoencoder, is_autoencoder
+from .autoencoder import evaluate_autoencoder
 from .base import EvaluatedRun, Evaluation, Table
 from .by_task import evaluate_task
-from .classifier import CLASSES, classes_of, evaluate_classifier
+from .classifier import classes_of, evaluate_classifier
 from .drawing import Picture
-from .generator import evaluate_generator, is_generator
+from .generator import evaluate_generator
 
 __all__ = ["EvaluatedRun", "Evaluation", "Picture", "Table", "evaluate", "with_labels"]
+
+_MORE: Mapping[str, Callable[..., Evaluation]] = {
+    "autoencoding": evaluate_autoencoder,
+    "classification": evaluate_classifier,
+    "generation": evaluate_generator,
+}
+"""What is told of some tasks beside their metrics: confusion, calibration and curves, distances, what never was seen."""
 
 
 def with_labels(artifact: Artifact, labels: Sequence[str]) -> Artifact:
@@ -50,14 +56,13 @@ def evaluate(
     if is_users(limits.metric):
         return evaluate_task(artifact, samples, None, limits, **options)
     task, metric = task_for(artifact.manifest, samples.targets, task=limits.task, metric=limits.metric)
-    if not (limits.task or limits.metric):
-        if is_generator(artifact):
-            return evaluate_generator(artifact, samples, folder=folder, **options)
-        if is_autoencoder(artifact) and (task is None or not task.metrics):
-            return evaluate_autoencoder(artifact, samples, **options)
-    # What is told of classes alone: confusion, calibration, curves.
-    if classes_of(artifact) is not None and (task is None or (task.name == CLASSES and limits.metric in {"", task.metrics[0].name})):
-        return evaluate_classifier(artifact, samples, **options)
+    if task is None and classes_of(artifact) is not None:
+        task = find_task("classification")  # Its words say what is wrong with the targets.
+    more = _MORE.get(task.name) if task is not None and limits.metric in {"", *task.metric_names[:1]} else None
+    if more is evaluate_classifier and classes_of(artifact) is None:
+        more = None  # Several outputs, or classes that the signature does not count: its metrics alone.
+    if more is not None:
+        return more(artifact, samples, folder=folder, **options)
     if task is not None and metric is not None:
         return evaluate_task(artifact, samples, task, limits, **options)
     raise DataError(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from toolkit.core import Artifact, Interval, Samples, class_labels, mean_interval, needs
+from toolkit.core import Artifact, InputError, Interval, Samples, class_labels, mean_interval, needs
+from toolkit.core.mapped import by_parts, in_memory
 from toolkit.models.training.choice import HELD_OUT
 
 from .base import Answers, Evaluation, Table, answers_of, labels_of, pixels_of
@@ -41,20 +43,23 @@ class AutoencoderFigures:
     worst: tuple[int, ...]
 
 
-def is_autoencoder(artifact: Artifact) -> bool:
-    """Whether the first output has the shape of the only input, an image."""
+def evaluate_autoencoder(artifact: Artifact, samples: Samples, *, folder: Path | None = None, **options: Any) -> Evaluation:  # noqa: ARG001
+    """Evaluate an autoencoder over samples; `options` are those of `answers_of`.
+
+    Raises:
+        DataError: labels that are none of its classes.
+        InputError: a network that gives back no input.
+        EngineError: the engine failed.
+    """
     signature = artifact.manifest.signature
-    return len(signature.inputs) == 1 and len(signature.inputs[0].shape) == 4 and signature.outputs[0].shape == signature.inputs[0].shape
-
-
-def evaluate_autoencoder(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
-    """Evaluate an autoencoder over samples; `options` are those of `answers_of`."""
+    if len(signature.inputs) != 1 or signature.outputs[0].shape != signature.inputs[0].shape:
+        raise InputError(f"'{artifact.name}' is no autoencoder", expected="an output of the shape of the only input", got=str(signature))
     labels = labels_of(artifact)
     known = class_labels(samples, len(labels)) if labels else None
     answers = answers_of(artifact, samples, **options)
     targets = None if known is None else known[: len(answers.samples)]
     given, back = _images(answers, artifact)
-    errors: np.ndarray = np.square(back - given).reshape(len(given), -1).mean(axis=1)
+    errors = by_parts(lambda one, other: np.square(other - one).reshape(len(one), -1).mean(axis=1), given, back)
     held_out = str(artifact.manifest.details.get(HELD_OUT, ""))
     strange = np.zeros(len(errors), bool)
     if held_out in labels and targets is not None:
@@ -69,7 +74,7 @@ def evaluate_autoencoder(artifact: Artifact, samples: Samples, **options: Any) -
     e = figures.error
     facts = [("reconstruction error [95 %]", f"{e.value:.4f} [{e.low:.4f}, {e.high:.4f}], n={len(errors):,}")]
     if figures.anomaly_auc is not None:
-        facts.append((f"area that tells '{figures.held_out}', never seen", f"{figures.anomaly_auc:.4f}"))
+        facts.append((f"ROC area, the error as a sign of '{figures.held_out}', never seen", f"{figures.anomaly_auc:.4f}"))
     rows = tuple((c.label, f"{c.samples:,}", f"{c.error:.4f}") for c in figures.classes)
     tables = (Table("Classes", ("class", "samples", "error"), rows),) if rows else ()
     return Evaluation(answers.run, figures, tuple(facts), tables, lambda: _pictures(figures, answers, artifact, errors, strange))
@@ -97,26 +102,27 @@ def _images(answers: Answers, artifact: Artifact) -> tuple[np.ndarray, np.ndarra
 
 def _pictures(figures: AutoencoderFigures, answers: Answers, artifact: Artifact, errors: np.ndarray, strange: np.ndarray) -> list[Picture]:
     given, back = _images(answers, artifact)
-    seen, returned = pixels_of(given, artifact), pixels_of(back, artifact)
     drawn = [
         chart(
             "errors",
-            "How many images have which error; what was never seen in its own colour.",
+            "How the errors of images are distributed"
+            f"{f', those of {figures.held_out!r}, never seen, by themselves' if figures.anomaly_auc is not None else ''}.",
             lambda figure, _: _histogram(figure, figures, errors, strange),
             size=(9.4, 3.6),
             wide=True,
         )
     ]
-    if seen is None or returned is None:
-        return drawn
-    even = np.linspace(0, len(seen) - 1, min(_SHOWN, len(seen))).astype(int)
-    worst = list(figures.worst)
+    even = np.linspace(0, len(given) - 1, min(_SHOWN, len(given))).astype(int)
+    worst = np.array(figures.worst)
     for name, caption, chosen in (
         ("reconstructions", "Images from all over the set, and below them their reconstructions.", even),
         ("worst", "The images of which most was lost, and below them their reconstructions.", worst),
     ):
-        pairs = tuple(tile_of(seen[row], returned[row]) for row in chosen)
-        drawn.append(tiles(name, caption, [TileRow("", pairs)]))
+        shown = in_memory(given, chosen)
+        scale = float(shown.min()), float(shown.max())
+        seen, returned = (pixels_of(each, artifact, like=scale) for each in (shown, in_memory(back, chosen)))
+        if seen is not None and returned is not None:
+            drawn.append(tiles(name, caption, [TileRow("", tuple(map(tile_of, seen, returned)))], layers=("image", "reconstruction")))
     return drawn
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Artifact, DataError, EngineError, Samples
+from toolkit.core.mapped import chunks
 from toolkit.core.tables import html_table
 from toolkit.models.data import all_data
 from toolkit.runtimes.parity import Observation, observe
@@ -78,7 +79,7 @@ def answers_of(artifact: Artifact, samples: Samples, *, engine: str | None = Non
     seen: Observation = observe(artifact, engine or default_engine(artifact), samples, device=device, log=log)
     if seen.problem or seen.actual is None:
         raise EngineError(f"'{artifact.name}' gave no answers", got=seen.problem)
-    if not all(np.isfinite(output).all() for output in seen.samples.values()):
+    if not all(np.isfinite(part).all() for output in seen.samples.values() for part in chunks(output)):
         raise EngineError(f"'{artifact.name}' gave NaN or infinity", hint="run: toolkit verify")
     # A file with a fixed batch answers whole batches only.
     rows = min(len(output) for output in seen.samples.values())
@@ -95,8 +96,18 @@ def labels_of(artifact: Artifact) -> tuple[str, ...]:
     return known[artifact.manifest.data].labels if artifact.manifest.data in known else ()
 
 
-def pixels_of(images: np.ndarray, artifact: Artifact) -> np.ndarray | None:
-    """Prepared images ``[N, C, H, W]`` as pictures, ``[N, H, W]`` or ``[N, H, W, 3]`` in [0, 1]; None for anything else."""
+def pixels_of(images: np.ndarray, artifact: Artifact, *, like: tuple[float, float] | None = None) -> np.ndarray | None:
+    """Prepared images as pictures; None for anything else.
+
+    Args:
+        images: ``[N, C, H, W]``.
+        artifact: says how they were prepared.
+        like: what is black and what is white where that is not said, so that images beside each other are seen by one scale; their
+            own extremes by default.
+
+    Returns:
+        ``[N, H, W]`` or ``[N, H, W, 3]`` in [0, 1].
+    """
     if images.ndim != 4 or images.shape[1] not in {1, 3}:
         return None
     preprocessing = artifact.manifest.preprocessing
@@ -105,6 +116,7 @@ def pixels_of(images: np.ndarray, artifact: Artifact) -> np.ndarray | None:
     if preprocessing is not None and preprocessing.size and preprocessing.scale:  # Of pixels from 0 to 255.
         raw = (raw[:, ::-1] if preprocessing.channels == "bgr" else raw) / (255 * preprocessing.scale)
     if preprocessing is None:
-        raw = (raw - raw.min()) / max(float(np.ptp(raw)), 1e-12)
+        low, high = like or (float(raw.min()), float(raw.max()))
+        raw = (raw - low) / max(high - low, 1e-12)
     shown: np.ndarray = np.clip(np.moveaxis(raw, 1, -1), 0, 1)
     return shown[..., 0] if shown.shape[-1] == 1 else shown

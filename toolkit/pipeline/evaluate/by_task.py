@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from toolkit.core import Artifact, DataError, Interval, Samples
 from toolkit.core.evidence import value_text
-from toolkit.runtimes.parity import Limits
-from toolkit.tasks import Metric, Task, is_users
+from toolkit.tasks import Limits, Metric, Task, is_users
 from toolkit.tasks.user_metric import check_users_targets, users_value
 from toolkit.tasks.values import value_interval
 
 from .base import Evaluation, Table, answers_of
+from .drawing import Picture
+from .task_pictures import task_pictures, task_tables
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ def evaluate_task(artifact: Artifact, samples: Samples, task: Task | None, limit
     answers = answers_of(artifact, samples, **options)
     rows = len(answers.samples)
     assert answers.samples.targets is not None
+    tables: list[Table] = []
+    draw: Callable[[], list[Picture]] = list
     if task is None or is_users(limits.metric):
         scored = users_value(limits.metric, outputs=answers.outputs, targets=answers.samples.targets)
         about = scored.about
@@ -100,13 +105,16 @@ def evaluate_task(artifact: Artifact, samples: Samples, task: Task | None, limit
         outputs = {name: answers.outputs[name][:rows] for name in task.judged(artifact.manifest.signature)}
         predictions = task.predictions(outputs)
         wanted = [metric for metric in task.metrics if limits.metric in {"", metric.name}]
-        found = [_measured(metric, predictions, answers.samples.targets) for metric in wanted]
+        targets = answers.samples.targets
+        found = [_measured(metric, predictions, targets) for metric in wanted]
+        tables = task_tables(task, predictions, targets, artifact)
+        draw = partial(task_pictures, task, answers, predictions, targets, artifact)
     figures = TaskFigures("" if task is None or is_users(limits.metric) else task.name, tuple(found))
     cells = tuple((each.title, each.shown, each.interval, "higher" if each.higher_is_better else "lower") for each in found)
     # The one that decides; the others stand in the table.
     facts = ((f"{found[0].title} [95 %]", found[0].text),)
     table = Table("Metrics", ("metric", "value", "95 % interval", "better"), cells)
-    return Evaluation(answers.run, figures, facts, (table,), list)
+    return Evaluation(answers.run, figures, facts, (table, *tables), draw)
 
 
 def _measured(metric: Metric, predictions: Any, targets: np.ndarray) -> MetricValue:

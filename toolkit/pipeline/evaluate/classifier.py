@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from toolkit.core import Artifact, ArtifactError, DataError, Samples, class_labels
+from toolkit.core import POINTS, Artifact, ArtifactError, DataError, Samples, class_labels
+from toolkit.core.evidence import value_text
 
+from ..text import NONE
 from .base import Evaluation, Table, answers_of
-from .classifier_figures import ClassifierFigures, Predictions, figures_of
+from .classifier_figures import ClassifierFigures, Predictions, figures_of, probabilities_of
 from .classifier_pictures import pictures
 
-CLASSES = "classification"
-"""The task whose evaluation this is."""
 _SENTENCES = 8
 
 
-def evaluate_classifier(artifact: Artifact, samples: Samples, **options: Any) -> Evaluation:
+def evaluate_classifier(artifact: Artifact, samples: Samples, *, folder: Path | None = None, **options: Any) -> Evaluation:  # noqa: ARG001
     """Evaluate a classifier over labelled samples; `options` are those of `answers_of`.
 
     Raises:
@@ -27,15 +28,15 @@ def evaluate_classifier(artifact: Artifact, samples: Samples, **options: Any) ->
     targets, labels = _targets(artifact, samples)
     answers = answers_of(artifact, samples, **options)
     (logits,) = answers.outputs.values()
-    predictions = Predictions(answers.samples, _softmax(logits.astype(np.float64)), targets[: len(logits)], labels)
+    predictions = Predictions(answers.samples, probabilities_of(logits), targets[: len(logits)], labels)
     figures = figures_of(predictions)
     a = figures.accuracy
     facts = (
-        ("accuracy [95 %]", f"{a.value:.2%} [{a.low:.2%}, {a.high:.2%}], n={len(logits):,}"),
+        ("accuracy [95 %]", f"{_share(a.value)} [{_share(a.low)} to {_share(a.high)}], n={len(logits):,}"),
         ("F1, mean over classes", f"{figures.macro_f1:.4f}"),
         ("ROC area, mean", _area(figures.roc_auc)),
         ("average precision, mean", _area(figures.average_precision)),
-        ("calibration error (ECE)", f"{figures.ece:.2%}"),
+        ("calibration error (ECE)", _share(figures.ece)),
         ("log loss, nats", f"{figures.log_loss:.4f}"),
         ("mistakes", f"{len(figures.mistakes):,}"),
     )
@@ -70,7 +71,7 @@ def _sentences(predictions: Predictions, figures: ClassifierFigures, artifact: A
         found = tuple(
             (
                 preprocessing.vocabulary.decode(tokens[row]),
-                f"{predictions.labels[predictions.predicted[row]]} {sure[row]:.1%}",
+                f"{predictions.labels[predictions.predicted[row]]} {100 * sure[row]:.1f} %",
                 predictions.labels[predictions.targets[row]],
             )
             for row in rows
@@ -99,10 +100,8 @@ def classes_of(artifact: Artifact) -> int | None:
 
 
 def _area(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    return NONE if value is None else f"{value:.4f}"
 
 
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    probabilities: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return probabilities
+def _share(value: float) -> str:
+    return value_text(value, POINTS)

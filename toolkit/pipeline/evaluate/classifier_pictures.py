@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from toolkit.core import Artifact
+from toolkit.core import POINTS, Artifact, wilson
+from toolkit.core.evidence import value_text
 
 from ..report.plot import INK, MUTED, power_of_ten
 from .base import pixels_of
 from .classifier_figures import ClassifierFigures, Predictions, curves
-from .drawing import SERIES, Picture, TileRow, chart, tile_of, tiles
+from .drawing import SERIES, Picture, TileRow, chart, short, tile_of, tiles
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _MISTAKES = 24
 _MOST_NUMBERS = 16  # classes beyond which a matrix has no room for counts
 _MOST_NAMES = 24  # and ticks, of which every second, third ... is named beyond
-_LETTERS = 14
 _MOST_CURVES = len(SERIES)
 _FILL, _STRONGEST = "#3b6fd4", 0.6  # so that a count is read on it, in the dark too
 
@@ -38,8 +38,8 @@ def pictures(evaluation: ClassifierFigures, answers: Predictions, artifact: Arti
         ),
         chart(
             "calibration",
-            "Accuracy by confidence: on the diagonal the network is right as often as it claims. Below, how many samples have which "
-            f"confidence. Calibration error (ECE) {evaluation.ece:.2%}.",
+            "Accuracy by confidence with its 95 % interval: on the diagonal the network is right as often as it claims. Below, how "
+            f"many samples have which confidence. Calibration error (ECE) {value_text(evaluation.ece, POINTS)}.",
             lambda figure, _: _calibration(figure, evaluation),
             size=(6.4, 5.6),
             narrow=(4.4, 4.6),
@@ -65,7 +65,7 @@ def _confusion(figure: Figure, evaluation: ClassifierFigures, *, narrow: bool) -
 
     counts = np.array(evaluation.confusion)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    labels = [_short(score.label) for score in evaluation.classes]
+    labels = [short(score.label) for score in evaluation.classes]
     count = len(labels)
     axes = figure.add_subplot()
     axes.set(xlabel="predicted", ylabel="actual", xlim=(-0.5, count - 0.5), ylim=(count - 0.5, -0.5), aspect="equal")
@@ -78,10 +78,6 @@ def _confusion(figure: Figure, evaluation: ClassifierFigures, *, narrow: bool) -
     words = [labels[number] for number in named]
     axes.set_xticks(named, words, rotation=90 if max(map(len, words)) > 2 else 0)
     axes.set_yticks(named, words)
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}…"
 
 
 def _shown(evaluation: ClassifierFigures) -> list[int]:
@@ -104,7 +100,7 @@ def _curves(figure: Figure, answers: Predictions, evaluation: ClassifierFigures,
             continue
         for axes, curve, area in ((roc, found[0], score.roc_auc), (recall, found[1], score.average_precision)):
             if number in shown:
-                axes.plot(*curve, linewidth=1.2, color=shown[number], label=f"{_short(score.label)} {area:.4f}")
+                axes.plot(*curve, linewidth=1.2, color=shown[number], label=f"{short(score.label)}: {area:.4f}")
             else:
                 axes.plot(*curve, linewidth=0.6, color=MUTED, alpha=0.5, zorder=1)
     roc.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
@@ -120,7 +116,9 @@ def _calibration(figure: Figure, evaluation: ClassifierFigures) -> None:
     upper, lower = figure.subplots(2, 1, height_ratios=(3, 1), sharex=True)
     confidence = [b.confidence for b in evaluation.calibration]
     upper.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=":")
-    upper.plot(confidence, [b.accuracy for b in evaluation.calibration], marker="o", markersize=4, color=INK)
+    found = [wilson(round(b.accuracy * b.samples), b.samples) for b in evaluation.calibration]
+    arms = [[f.value - f.low for f in found], [f.high - f.value for f in found]]
+    upper.errorbar(confidence, [f.value for f in found], yerr=arms, marker="o", markersize=4, color=INK, ecolor=MUTED, elinewidth=1)
     upper.set(ylabel="accuracy", ylim=(0, 1.04))
     lower.bar(confidence, [b.samples for b in evaluation.calibration], width=0.04, color=SERIES[0])
     lower.set(xlabel="confidence", ylabel="samples", xlim=(0, 1.02))
@@ -143,7 +141,7 @@ def _mistakes(evaluation: ClassifierFigures, answers: Predictions, images: np.nd
         return (
             f"predicted {answers.labels[predicted]}",
             f"actual {answers.labels[actual]}",
-            f"confidence {answers.probabilities[row, predicted]:.0%}",
+            f"confidence {100 * answers.probabilities[row, predicted]:.0f}\N{NO-BREAK SPACE}%",
         )
 
     return TileRow("", tuple(tile_of(images[row], words=words(row)) for row in evaluation.mistakes[:_MISTAKES]))

@@ -17,16 +17,26 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Size = tuple[float, float]
+_LETTERS = 14
+MOST_SIDE, _COARSE = 192, 80
+"""Pixels of a side of a tile: at most, for a page shows it no larger; and those up to which it is drawn larger than it is."""
 SERIES = ("#1f77b4", "#d9730d", "#2a9a3c", "#d33f3f", "#8e6bbf", "#a0695c", "#d962b0", "#8a8a8a", "#a3a31c", "#12a5b5")
 """Colours of curves that are seen on white and in the dark alike."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """Small images above each other, as PNG files, and the words below them."""
+    """Small images above each other.
+
+    Args:
+        images: as PNG files.
+        words: below them.
+        coarse: a page draws them larger than they are, where each pixel is to be seen as one; lines of larger ones would be lost by that.
+    """
 
     images: tuple[bytes, ...]
     words: tuple[str, ...] = ()
+    coarse: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,8 @@ class Picture:
         wide: it needs a line of the page for itself.
         drawings: a chart as SVG elements for a wide and a narrow page; empty for tiles.
         rows: the tiles; empty for a chart.
+        layers: what the images of a tile are, from above, for those who do not see them.
+        legend: colours as ``#rrggbb``, and what they mean.
     """
 
     name: str
@@ -56,6 +68,8 @@ class Picture:
     wide: bool = False
     drawings: tuple[str, ...] = ()
     rows: tuple[TileRow, ...] = ()
+    layers: tuple[str, ...] = ("image",)
+    legend: tuple[tuple[str, str], ...] = ()
 
 
 def chart(
@@ -81,8 +95,19 @@ def chart(
     return Picture(name, caption, png, wide, tuple(drawings))
 
 
-def tiles(name: str, caption: str, rows: Sequence[TileRow]) -> Picture:
-    """Small images in rows; the PNG file holds them with their words. Raises `MissingDependencyError`."""
+def tiles(
+    name: str,
+    caption: str,
+    rows: Sequence[TileRow],
+    *,
+    layers: tuple[str, ...] = ("image",),
+    legend: tuple[tuple[str, str], ...] = (),
+) -> Picture:
+    """Small images in rows, what those of a tile and what colours in them are; the PNG file holds them with their words.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
     with needs("report"):
         from matplotlib.figure import Figure
         from matplotlib.image import imread
@@ -102,19 +127,34 @@ def tiles(name: str, caption: str, rows: Sequence[TileRow]) -> Picture:
             grid[line * deep, 0].text(
                 -0.1, 0.5, row.name, transform=grid[line * deep, 0].transAxes, ha="right", fontsize=9, parse_math=False
             )
-    return Picture(name, caption, _png_of(figure), wide=True, rows=tuple(rows))
+    if legend:
+        from matplotlib.patches import Patch
+
+        handles = [Patch(facecolor=colour, label=word) for colour, word in legend]
+        figure.legend(handles=handles, loc="outside upper left", ncols=columns, fontsize=7, frameon=False)
+    return Picture(name, caption, _png_of(figure), wide=True, rows=tuple(rows), layers=layers, legend=legend)
+
+
+def short(label: str) -> str:
+    """A name of a class for an axis or a legend, of at most 14 letters."""
+    return label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}…"
 
 
 def tile_of(*images: np.ndarray, words: tuple[str, ...] = ()) -> Tile:
-    """A tile of images ``[H, W]`` or ``[H, W, 3]`` in [0, 1]; raises `MissingDependencyError`."""
+    """A tile of images ``[H, W]`` or ``[H, W, 3]`` in [0, 1], of which pixels are left out until they fit it.
+
+    Raises:
+        MissingDependencyError: matplotlib is not installed.
+    """
     with needs("report"):
         from matplotlib.image import imsave
     files = []
+    less = -(-max(max(image.shape[:2]) for image in images) // MOST_SIDE)
     for image in images:
         sink = io.BytesIO()
-        imsave(sink, np.asarray(image), cmap="gray", vmin=0, vmax=1, format="png", metadata={"Software": None})
+        imsave(sink, np.asarray(image[::less, ::less]), cmap="gray", vmin=0, vmax=1, format="png", metadata={"Software": None})
         files.append(sink.getvalue())
-    return Tile(tuple(files), words)
+    return Tile(tuple(files), words, coarse=max(max(image.shape[:2]) for image in images) <= _COARSE)
 
 
 def _png_of(figure: Figure) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import NOISE, Artifact, Samples
+from toolkit.core import Artifact, Samples
 from toolkit.models.data import find_data
 from toolkit.models.training import feature_extractor, frechet_distance
 
@@ -29,12 +29,6 @@ class GeneratorFigures:
     between_real: float | None
 
 
-def is_generator(artifact: Artifact) -> bool:
-    """Whether it makes images from noise."""
-    manifest = artifact.manifest
-    return manifest.details.get("samples") == NOISE and len(manifest.signature.outputs[0].shape) == 4
-
-
 def evaluate_generator(artifact: Artifact, samples: Samples, *, folder: Path | None = None, **options: Any) -> Evaluation:
     """Evaluate a generator over noise; `folder` holds the real images, the other options are those of `answers_of`."""
     answers = answers_of(artifact, samples, **options)
@@ -43,8 +37,8 @@ def evaluate_generator(artifact: Artifact, samples: Samples, *, folder: Path | N
     facts = []
     if figures.frechet_distance is not None:
         facts = [
-            ("Fréchet distance", f"{figures.frechet_distance:.3f}, n={len(images):,}"),
-            ("between two sets of real images", f"{figures.between_real:.3f}"),
+            ("Fréchet distance, lower is better", f"{figures.frechet_distance:.4g}, n={len(images):,}"),
+            ("between two sets of real images", f"{figures.between_real:.4g}"),
         ]
     return Evaluation(answers.run, figures, tuple(facts), (), lambda: _pictures(answers, images, artifact))
 

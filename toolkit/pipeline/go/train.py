@@ -18,7 +18,7 @@ import numpy as np
 
 from toolkit.converters.base import Node
 from toolkit.core import MANIFEST, Format, InputError, Precision, Samples, ToolkitError, artifact_name, make_folder, write_file
-from toolkit.models.alphago.checkpoint import CHECKPOINT, Generation, Standing, load, load_weights, save
+from toolkit.models.alphago.checkpoint import CHECKPOINT, WEIGHTS, Generation, Rated, Standing, load, save, save_weights
 from toolkit.models.alphago.games import Game
 from toolkit.models.alphago.learner import Learner, LearnerOptions, Losses
 from toolkit.models.alphago.net import NetOptions, export_net
@@ -26,13 +26,17 @@ from toolkit.models.alphago.record import NOBODY, GameRecord
 from toolkit.models.alphago.replay import Batch, Replay
 from toolkit.models.alphago.selfplay import SelfPlayOptions
 from toolkit.models.kept import check_free
-from toolkit.runtimes.parity import Limits
+from toolkit.tasks import Limits
 
 from ..convert import Request, Row, convert, nodes
 from ..source.samples import Split
+from .joined import JoinedNet
 from .rating import Rating, RatingOptions
+from .start import begin
+from .stream import Stream
 from .workers import Played, WorkerOptions, Workers
 
+TORCH = "torch"
 _CALIBRATION, _EVALUATION, _SHIP_EVALUATION = 512, 1024, 32_768
 METRICS, OPTIONS = "metrics.jsonl", "options.json"
 
@@ -42,7 +46,11 @@ class TrainOptions:
     """``play`` is the artifact that plays, such as openvino-int8, on ``device``; where it fails parity by more than ``max_drop`` points of
     the policy's agreement with fp32, the fp32 artifact of the same format plays that generation. ``games`` finished games make a
     generation, and each of their positions is used ``reuse`` times in training, on average. The run ends after ``minutes`` or
-    ``generations``. ``start`` is the folder of a run whose weights this one begins with, of the same net on a board of any size.
+    ``generations``. ``start`` is what this run begins with: see `begin`.
+
+    With `TORCH` as ``play`` the weights themselves play, in one process on ``device`` that joins the batches of all (see `JoinedNet`), and
+    games go on while the learner trains on those before: no artifact is made and none is verified before the end. The learning rate
+    falls evenly to the share ``anneal`` of it at the end of the run.
     """
 
     net: NetOptions = field(default_factory=NetOptions)
@@ -54,6 +62,7 @@ class TrainOptions:
     max_drop: float = 10.0
     games: int = 256
     reuse: float = 4.0
+    anneal: float = 1.0
     window: int = 20_000
     processes: int = 2
     lockstep: int = 64
@@ -65,6 +74,8 @@ class TrainOptions:
     def __post_init__(self) -> None:
         if self.minutes is None and self.generations is None:
             raise InputError("no end", expected="minutes or generations")
+        if self.play == TORCH and self.rating.every:
+            raise InputError("a net that is no artifact cannot be rated", expected="--rate-every 0 with --play torch")
 
 
 @dataclass(frozen=True)
@@ -119,7 +130,7 @@ class GoTraining:
             self.generations, self._before = standing.generations, standing.seconds
             self._random.bit_generator.state = standing.random
         elif options.start is not None:
-            load_weights(options.start / CHECKPOINT, self._learner)
+            begin(self._learner, game, options.start, seed=options.seed)
         make_folder(out)
         if overwrite:
             _forget(out)
@@ -135,18 +146,77 @@ class GoTraining:
     def __call__(self) -> tuple[Generation, ...]:
         """Run to the end; returns every generation."""
         options = self._options
+        if self._done():
+            return self.generations  # Resumed for what `ship` does alone.
         # Another seed after a resume: the games in flight are lost, and should not be played again.
         seed = options.seed + 7919 * len(self.generations)
         workers = WorkerOptions(self._game, options.selfplay, options.processes, options.lockstep, seed=seed, device=options.device)
+        if options.play == TORCH:
+            self._run_without_pauses(workers)
+            return self.generations
         with Workers(workers) as pool:
             playing, parity = self._playing(pool)
             while not self._done():
                 pool.use(playing)
                 generation, playing, parity = self._generation(pool, parity)
-                self.generations = (*self.generations, generation)
-                self._save()
-                self._report(GenerationProgress(generation.generation, "done", 0, 0, last=generation))
+                self._keep(generation)
         return self.generations
+
+    def _run_without_pauses(self, workers: WorkerOptions) -> None:
+        options, net, weights = self._options, self._options.net, self._out / WEIGHTS
+        rows = options.lockstep * options.selfplay.search.leaves
+        save_weights(weights, self._learner)
+        joined = JoinedNet(self._game, net, processes=options.processes, rows=rows, device=options.device)
+        with joined, Workers(workers, joined.seats) as pool:
+            joined.use(weights)
+            pool.use(weights)
+            fresh = 0
+            with Stream(pool) as stream:
+                while not self._done():
+                    generation, fresh = self._generation_beside(stream, fresh)
+                    save_weights(weights, self._learner)
+                    joined.use(weights)
+                    self._keep(generation)
+
+    def _generation_beside(self, stream: Stream, fresh: int) -> tuple[Generation, int]:
+        """Learn from the last generation's `fresh` positions until games have come for the next; the generation, and how many it has.
+
+        One that waited for its learner has more than its games, of which no more are learned from: else the next would wait longer.
+        """
+        options, number, start, learning = self._options, len(self.generations) + 1, time.monotonic(), 0.0
+        records: list[GameRecord] = []
+        total, parts = Played((), 0, 0, 0, 0.0, 0.0), []
+        left = steps = round(options.reuse * fresh / options.learner.batch_size)
+        while left or len(records) < options.games:
+            for played in stream.arrived(wait=not left):
+                records += played.records
+                total = _sum(total, played)
+            speed = total.evaluations / max(time.monotonic() - start, 1e-9)
+            if not left:
+                self._report(GenerationProgress(number, "play", len(records), options.games, speed))
+                continue
+            self._report(GenerationProgress(number, "learn", steps - left, steps, speed))
+            before = time.monotonic()
+            parts.append(self._learner.learn(self._replay, min(20, left), self._random, rate=self._rate()))
+            left -= parts[-1].steps
+            learning += time.monotonic() - before
+        self._replay.add(records)
+        positions = sum(map(len, records))
+        parity = f"{TORCH}: no artifact before the end"
+        seconds = (time.monotonic() - start, 0.0, 0.0, 0.0)
+        generation = self._generation_of(records, total, _mean(parts), parity=parity, seconds=seconds, overlapped=learning)
+        return generation, round(positions * min(1.0, options.games / len(records)))
+
+    def _keep(self, generation: Generation) -> None:
+        self.generations = (*self.generations, generation)
+        self._save()
+        self._report(GenerationProgress(generation.generation, "done", 0, 0, last=generation))
+
+    def _rate(self) -> float:
+        """The share of the learning rate by now."""
+        options = self._options
+        done = self.seconds / (60 * options.minutes) if options.minutes is not None else len(self.generations) / (options.generations or 1)
+        return 1 - (1 - options.anneal) * min(1.0, done)
 
     def _done(self) -> bool:
         options = self._options
@@ -168,9 +238,24 @@ class GoTraining:
         if self._rating.due(number):
             self._report(GenerationProgress(number, "rate", 0, 1))
             rated = self._rating.rate(path, number, self.generations)
+        seconds = (learning - start, converting - learning, rating - converting, time.monotonic() - rating)
+        return self._generation_of(records, played, losses, parity=parity, seconds=seconds, rated=rated), path, evidence
+
+    def _generation_of(
+        self,
+        records: list[GameRecord],
+        played: Played,
+        losses: Losses,
+        *,
+        parity: str,
+        seconds: tuple[float, float, float, float],
+        overlapped: float = 0.0,
+        rated: Rated | None = None,
+    ) -> Generation:
+        """One line of the log; `seconds` are those of self-play, training, conversion and rating."""
         wins = sum(record.outcome > 0 for record in records) + 0.5 * sum(record.outcome == 0 for record in records)
-        generation = Generation(
-            generation=number,
+        return Generation(
+            generation=len(self.generations) + 1,
             games=len(records),
             positions=sum(map(len, records)),
             moves_a_game=float(np.mean([len(record) for record in records])),
@@ -185,15 +270,15 @@ class GoTraining:
             target_entropy=losses.entropy,
             steps=losses.steps,
             parity=parity,
-            seconds_selfplay=learning - start,
+            seconds_selfplay=seconds[0],
             seconds_tree=played.seconds - played.seconds_net,
             seconds_net=played.seconds_net,
-            seconds_training=converting - learning,
-            seconds_conversion=rating - converting,
-            seconds_rating=time.monotonic() - rating,
+            seconds_training=seconds[1],
+            seconds_conversion=seconds[2],
+            seconds_rating=seconds[3],
+            seconds_overlapped=overlapped,
             rated=rated,
         )
-        return generation, path, evidence
 
     def _play(self, pool: Workers, number: int, games: int) -> tuple[list[GameRecord], Played]:
         records: list[GameRecord] = []
@@ -201,14 +286,7 @@ class GoTraining:
         start = time.monotonic()
         for played in pool.play(games):
             records += played.records
-            total = Played(
-                (),
-                total.evaluations + played.evaluations,
-                total.cached + played.cached,
-                total.moves + played.moves,
-                total.seconds + played.seconds,
-                total.seconds_net + played.seconds_net,
-            )
+            total = _sum(total, played)
             speed = total.evaluations / max(time.monotonic() - start, 1e-9)
             self._report(GenerationProgress(number, "play", len(records), games, speed))
         return records, total
@@ -219,12 +297,8 @@ class GoTraining:
         parts = []
         for done in range(0, steps, 20):
             self._report(GenerationProgress(number, "learn", done, steps))
-            parts.append(self._learner.learn(self._replay, min(20, steps - done), self._random))
-        policy, value, entropy = (
-            float(np.average([getattr(part, name) for part in parts], weights=[part.steps for part in parts]))
-            for name in ("policy", "value", "entropy")
-        )
-        return Losses(steps, policy, value, entropy)
+            parts.append(self._learner.learn(self._replay, min(20, steps - done), self._random, rate=self._rate()))
+        return _mean(parts)
 
     def _convert(self, number: int, positions: Replay | None = None) -> tuple[Path, str]:
         """The artifact that plays next, and how its parity ended; calibrated on the newest of `positions`, by default the window's."""
@@ -292,6 +366,21 @@ def _forget(out: Path) -> None:
     for name in (CHECKPOINT, METRICS):
         (out / name).unlink(missing_ok=True)
     shutil.rmtree(out / "rated", ignore_errors=True)
+
+
+def _sum(one: Played, other: Played) -> Played:
+    """Two reports in one, without their games."""
+    names = ("evaluations", "cached", "moves", "seconds", "seconds_net")
+    return Played((), *(getattr(one, name) + getattr(other, name) for name in names))
+
+
+def _mean(parts: list[Losses]) -> Losses:
+    """The losses of several parts of training; zeros where there was none."""
+    steps = [part.steps for part in parts]
+    if not sum(steps):
+        return Losses(0, 0.0, 0.0, 0.0)
+    means = (float(np.average([getattr(part, name) for part in parts], weights=steps)) for name in ("policy", "value", "entropy"))
+    return Losses(sum(steps), *means)
 
 
 def _samples(batch: Batch, rows: slice) -> Samples:

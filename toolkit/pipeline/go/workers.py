@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -24,6 +24,7 @@ from toolkit.models.alphago.search import CachedEvaluator, Evaluator, UniformEva
 from toolkit.models.alphago.selfplay import SelfPlay, SelfPlayOptions
 
 from .evaluator import open_net
+from .joined import Seat, SeatEvaluator
 
 
 @dataclass(frozen=True)
@@ -125,21 +126,25 @@ def _error(failed: _Failed) -> ToolkitError:
 class Workers:
     """Processes that play until they are told to stop; games go on from one net to the next.
 
-    Use as a context manager: leaving it ends the processes. A worker that crashes is an error that names its signal.
+    Use as a context manager: leaving it ends the processes. A worker that crashes is an error that names its signal. With ``seats``, one
+    for each worker, the net is in a process of its own, which joins the batches of all (see `JoinedNet`).
     """
 
-    def __init__(self, options: WorkerOptions) -> None:
+    def __init__(self, options: WorkerOptions, seats: Sequence[Seat] = ()) -> None:
         context = multiprocessing.get_context("spawn")  # A forked child would share the engines' threads and locks.
         self._workers: list[tuple[Any, Connection]] = []
         for index in range(options.processes):
             ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs, options, index), daemon=True)
+            process = context.Process(target=_work, args=(theirs, options, index, seats[index] if seats else None), daemon=True)
             process.start()
             theirs.close()
             self._workers.append((process, ours))
 
     def use(self, net: Path | None, *, engine: str | None = None) -> None:
-        """Play with the net at this path from now on; None: without a net, every move as likely and every position even."""
+        """Play with the net at this path from now on; None: without a net, every move as likely and every position even.
+
+        Workers with seats ask there for any net; what it is they need not know.
+        """
         self._tell(_Request("use", None if net is None else str(net), engine))
         for process, connection in self._workers:
             self._answer(process, connection)
@@ -214,11 +219,22 @@ class _Timed:
         return answer
 
 
+class _Counted:
+    """An evaluator without a cache, which counts as one with a cache does."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator, self.misses, self.hits = evaluator, 0, 0
+
+    def __call__(self, planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self.misses += len(planes)
+        return self._evaluator(planes)
+
+
 class _Player:
     """The worker's side: games that go on, and the net that plays them now."""
 
-    def __init__(self, options: WorkerOptions, index: int) -> None:
-        self._options = options
+    def __init__(self, options: WorkerOptions, index: int, seat: Seat | None) -> None:
+        self._options, self._seat = options, seat
         self.use(None)
         self._play = SelfPlay(options.game, self._evaluate, options.selfplay, games=options.games, seed=1000 * options.seed + index)
 
@@ -229,10 +245,12 @@ class _Player:
         options = self._options
         if net is None:
             self._net = _Timed(UniformEvaluator(options.game.actions))
+        elif self._seat is not None:
+            self._net = _Timed(SeatEvaluator(self._seat))
         else:
             self._net = _Timed(open_net(net, options.game, engine=engine, device=options.device, threads=options.threads))
-        # A new cache: what the last net said is no longer true.
-        self._cache = CachedEvaluator(self._net, self._options.cache)
+        # A new cache: what the last net said is no longer true. None where nets change in the midst of a game.
+        self._cache: CachedEvaluator | _Counted = CachedEvaluator(self._net, options.cache) if self._seat is None else _Counted(self._net)
 
     def step(self) -> Played:
         """A move in each game."""
@@ -243,10 +261,12 @@ class _Player:
         return Played(records, asked, cached, self._options.games, seconds, self._net.seconds - net)
 
 
-def _work(connection: Connection, options: WorkerOptions, index: int) -> None:
+def _work(connection: Connection, options: WorkerOptions, index: int, seat: Seat | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends this process.
     parent = os.getppid()
-    player = _Player(options, index)
+    if seat is not None and hasattr(os, "nice"):
+        os.nice(5)  # The net's process, for which all wait, and the learner come first.
+    player = _Player(options, index, seat)
     with suppress(EOFError, BrokenPipeError):
         while True:
             request = msgspec.msgpack.decode(connection.recv_bytes(), type=_Request)

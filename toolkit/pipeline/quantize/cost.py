@@ -8,15 +8,15 @@ from pathlib import Path
 
 from toolkit.converters.quantizer import Execution
 from toolkit.converters.study import REFUSED_DB, Sensitivity, execution_of, layers_of, static_quantizer, why_float
-from toolkit.core import Artifact, Samples, available_threads, this_machine
+from toolkit.core import Artifact, Samples, available_threads
 from toolkit.core.measurement import Comparison, Protocol, Setting, Speed, compare
 from toolkit.formats import Layer
 from toolkit.runtimes.benchmark import run_benchmark
 
+from ..slower import NO_KNOWN_CAUSE, reasons_of
 from ..verify import default_engine
 from .search import Found
 
-_INTEGER_PRODUCTS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8", "asimddp", "i8mm"})
 _FEW = 4
 
 
@@ -84,12 +84,8 @@ def _sensitive(each: Sensitivity) -> str:
 
 def _reasons(run: Execution, in_float: tuple[tuple[Layer, str], ...]) -> tuple[str, ...]:
     """What is known to make integers slower than float, of what is true here."""
-    reasons = []
-    if run.conversions:
-        reasons.append(f"{run.conversions} conversions between integers and floats are left in the graph")
+    reasons = reasons_of(run)
     if in_float:
         kinds = sorted({layer.kind for layer, _ in in_float})
-        reasons.append(f"{len(in_float)} layers compute in float: {', '.join(kinds[:_FEW])}")
-    if not _INTEGER_PRODUCTS & set(this_machine().instruction_sets):
-        reasons.append("this processor has no instruction for products of 8-bit integers (VNNI, or dot product on ARM)")
-    return tuple(reasons) or ("none of the known causes; the layers may be too small for integers to pay",)
+        reasons = (f"{len(in_float)} layers compute in float: {', '.join(kinds[:_FEW])}", *reasons)
+    return reasons or (NO_KNOWN_CAUSE,)

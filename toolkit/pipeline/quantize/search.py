@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.converters.base import Recipe
+from toolkit.converters.recipes import Choices, chosen_of
 from toolkit.converters.study import Sensitivity, sensitivities, static_quantizer
 from toolkit.converters.task import obtain
 from toolkit.core import (
@@ -22,7 +23,8 @@ from toolkit.core import (
     inconclusive,
     points,
 )
-from toolkit.runtimes.parity import Limits, Observation, judge, observe
+from toolkit.runtimes.parity import Observation, judge, observe
+from toolkit.tasks import Limits
 
 from ..convert import Request
 from ..verify import default_engine
@@ -89,7 +91,9 @@ def search(
         names = tuple(layer.name for each in keep for layer in each.layers)
         if names not in done:
             report(target, f"trying {len(names)} layers in float" if names else "trying all layers in integers")
-            recipe = Recipe(request.split.calibration, request.batch_sizes, names)
+            # With the choices that made the file in integers good, which the layers in float go beside.
+            choices = chosen_of(done[()].artifact.manifest.recipe) if names else Choices()
+            recipe = Recipe(request.split.calibration, request.batch_sizes, names, choices, seeks_layers=False)
             out = work / str(len(done))
             made = obtain(quantizer, source, out, recipe, timeout_s=request.timeout_s, memory_bytes=request.memory_bytes, log=log).artifact
             done[names] = _judged(names, made)

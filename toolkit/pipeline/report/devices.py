@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from toolkit.core import InputError, write_file
 from toolkit.core.measurement import BenchmarkReport, Scenario
 
+from .. import text
 from ..recommend import Recommendation, recommend
-from .html import environment
+from .html import environment, samples_text
 from .rows import Row, table_rows
+
+_NOT_MEASURED = "not measured"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ class Merged:
     devices: tuple[Device, ...]
     lines: tuple[Line, ...]
 
+    @property
+    def groups(self) -> tuple[tuple[str, tuple[Line, ...]], ...]:
+        """The lines of each way to call."""
+        return tuple((how, tuple(lines)) for how, lines in groupby(self.lines, key=lambda line: line.how))
+
 
 def merge(reports: Sequence[BenchmarkReport]) -> Merged:
     """Put the reports of one model beside each other; raises `InputError` for those of different models."""
@@ -59,14 +68,19 @@ def merge(reports: Sequence[BenchmarkReport]) -> Merged:
     keys = dict.fromkeys(key for column in columns for key in column)
 
     def order(key: tuple[str, str, str]) -> tuple[object, ...]:
-        return key[2], *(place.get(key, math.inf) for place in places), key
+        return key[2] == _NOT_MEASURED, key[2], *(place.get(key, math.inf) for place in places), key
 
     lines = [Line(*key, tuple(column.get(key) for column in columns)) for key in sorted(keys, key=order)]
     return Merged(models[0], tuple(devices), tuple(lines))
 
 
 def _key(row: Row, report: BenchmarkReport) -> tuple[str, str, str]:
-    """What makes rows of two devices the same: the threads by number only where they are neither one nor all of the device's."""
+    """What makes rows of two devices the same: the threads by number only where they are neither one nor all of the device's.
+
+    What no engine of the device takes was measured in no setting.
+    """
+    if row.engine == text.NONE:
+        return row.artifact, row.engine, _NOT_MEASURED
     threads = "1 thread" if row.threads == 1 else "all threads" if row.threads == report.machine.threads else f"{row.threads} threads"
     parts = [row.device, f"batch {row.batch}", threads]
     if row.scenario is Scenario.OFFLINE:
@@ -81,4 +95,6 @@ def write_devices(merged: Merged, path: Path) -> None:
         MissingDependencyError: Jinja2 is not installed.
         StorageError: the file cannot be written.
     """
-    write_file(path, environment().get_template("devices.html").render(merged=merged, offline=Scenario.OFFLINE))
+    filled = environment()
+    filled.filters["samples"] = samples_text
+    write_file(path, filled.get_template("devices.html").render(merged=merged, offline=Scenario.OFFLINE, dash=text.NONE))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolkit.core import POINTS, Verdict, needs, write_file
-from toolkit.core.measurement import BenchmarkReport, Measurement, Scenario
+from toolkit.core.measurement import BenchmarkReport, Measurement, Protocol, Scenario
 
 from .. import text
 from ..recommend import Prefer, Recommendation, recommend
 from .plot import Point, pareto_front, pareto_svg
-from .rows import Row, table_rows
+from .rows import Row, head_of, table_rows
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -73,6 +73,7 @@ def environment() -> Environment:
     )
     found.filters["svg"] = markupsafe.Markup  # drawn here from escaped labels, not taken from the report
     found.filters["sentence"] = text.sentence
+    found.filters["moment"] = text.moment
     return found
 
 
@@ -92,8 +93,9 @@ def render_html(report: BenchmarkReport, *, threads: int | None = None, batch: i
             throughput=_groups([row for row in rows if row.ok and row.scenario is Scenario.OFFLINE]),
             parity=_parity_rows(rows),
             failed=[row for row in rows if not row.ok],
+            head=head_of(report),
             machine=_machine(report),
-            protocol={name.replace("_", " "): value for name, value in asdict(report.protocol).items()},
+            protocol=_protocol(report.protocol),
             dash=text.NONE,
         )
     )
@@ -136,7 +138,23 @@ def _machine(report: BenchmarkReport) -> dict[str, str]:
         "Engines": ", ".join(f"{name} {version}".strip() for name, version in sorted(engines.items())) or text.NONE,
         "Packages": ", ".join(f"{name} {version}" for name, version in sorted(machine.versions.items())) or text.NONE,
         "Fingerprint": machine.fingerprint,
-        "Samples": f"{report.samples or 'unnamed'}, SHA-256 {report.samples_sha256[:16]}",
+        "Samples": samples_text(report),
+    }
+
+
+def samples_text(report: BenchmarkReport) -> str:
+    """The samples by name and hash, as far as they are known."""
+    return ", ".join([report.samples or "unnamed", *([f"SHA-256 {report.samples_sha256[:16]}"] if report.samples_sha256 else [])])
+
+
+def _protocol(protocol: Protocol) -> dict[str, str]:
+    return {
+        "Rounds": str(protocol.rounds),
+        "Warm-up of a round, at least": f"{protocol.warmup_seconds:g} s and {protocol.warmup_calls} calls",
+        "Measured in a round, at least": f"{protocol.min_seconds:g} s and {protocol.min_calls} calls",
+        "Different batches, in turn": str(protocol.inputs),
+        "Time limit of a process": f"{protocol.timeout_s:g} s",
+        "Random seed": str(protocol.seed),
     }
 
 

@@ -24,7 +24,7 @@ _MARKERS = {"onnxruntime": "o", "openvino": "s", "litert": "^", "tensorflow": "D
 _OTHER_MARKER = "X"
 
 _OFFSETS = [(7, 5), (7, -12), (-7, 5), (-7, -12), (0, 10), (0, -18), (12, 18), (-12, 18), (12, -26), (-12, -26), (0, 30), (0, -38)]
-_BESIDE = 12  # points
+_BESIDE, _NEAR = 12, 14  # points
 
 
 @dataclass(frozen=True)
@@ -209,12 +209,14 @@ def _draw_labels(axes: Axes, labelled: Sequence[Point], points: Sequence[Point],
     from matplotlib.text import Text
     from matplotlib.transforms import Bbox
 
-    taken = []
-    for p in points:
-        x, y = axes.transData.transform((p.latency[0], p.quality[0]))
-        taken.append(Bbox.from_bounds(x - 5, y - 5, 10, 10))
+    places = {id(p): axes.transData.transform((p.latency[0], p.quality[0])) for p in points}
+    marks = {key: Bbox.from_bounds(x - 5, y - 5, 10, 10) for key, (x, y) in places.items()}
+    # What stands close above or below a mark is read as its name.
+    near = {key: Bbox.from_bounds(x - 5, y - _NEAR, 10, 2 * _NEAR) for key, (x, y) in places.items()}
+    taken: list[Bbox] = []
     frame = axes.get_window_extent(renderer)
-    for p in sorted(labelled, key=lambda point: point.latency[0]):
+    # From right to left, so that the lines of two labels do not cross.
+    for p in sorted(labelled, key=lambda point: (not point.recommended, -point.latency[0])):
         best = None
         for dx, dy in _OFFSETS:
             label = axes.annotate(
@@ -227,6 +229,8 @@ def _draw_labels(axes: Axes, labelled: Sequence[Point], points: Sequence[Point],
                 color=_COLOURS[p.precision],
                 fontweight="bold" if p.recommended else "normal",
                 zorder=4,
+                # On paper, so that the bars of others do not strike it through.
+                bbox={"boxstyle": "square,pad=0.1", "facecolor": PAPER, "edgecolor": "none", "alpha": 0.75},
                 # A label that is not beside its mark is tied to it.
                 arrowprops={"arrowstyle": "-", "color": _COLOURS[p.precision], "linewidth": 0.7, "shrinkB": 4}
                 if abs(dy) > _BESIDE
@@ -235,7 +239,8 @@ def _draw_labels(axes: Axes, labelled: Sequence[Point], points: Sequence[Point],
             label.update_positions(renderer)
             box = Text.get_window_extent(label, renderer)  # without its arrow
             outside = box.x0 < frame.x0 or box.x1 > frame.x1 + 4 or box.y0 < frame.y0 or box.y1 > frame.y1
-            cost = sum(box.overlaps(other) for other in taken) + 3 * outside
+            others = [near[key] if abs(dy) <= _BESIDE else marks[key] for key in near if key != id(p)]
+            cost = sum(box.overlaps(other) for other in (*taken, marks[id(p)], *others)) + 3 * outside
             if best is None or cost < best[0]:
                 if best is not None:
                     best[1].remove()

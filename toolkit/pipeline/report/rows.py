@@ -64,6 +64,35 @@ def table_rows(
     return tuple(_row(m, report, chosen) for m in sorted(wanted, key=_order))
 
 
+@dataclass(frozen=True)
+class Head:
+    """What a report calls the metric of its rows.
+
+    Args:
+        name: ``accuracy``, ``word error rate``; ``metric`` where there is none, or several.
+        higher_is_better: the direction.
+        change: what being worse is: a drop or a rise.
+        unit: of the change: ``points``, ``dB``; empty for the metric's own.
+    """
+
+    name: str = "metric"
+    higher_is_better: bool = True
+    change: str = "drop"
+    unit: str = ""
+
+    @property
+    def text(self) -> str:
+        """``word error rate, lower is better``."""
+        return f"{self.name}, {'higher' if self.higher_is_better else 'lower'} is better"
+
+
+def head_of(report: BenchmarkReport) -> Head:
+    """What the metric of a report's rows is."""
+    tasks = [row.task for row in map(report.parity_of, report.measurements) if row is not None and row.task is not None]
+    found = {Head(task.name, task.higher_is_better, task.change, task.unit) for task in tasks}
+    return found.pop() if len(found) == 1 else Head()
+
+
 def _order(measurement: Measurement) -> tuple[object, ...]:
     setting = measurement.setting
     offline = setting.scenario is Scenario.OFFLINE

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from toolkit.core import POINTS, Manifest, Samples, confirmable_drop, needed_samples, points
-from toolkit.runtimes.parity import Limits
-from toolkit.tasks import is_users, task_for
+from toolkit.tasks import Limits, is_users, task_for
 
 from .samples import Split
 

@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 
 from toolkit.core import decode_json, read_file, write_file
-from toolkit.runtimes.parity import Limits
+from toolkit.tasks import Limits
 
 from ..data import Given, as_given, find_reader
 

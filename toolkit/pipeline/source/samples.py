@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +13,18 @@ from toolkit.core import (
     Artifact,
     ArtifactError,
     DataError,
+    Manifest,
     Preprocessing,
     Samples,
     noise,
 )
 from toolkit.models.data import all_data
-from toolkit.runtimes.parity import Limits, drawn
-from toolkit.tasks import check_targets
+from toolkit.runtimes.parity import drawn
+from toolkit.tasks import Limits, check_targets, find_task
 
 from ..data import Found, Given, Wanted, as_given, fair_order, find_reader
 from .remembered import limits_for, remembered
+from .sizing import Sizing, range_ends, with_samples
 
 CALIBRATION_SAMPLES = 512
 NOISE_SAMPLES = 2000
@@ -58,6 +60,7 @@ def split_samples(
     evaluation: int | None = None,
     may_draw: bool = False,
     limits: Limits | None = None,
+    sizing: Sizing | None = None,
 ) -> Split:
     """Calibration samples and evaluation samples of what a user names.
 
@@ -68,15 +71,17 @@ def split_samples(
             calibrates, and as many others may calibrate a twin.
         evaluation: at most so many test samples; None means all.
         limits: name the task or the metric that targets are for; by default what the bundle, the artifact or the targets themselves say.
+        sizing: what the user says of sizes now; the samples must have one of those.
         may_draw: where no data are named or known, take random inputs, which ``Split.evaluation.drawn`` tells.
 
     Raises:
         DataError: no data are named or known, they are empty, or do not fit the model's inputs or the classes of its outputs.
+        InputError: they have other sizes than the user fixes.
     """
     limits = limits or limits_for(Limits(), artifact.path.parent)[0]
     manifest = artifact.manifest
     given = as_given(data) or _remembered(artifact) or as_given(manifest.data)
-    if data is None and manifest.details.get("samples") == NOISE:
+    if data is None and _draws_noise(manifest):
         classes = manifest.details.get("classes", 1)
         if not isinstance(classes, int) or classes < 1:
             raise ArtifactError(f"'{artifact.path}' says nonsense of its classes", expected="a number from 1 on", got=repr(classes))
@@ -84,7 +89,8 @@ def split_samples(
         rest = noise(manifest.signature, evaluation or NOISE_SAMPLES, classes=classes, seed=1)
         return Split(first, rest)
     if given is None and may_draw:
-        first, rest = (drawn(manifest.signature, batch=DRAWN_SAMPLES, seed=seed) for seed in (1, 2))
+        sizes = next(iter(range_ends(manifest.signature)), {}) | next(iter(manifest.signature.fixes), {})
+        first, rest = (drawn(manifest.signature, batch=DRAWN_SAMPLES, seed=seed, sizes=sizes) for seed in (1, 2))
         return Split(first, rest)
     if given is None:
         known = ", ".join(d.name for d in all_data())
@@ -98,6 +104,11 @@ def split_samples(
         folder=folder,
     )
     found = find_reader(given.word).read(given, wanted)
+    # Readers know nothing of what no sample says, such as the start of a state.
+    if manifest.signature.values:
+        tests = None if found.tests is None else found.tests.fit(manifest.signature)
+        found = replace(found, samples=found.samples.fit(manifest.signature), tests=tests)
+    with_samples(manifest.signature, found.samples, sizing or Sizing())
     for part in (found.samples, found.tests):
         if part is not None:
             check_targets(manifest, part, task=limits.task, metric=limits.metric)
@@ -125,7 +136,12 @@ def _divided(found: Found, word: str, calibration: int) -> tuple[Samples, Sample
 
 def knows_data(artifact: Artifact) -> bool:
     """Whether `split_samples` needs no ``data`` for this artifact; raises `DataError` as it does."""
-    return bool(_remembered(artifact) or artifact.manifest.data or artifact.manifest.details.get("samples") == NOISE)
+    return bool(_remembered(artifact) or artifact.manifest.data or _draws_noise(artifact.manifest))
+
+
+def _draws_noise(manifest: Manifest) -> bool:
+    """Whether noise is what such a network takes."""
+    return bool(manifest.task) and find_task(manifest.task).samples == NOISE
 
 
 def _remembered(artifact: Artifact) -> Given | None:

@@ -8,11 +8,24 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from toolkit.core import Artifact, InputError, Scalar, Signature, TensorSpec, ToolkitError, needs, run_isolated, sha256_of, words_of
+from toolkit.core import (
+    Artifact,
+    ConversionError,
+    InputError,
+    Scalar,
+    Signature,
+    TensorSpec,
+    ToolkitError,
+    needs,
+    run_isolated,
+    sha256_of,
+    words_of,
+)
+from toolkit.core.free_sizes import sizes_text
 from toolkit.core.user_code import CodeName
 
 if TYPE_CHECKING:
@@ -56,7 +69,15 @@ class UserModule(CodeName):
 
 
 def export_user_module(
-    source: UserModule, *, inputs: Sequence[str], out: Path, weights: Path | None = None, timeout_s: float = 600.0
+    source: UserModule,
+    *,
+    inputs: Sequence[str],
+    out: Path,
+    weights: Path | None = None,
+    fixes: Sequence[Mapping[str, int]] = (),
+    values: Mapping[str, float] | None = None,
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+    timeout_s: float = 600.0,
 ) -> Artifact:
     """Import and export the network in a process of its own, into the artifact folder `out`.
 
@@ -65,6 +86,9 @@ def export_user_module(
         inputs: ``NAME:DTYPE[dims]`` each; a name in place of a size leaves it free.
         out: appears whole or not at all.
         weights: a ``.safetensors`` file, or a ``.pt`` or ``.pth`` of plain tensors.
+        fixes: sizes of symbols, one of several; what torch cannot leave free is exported with them.
+        values: by input what it is in all samples.
+        shapes: those of the samples by input, where they are known.
         timeout_s: the process is stopped after so many seconds.
 
     Raises:
@@ -72,23 +96,37 @@ def export_user_module(
         ConversionError: torch cannot export the network.
         ProcessError: the code crashed or ran too long.
     """
-    _check_inputs(inputs)
+    check_inputs(inputs)
     if source.is_file and not Path(source.module).is_file():
         raise InputError(f"no file '{source.module}'", expected="a Python file with a network")
-    task = Task(source, str(Path.cwd()), tuple(inputs), str(weights.absolute()) if weights else None, str(out.absolute()))
+    task = Task(
+        source,
+        str(Path.cwd()),
+        tuple(inputs),
+        str(weights.absolute()) if weights else None,
+        str(out.absolute()),
+        tuple(map(dict, fixes)),
+        dict(values or {}),
+        dict(shapes or {}),
+    )
     run_isolated(f"{__name__}:export_task", task, timeout_s=timeout_s)
     return Artifact.load(out)
 
 
 @dataclass(frozen=True)
 class Task:
-    """The request: a network of the user's ``folder``, its ``inputs`` as texts, a file of ``weights``, the artifact's folder ``out``."""
+    """The request: a network of the user's ``folder``, its ``inputs`` as texts, a file of ``weights``, the artifact's folder ``out``; sizes
+    and the samples' shapes as `export_user_module` takes them.
+    """
 
     source: UserModule
     folder: str
     inputs: tuple[str, ...]
     weights: str | None
     out: str
+    fixes: tuple[dict[str, int], ...]
+    values: dict[str, float]
+    shapes: dict[str, tuple[int, ...]]
 
 
 def export_task(task: Task) -> None:
@@ -108,34 +146,73 @@ def export_task(task: Task) -> None:
         recipe["module_sha256"] = sha256_of(Path(task.folder) / source.module)
     if task.weights:
         recipe["weights"] = Path(task.weights).name
-    export_module(module.requires_grad_(requires_grad=False), inputs, out=Path(task.out), model=source.model, recipe=recipe)
+    inputs = replace(inputs, fixes=task.fixes, values=task.values)
+    network = module.requires_grad_(requires_grad=False)
+    export_module(network, inputs, out=Path(task.out), model=source.model, recipe=recipe, shapes=task.shapes)
 
 
-def export_module(module: nn.Module, inputs: Signature, *, out: Path, model: str, recipe: Mapping[str, Scalar]) -> Artifact:
+def export_module(
+    module: nn.Module,
+    inputs: Signature,
+    *,
+    out: Path,
+    model: str,
+    recipe: Mapping[str, Scalar],
+    shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> Artifact:
     """A network of any inputs and outputs as the ``.pt2`` artifact folder `out`; it is left in evaluation mode.
 
     Args:
         module: on the CPU.
-        inputs: their specs; every symbol stays free.
+        inputs: their specs; every symbol stays free that torch does not fix; those need a size in ``fixes``.
         out: appears whole or not at all.
         model: what it is called.
         recipe: what the manifest keeps of how it was made.
+        shapes: those of the samples by input, where they are known.
 
     Raises:
-        InputError: weights that are not finite, or inputs that the network refuses.
-        ConversionError: torch cannot export it.
+        InputError: weights that are not finite, or inputs or sizes that the network refuses.
+        ConversionError: torch cannot export it, or fixes a size and nobody says at what.
     """
     from toolkit.models.training import export_pt2
-    from toolkit.models.training.export import check_finite
+    from toolkit.models.training.export import FixedSizeError, check_finite
 
     check_finite(module)
-    names, sizes = _try(module.eval(), inputs)
-    return export_pt2(
-        _flat(module, inputs), signature=inputs, output_names=names, sizes=sizes, out=out, model=model, recipe=recipe, edge=EDGE
-    )
+    known = _known_sizes(inputs, shapes or {})
+    names, sizes = _try(module.eval(), inputs, known)
+    while True:
+        try:
+            return export_pt2(
+                _flat(module, inputs), signature=inputs, output_names=names, sizes=sizes, out=out, model=model, recipe=recipe, edge=EDGE
+            )
+        except FixedSizeError as error:
+            inputs = _with_fixed(inputs, error.symbol, known, error)
 
 
-def _check_inputs(inputs: Sequence[str]) -> None:
+def _known_sizes(inputs: Signature, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, int]:
+    """What the free sizes besides the batch are in the samples, or as they are fixed."""
+    pairs = [(spec.shape, shapes[spec.name]) for spec in inputs.inputs if len(shapes.get(spec.name, ())) == len(spec.shape)]
+    known = {symbol: size for spec, shape in pairs for symbol, size in zip(spec, shape, strict=True) if symbol in inputs.free}
+    return {str(symbol): size for symbol, size in known.items()} | (inputs.fixes[0] if inputs.fixes else {})
+
+
+def _with_fixed(inputs: Signature, symbol: str, known: Mapping[str, int], error: Exception) -> Signature:
+    """The inputs with a size fixed that torch cannot leave free; raises `ConversionError` with the right call where none is said."""
+    sizes = sorted({each[symbol] for each in inputs.fixes if symbol in each})
+    names = ", ".join(f"'{spec.name}'" for spec in inputs.inputs if symbol in spec.shape)
+    if len(sizes) != 1:
+        size = known.get(symbol, 16)
+        raise ConversionError(
+            f"torch's exporter fixes the size '{symbol}' of input {names}, as of a recurrent or attention layer",
+            expected=f"one size for '{symbol}'",
+            got=", ".join(map(str, sizes)) or "a free one",
+            hint=f"go on with --fix {symbol}={size}, or give the number in --input",
+        ) from error
+    return inputs.fixed({symbol: sizes[0]})
+
+
+def check_inputs(inputs: Sequence[str]) -> None:
+    """Raise `InputError` unless there are specs of inputs whose names differ."""
     if not inputs:
         raise InputError("a network from Python code needs its inputs", hint="add --input NAME:DTYPE[dims] for each, in order")
     names = [TensorSpec.parse(text).name for text in inputs]
@@ -166,15 +243,16 @@ def _by_name(module: nn.Module, names: Sequence[str]) -> bool:
     return not unknown
 
 
-def _try(module: nn.Module, inputs: Signature) -> tuple[list[str], dict[str, int]]:
-    """The names of the outputs, and sizes for the free dimensions that the network takes."""
+def _try(module: nn.Module, inputs: Signature, known: Mapping[str, int]) -> tuple[list[str], dict[str, int]]:
+    """The names of the outputs, and sizes for the free dimensions that the network takes, those that are `known` first."""
     import torch
 
     from toolkit.models.training.export import example_inputs, example_sizes
 
     problem: Exception | None = None
-    for free in _FREE_SIZES:
-        sizes = example_sizes(inputs, free=free)
+    tried = [example_sizes(inputs, free=free) for free in _FREE_SIZES]
+    own = {symbol: size for symbol, size in known.items() if size > 1 and symbol in tried[0]}
+    for sizes in ([tried[0] | own] if own else []) + ([] if inputs.fixes else tried):
         try:
             with torch.no_grad():
                 value = _call(module, inputs, example_inputs(inputs, sizes))
@@ -182,7 +260,7 @@ def _try(module: nn.Module, inputs: Signature) -> tuple[list[str], dict[str, int
             raise
         except Exception as error:
             problem = problem or error
-            if len(sizes) == len({spec.shape[0] for spec in inputs.inputs if spec.has_free_batch}):
+            if not inputs.free:
                 break  # Only the batch is free: another try would be the same.
             continue
         found = [name for name, _ in _flatten(value)]
@@ -190,7 +268,9 @@ def _try(module: nn.Module, inputs: Signature) -> tuple[list[str], dict[str, int
             raise InputError("the network returns nothing", expected="tensors, in tuples, lists or dictionaries")
         return _distinct(found, [spec.name for spec in inputs.inputs]), sizes
     assert problem is not None
-    raise InputError(f"the network refuses its inputs {inputs}: {words_of(problem)}", hint="check --input") from problem
+    at = f" at {sizes_text(known)}" if inputs.fixes else ""
+    hint = "fix sizes that it takes" if inputs.fixes else "check --input"
+    raise InputError(f"the network refuses its inputs {inputs}{at}: {words_of(problem)}", hint=hint) from problem
 
 
 def _call(module: nn.Module, inputs: Signature, arrays: Sequence[Any]) -> Any:

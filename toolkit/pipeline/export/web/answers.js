@@ -39,7 +39,7 @@ export function answers(view, about, model) {
       const [name, track, share] = list.children[place].children;
       name.textContent = label(index);
       track.style.setProperty('--part', `${100 * scores[index]}%`);
-      share.textContent = percent(scores[index]);
+      share.textContent = best < 0 ? '–' : percent(scores[index]);
       list.children[place].className = index === best ? 'best' : '';
     });
   }
@@ -60,10 +60,11 @@ export function answers(view, about, model) {
 
 export const percent = share => `${(100 * share).toFixed(share < 0.9995 ? 1 : 0)} %`;
 
-// What is no distribution yet becomes one by softmax.
+// What is no distribution yet becomes one by softmax. Those of a quantized network are multiples of 1/256, which add up to nearly 1.
 export function probabilities(values) {
   const sum = values.reduce((a, b) => a + b, 0);
-  if (Math.abs(sum - 1) < 1e-3 && values.every(value => value >= 0)) return values;
+  const slack = Math.min(0.05, Math.max(1e-3, values.length / 512));
+  if (Math.abs(sum - 1) < slack && values.every(value => value >= 0)) return values.map(value => value / sum);
   const largest = Math.max(...values);
   const powers = values.map(value => Math.exp(value - largest));
   const total = powers.reduce((a, b) => a + b, 0);

@@ -81,6 +81,7 @@ function takeFiles({clear, opened, bind}) {
 function alertLine(error) {
   const line = part('view').appendChild(document.createElement('p'));
   Object.assign(line, {className: 'wrong-input alert', textContent: error.message});
+  line.scrollIntoView({block: 'nearest'});
 }
 
 async function start() {

@@ -62,8 +62,11 @@ export function classifier(view, about, model) {
       const isRight = !targets || Number(targets.data[index]) === best;
       busy += milliseconds;
       right += isRight;
-      part('grid').append(sample(values.map(value => value * std + mean), best, isRight));
-      if (index === 0) draw(scores, milliseconds);
+      const pixels = values.map(value => value * std + mean);
+      part('grid').append(sample(pixels, best, isRight));
+      if (index > 0) continue;
+      show(part('seen'), pixels, about.image); // of which the answer above is
+      draw(scores, milliseconds);
     }
     const known = targets ? `, ${right} as labelled` : '';
     part('count').textContent = `${count} samples${known}, ${(busy / count).toFixed(1)} ms each`;

@@ -3,6 +3,7 @@ import {percent, probabilities} from './answers.js';
 import {fit, fromText, readFile} from './arrays.js';
 
 const SHOWN = 96;
+const MOST_BESIDE = 8; // numbers of a row that stand in one line
 
 export function form(view, about, model) {
   view.append(document.querySelector('#form').content.cloneNode(true));
@@ -51,6 +52,11 @@ export function form(view, about, model) {
       if (labelled) section.append(best(Array.from(data, Number), about.labels));
       title.append(name, small(`${dtype} [${[...shape].join(', ')}]${data.length > SHOWN ? `, the first ${SHOWN} of ${data.length}` : ''}`));
       const list = section.appendChild(document.createElement('ol'));
+      const beside = shape.length > 1 ? Number(shape.at(-1)) : 0;
+      if (beside > 1 && beside <= MOST_BESIDE) {
+        list.style.setProperty('--beside', beside);
+        list.className = beside <= 3 ? 'rows few' : 'rows';
+      }
       for (const value of data.slice(0, SHOWN)) {
         list.appendChild(document.createElement('li')).textContent = Number.isInteger(Number(value)) ? value : Number(value).toPrecision(6);
       }

@@ -1,0 +1,82 @@
+"""Networks of other people's packages: ``make real-models`` writes docs/real-models.md and docs/real-models.json.
+
+    python -m benchmarks.real_models --only ppocr4-rec,magika
+
+The smallest files come first, each network in a process of its own with a time limit. Its row is kept as soon as it is measured, and is
+not measured again unless that is asked for. What the tools themselves make of the files comes last, and is measured once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import msgspec
+
+from toolkit.core import ToolkitError, run_isolated, write_file
+
+from .base import Network, all_networks
+from .measure import ROOT, Order, Raw, Row, known, size
+from .page import line, page
+
+_WORK, _LONGEST_S = ROOT / "artifacts" / "real-models", 7200.0
+
+
+def main() -> None:
+    """Measure what is not measured yet, and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", metavar="NAME[,NAME]", help="these networks only; measured again")
+    parser.add_argument("--again", action="store_true", help="measure all again, not only what is new")
+    parser.add_argument("--known", action="store_true", help="measure nothing; write what is measured")
+    parser.add_argument("--work", type=Path, default=_WORK, help="where packages, artifacts, rows and logs are kept")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs", help="where the page goes")
+    options = parser.parse_args()
+    every = all_networks()
+    names = options.only.split(",") if options.only else []
+    if unknown := set(names) - {each.name for each in every}:
+        sys.exit(f"no such network: {', '.join(sorted(unknown))}; known: {', '.join(each.name for each in every)}")
+    work = options.work.absolute()
+    todo = [each for each in every if (each.name in names if names else options.again or not known(work, each.name))]
+    for place, network in enumerate([] if options.known else sorted(todo, key=lambda each: size(each, work))):
+        measured = _measured(network, work)
+        write_file(work / network.name / "row.json", msgspec.json.encode(measured))
+        print(f"{place + 1}/{len(todo)} {line(measured)}", file=sys.stderr, flush=True)
+    left = [each for each in every if not (work / each.name / "raw.json").is_file() and (each in todo or not names)]
+    for network in [] if options.known else sorted(left, key=lambda each: size(each, work)):
+        write_file(work / network.name / "raw.json", msgspec.json.encode(_tools(network, work)))
+    rows = [row for each in every if (row := known(work, each.name))]
+    write_file(options.out / "real-models.json", msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
+    write_file(options.out / "real-models.md", page(rows, [each.name for each in every if not known(work, each.name)]))
+
+
+def _measured(network: Network, work: Path) -> Row:
+    try:
+        return msgspec.convert(_alone("measure_task", network, work), Row)
+    except ToolkitError as error:
+        return Row(network.name, network.package, network.what, "", 0.0, (), problem=str(error))
+
+
+def _tools(network: Network, work: Path) -> tuple[Raw, ...]:
+    try:
+        return msgspec.convert(_alone("raw_task", network, work), tuple[Raw, ...])
+    except ToolkitError as error:
+        print(f"{network.name}: {error}", file=sys.stderr, flush=True)
+        return ()
+
+
+def _alone(task: str, network: Network, work: Path) -> object:
+    """In a process of its own: a crash of an engine or an hour without an end is that network's, and the others go on."""
+    (work / network.name).mkdir(parents=True, exist_ok=True)
+    return run_isolated(
+        f"benchmarks.real_models.measure:{task}",
+        Order(network.name, str(work)),
+        timeout_s=_LONGEST_S,
+        log=work / network.name / "measure.log",
+        environment={"PYTHONPATH": str(ROOT)},
+        fresh=True,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One module a package: ``NETWORKS`` are those of it."""

@@ -1,0 +1,172 @@
+"""How good a file is that was made of a float model, by what both give on the calibration samples: noise, and the task's metric."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from toolkit.core import DataError, Manifest, Precision, Samples, rule_for
+from toolkit.core.evidence import scale_of
+from toolkit.tasks import Limits, is_users, task_for
+from toolkit.tasks.user_metric import users_score
+
+from .noise import ENOUGH_DB, REFUSED_DB, Exact, Outputs, ratios
+
+_GAIN_DB = 1.0
+_UNHARMED_DB = 15.0
+"""Enough where the metric lost nothing: decisions are what a network is for."""
+_LESS = 0.9
+"""By so much less must a metric have lost that this says more than decibels do."""
+_FLOOR = rule_for(Precision.INT8).floor
+"""What parity asks of integers where no metric decides."""
+
+
+@dataclass(frozen=True)
+class Quality:
+    """How close a file's outputs are to the float model's on the calibration samples."""
+
+    ratios: Mapping[str, float]
+    """The signal-to-noise ratio of each output in decibels, that of the worst part where it has several."""
+    lost: float = 0.0
+    """What the metric lost, as a share of what it may lose; 0 where nothing says what the outputs mean."""
+    measured: bool = False
+    """Whether a metric was measured."""
+
+    @property
+    def worst_db(self) -> float:
+        """The worst output's ratio."""
+        return min(self.ratios.values())
+
+    @property
+    def enough(self) -> bool:
+        """Whether nothing better is worth its cost."""
+        return not self.fails and self.worst_db >= (_UNHARMED_DB if self.measured and self.lost <= 0 else ENOUGH_DB)
+
+    @property
+    def fails(self) -> bool:
+        """Whether parity would fail by what the calibration samples say: by the metric alone where there is one."""
+        return self.lost > 1 if self.measured else _FLOOR is not None and self.worst_db < _FLOOR.sqnr_db
+
+    def beats(self, other: Quality) -> bool:
+        """Whether this is better by what is worth an operation in float: a decibel that matters in any output, else of the worst one."""
+        if self.enough != other.enough:
+            return self.enough
+        if self.fails != other.fails:
+            return other.fails
+        if self.fails and self.measured and other.measured and min(self.lost, other.lost) < _LESS * max(self.lost, other.lost):
+            return self.lost < other.lost
+        gains = [min(ratio, ENOUGH_DB) - min(other.ratios[name], ENOUGH_DB) for name, ratio in self.ratios.items()]
+        return sum(gains) > _GAIN_DB or (sum(gains) >= 0 and self.worst_db > other.worst_db + _GAIN_DB)
+
+
+class Judge:
+    """Compares files with the float model that they were made of.
+
+    Args:
+        manifest: the float model's.
+        exact: what it gives on the samples.
+        samples: those of the calibration; their targets count where they have some.
+        limits: what the user names of task, metric and limit.
+    """
+
+    def __init__(self, manifest: Manifest, exact: Exact, samples: Samples | None, limits: Limits) -> None:
+        self._exact = exact
+        self._score = _users(samples, limits) if is_users(limits.metric) else _tasks(manifest, samples, limits)
+        self._limits = limits
+        self._known: Scored | None = None
+
+    def quality(self, outputs: Callable[[], Iterator[Outputs]]) -> Quality:
+        """Of a file that gives these `outputs`, batch by batch; minus infinity where the engine refuses it."""
+        seen: list[Outputs] = []
+        kept = self._score is not None and self._exact.is_kept
+
+        def pairs() -> Iterator[tuple[Outputs, Outputs]]:
+            for exact, noisy in zip(self._exact, outputs(), strict=True):
+                if kept:
+                    seen.append(noisy)
+                yield exact, noisy
+
+        try:
+            found = ratios(pairs(), self._exact.groups)
+        except Exception:  # Whatever an engine raises: onnxruntime's errors have no common class.
+            logging.getLogger(__name__).warning("the engine refuses a file", exc_info=True)
+            return Quality(dict.fromkeys(next(iter(self._exact)), -math.inf))
+        if not kept or min(found.values()) <= REFUSED_DB or (lost := self._lost(seen)) is None:
+            return Quality(found)
+        return Quality(found, lost, measured=True)
+
+    def _lost(self, seen: list[Outputs]) -> float | None:
+        """What the metric lost, as a share of its limit; None where it is undefined on so few samples, or was guessed and does not fit."""
+        assert self._score is not None
+        try:
+            if self._known is None:
+                self._known = self._score(list(self._exact), None)
+            known, found = self._known, self._score(seen, self._known)
+        except Exception:  # Whatever a metric raises: it runs again where files are verified, and is told of there.
+            logging.getLogger(__name__).warning("the metric does not fit", exc_info=True)
+            return None
+        if not (math.isfinite(known.value) and math.isfinite(found.value)):
+            return None
+        drop = (known.value - found.value) * (1 if known.higher_is_better else -1)
+        limit = self._limits.allowed_of(known.value, known.unit)
+        return drop * scale_of(known.unit) / limit if limit else 0.0
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A metric of a file's outputs, and by which targets."""
+
+    value: float
+    unit: str
+    higher_is_better: bool
+    targets: Any
+
+
+Score = Callable[[list[Outputs], Scored | None], Scored]
+"""The metric of outputs, batch by batch; of the float model where nothing is known of that yet: its answers are the targets of samples
+that have none."""
+
+
+def _users(samples: Samples | None, limits: Limits) -> Score | None:
+    """By the user's own function; none without targets."""
+    if samples is None or samples.drawn or samples.targets is None:
+        return None
+    count, targets = len(samples), np.asarray(samples.targets)
+
+    def score(batches: list[Outputs], _known: Scored | None) -> Scored:
+        about, value = users_score(limits.metric, outputs=_joined(batches, list(batches[0]), count), targets=targets)
+        return Scored(value, about.unit, about.higher_is_better, targets)
+
+    return score
+
+
+def _tasks(manifest: Manifest, samples: Samples | None, limits: Limits) -> Score | None:
+    """By a task's metric; none of random inputs, and where nothing says what the outputs mean."""
+    if samples is None or samples.drawn:
+        return None
+    try:
+        task, metric = task_for(manifest, samples.targets, task=limits.task, metric=limits.metric)
+        if task is not None and samples.targets is not None:
+            task.check(manifest.signature, samples.targets, samples.origin)
+    except DataError:
+        return None
+    if task is None or metric is None:
+        return None
+    judged, count, targets = task.judged(manifest.signature), len(samples), samples.targets
+
+    def score(batches: list[Outputs], known: Scored | None) -> Scored:
+        predictions = task.predictions(_joined(batches, judged, count))
+        actual = known.targets if known else task.as_targets(predictions) if targets is None else np.asarray(targets)
+        return Scored(metric.score(predictions, actual).value, metric.unit, metric.higher_is_better, actual)
+
+    return score
+
+
+def _joined(batches: list[Outputs], names: Iterable[str], count: int) -> dict[str, np.ndarray]:
+    """The last batch of a fixed size was filled up with samples that it has already."""
+    return {name: np.concatenate([batch[name] for batch in batches])[:count] for name in names}

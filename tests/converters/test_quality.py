@@ -1,0 +1,67 @@
+"""What a file's outputs say of it, by decibels and by the metric that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from toolkit.converters.noise import Exact, Outputs
+from toolkit.converters.quality import Judge
+from toolkit.core import Format, Manifest, Precision, Samples, Signature, TensorSpec
+from toolkit.tasks import Limits
+
+SIGNATURE = Signature((TensorSpec("x", "float32", ("batch", 2)),), (TensorSpec("y", "float32", ("batch", 2)),))
+MANIFEST = Manifest("net", Format.ONNX, Precision.FP32, SIGNATURE, {}, "import")
+SURE = np.tile(np.array([[0, 9], [9, 0]], np.float32), (10, 1))
+"""Right by its targets, twenty rows."""
+TARGETS = np.tile([1, 0], 10)
+
+
+def turned(rows: int) -> np.ndarray:
+    """So many of the twenty answers are wrong."""
+    return np.concatenate([SURE[:rows, ::-1], SURE[rows:]])
+
+
+def judge(samples: Samples, limits: Limits, *, task: str = "") -> Judge:
+    return Judge(replace(MANIFEST, task=task), Exact(lambda: batches(SURE)), samples, limits)
+
+
+def batches(array: np.ndarray) -> Iterator[Outputs]:
+    yield from ({"y": part} for part in np.split(array, 2))
+
+
+@pytest.fixture
+def metric(tmp_path: Path) -> str:
+    (tmp_path / "mine.py").write_text(
+        "def wrong(output, target):\n    return float(output.argmax() != target)\nwrong.higher_is_better = False\nwrong.unit = 'points'\n"
+        "def odd(outputs, targets):\n    raise ValueError('too few')\n"
+    )
+    return str(tmp_path / "mine.py")
+
+
+SAMPLES = Samples({"x": np.zeros((20, 2), np.float32)}, TARGETS)
+
+
+@pytest.mark.parametrize(("max_drop", "lost"), [(1.0, 10.0), (20.0, 0.5)])
+def test_a_metric_of_the_users_own_decides_with_the_users_own_limit(metric: str, max_drop: float, lost: float) -> None:
+    """Two of twenty wrong are 10 points, whichever way is better."""
+    found = judge(SAMPLES, Limits(max_drop, metric=f"{metric}:wrong")).quality(lambda: batches(turned(2)))
+    assert found.measured
+    assert found.lost == pytest.approx(lost)
+    assert found.fails is (max_drop == 1)
+
+
+@pytest.mark.parametrize(("limits", "lost"), [(Limits(), 10.0), (Limits(5.0), 2.0), (Limits(5.0, relative=True), 2.0)])
+def test_a_tasks_metric_decides_with_the_users_own_limit(limits: Limits, lost: float) -> None:
+    found = judge(SAMPLES, limits, task="classification").quality(lambda: batches(turned(2)))
+    assert found.measured
+    assert found.lost == pytest.approx(lost)
+
+
+def test_a_metric_that_is_undefined_on_the_calibration_samples_is_not_measured(metric: str) -> None:
+    found = judge(SAMPLES, Limits(metric=f"{metric}:odd")).quality(lambda: batches(turned(2)))
+    assert not found.measured
