@@ -16,9 +16,9 @@ from typing import Any
 
 import hypothesis
 import pytest
-from xdist.scheduler import LoadScopeScheduling
 
 from tests import own_process
+from tests.by_file import ByFile
 from tests.commands import PATH
 from toolkit.core import cache_home
 from toolkit.core.forks import fork_server
@@ -28,8 +28,6 @@ ROOT = Path(__file__).parents[1]
 # Kernels are compiled once for all runs: their folders are named after the sources. Before any test module imports them.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
 
-# What the tests of this folder share is made by each worker that runs one of them.
-TOGETHER = ("tests/pipeline/debug/",)
 # The tests of these folders call libraries directly, whose warnings about themselves are named here by their texts.
 CALL_LIBRARIES = ("tests/converters/", "tests/pipeline/debug/")
 THIRD_PARTY = (
@@ -58,16 +56,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ["TOOLKIT_PROGRESS_S"] = "0"
 
 
-class _ByFile(LoadScopeScheduling):
-    """A file's tests run in one worker, which makes what they share once; those of one folder too.
-
-    xdist's own groups are none with pytest 9: it marks a test by `item._nodeid`, which pytest no longer reads.
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Called by pytest."""
@@ -92,9 +80,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(stack.close)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     """Called by xdist."""
-    return _ByFile(config, log)
+    return ByFile(config, log)
 
 
 @dataclass(frozen=True)
