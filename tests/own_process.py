@@ -80,7 +80,8 @@ class Other:
         ours, theirs = socket.socketpair()
         shutil.rmtree(self._folder, ignore_errors=True)
         command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-q", f"--basetemp={self._folder}"]
-        environment = {**os.environ, **self._environment, _CHANNEL: str(theirs.fileno())}
+        # TensorFlow's stand-ins for the CUDA libraries answer a torch that is built for CUDA, with an error instead of "no GPU".
+        environment = {**os.environ, **self._environment, _CHANNEL: str(theirs.fileno()), "CUDA_VISIBLE_DEVICES": ""}
         with self._folder.with_suffix(".log").open("wb") as log, theirs:
             self._child = subprocess.Popen(
                 [*command, *self._files],
