@@ -2,8 +2,9 @@
 
     python -m benchmarks.real_models --only ppocr4-rec,magika
 
-The smallest files come first, each network in a process of its own with a time limit. Its row is kept as soon as it is measured, and is
-not measured again unless that is asked for. What the tools themselves make of the files comes last, and is measured once.
+The smallest files come first, each network in a process of its own with a time limit. The page is written anew as soon as a network is
+measured; what its JSON holds, of another machine too, is not measured again unless that is asked for. What the tools themselves make of
+the files comes last, and is measured once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import msgspec
 from toolkit.core import ToolkitError, run_isolated, write_file
 
 from .base import Network, all_networks
-from .measure import ROOT, Order, Raw, Row, known, size
+from .measure import ROOT, Order, Raw, Row, size
 from .page import line, page
 
 _WORK, _LONGEST_S = ROOT / "artifacts" / "real-models", 7200.0
@@ -28,26 +29,35 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", metavar="NAME[,NAME]", help="these networks only; measured again")
     parser.add_argument("--again", action="store_true", help="measure all again, not only what is new")
-    parser.add_argument("--known", action="store_true", help="measure nothing; write what is measured")
-    parser.add_argument("--work", type=Path, default=_WORK, help="where packages, artifacts, rows and logs are kept")
+    parser.add_argument("--work", type=Path, default=_WORK, help="where packages, artifacts and logs are kept")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="where the page goes")
     options = parser.parse_args()
     every = all_networks()
     names = options.only.split(",") if options.only else []
     if unknown := set(names) - {each.name for each in every}:
         sys.exit(f"no such network: {', '.join(sorted(unknown))}; known: {', '.join(each.name for each in every)}")
-    work = options.work.absolute()
-    todo = [each for each in every if (each.name in names if names else options.again or not known(work, each.name))]
-    for place, network in enumerate([] if options.known else sorted(todo, key=lambda each: size(each, work))):
+    work, answers = options.work.absolute(), options.out / "real-models.json"
+    rows = {row.name: row for row in _kept(answers)}
+
+    def keep(row: Row) -> None:
+        rows[row.name] = row
+        found = [rows[each.name] for each in every if each.name in rows]
+        write_file(answers, msgspec.json.format(msgspec.json.encode(found), indent=1) + b"\n")
+        write_file(options.out / "real-models.md", page(found, [each.name for each in every if each.name not in rows]))
+
+    todo = [each for each in every if (each.name in names if names else options.again or each.name not in rows)]
+    for place, network in enumerate(sorted(todo, key=lambda each: size(each, work))):
+        before = rows.get(network.name)
         measured = _measured(network, work)
-        write_file(work / network.name / "row.json", msgspec.json.encode(measured))
+        keep(msgspec.structs.replace(measured, raw=before.raw if before else ()))
         print(f"{place + 1}/{len(todo)} {line(measured)}", file=sys.stderr, flush=True)
-    left = [each for each in every if not (work / each.name / "raw.json").is_file() and (each in todo or not names)]
-    for network in [] if options.known else sorted(left, key=lambda each: size(each, work)):
-        write_file(work / network.name / "raw.json", msgspec.json.encode(_tools(network, work)))
-    rows = [row for each in every if (row := known(work, each.name))]
-    write_file(options.out / "real-models.json", msgspec.json.format(msgspec.json.encode(rows), indent=1) + b"\n")
-    write_file(options.out / "real-models.md", page(rows, [each.name for each in every if not known(work, each.name)]))
+    for network in sorted(every, key=lambda each: size(each, work)):
+        if (row := rows.get(network.name)) and not row.raw and network.file.endswith(".onnx") and (network in todo or not names):
+            keep(msgspec.structs.replace(row, raw=_tools(network, work)))
+
+
+def _kept(answers: Path) -> list[Row]:
+    return msgspec.json.decode(answers.read_bytes(), type=list[Row]) if answers.is_file() else []
 
 
 def _measured(network: Network, work: Path) -> Row:

@@ -1,7 +1,4 @@
-"""One network through ``toolkit convert``, and each artifact that comes out beside the network's own engine.
-
-What is kept of a network: ``row.json``, and ``raw.json`` of what the tools themselves make of its file, which no change of ours changes.
-"""
+"""One network through ``toolkit convert``, and each artifact that comes out beside the network's own engine."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from toolkit.core import MANIFEST, Artifact, write_arrays
+from toolkit.core import MANIFEST, Artifact, this_machine, write_arrays
 
 from .base import Arrays, Network, find_network
 from .compare import Compared, HeldOut
@@ -77,8 +74,9 @@ class Raw(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A network with its cells; ``problem`` is why nothing was tried; ``code`` and ``date`` are the commit that made it and when, ``load``
-    the machine's over the last quarter of an hour.
+    """A network with its cells; ``raw`` is what the tools themselves make of its file, which no change of ours changes; ``problem`` is why
+    nothing was tried; ``code`` and ``date`` are the commit that made it and when, ``machine`` is where, ``load`` that machine's over the
+    last quarter of an hour.
     """
 
     name: str
@@ -91,6 +89,7 @@ class Row(msgspec.Struct, frozen=True):
     problem: str = ""
     code: str = ""
     date: str = ""
+    machine: str = ""
     load: float = 0.0
 
 
@@ -99,16 +98,6 @@ class Order(msgspec.Struct, frozen=True):
 
     network: str
     work: str
-
-
-def known(work: Path, name: str) -> Row | None:
-    """What is kept of a network, with what the tools themselves made of it."""
-    file, beside = work / name / "row.json", work / name / "raw.json"
-    if not file.is_file():
-        return None
-    row = msgspec.json.decode(file.read_bytes(), type=Row)
-    raw = msgspec.json.decode(beside.read_bytes(), type=tuple[Raw, ...]) if beside.is_file() else ()
-    return msgspec.structs.replace(row, raw=raw)
 
 
 def size(network: Network, work: Path) -> int:
@@ -146,7 +135,7 @@ def measure(network: Network, work: Path) -> Row:
     def row(cells: tuple[Cell, ...] = (), *, problem: str = "") -> Row:
         seconds, date = time.perf_counter() - start, time.strftime("%Y-%m-%d")
         made = Row(network.name, network.package, network.what, title, seconds, cells, problem=problem, code=_commit(), date=date)
-        return msgspec.structs.replace(made, load=os.getloadavg()[2])
+        return msgspec.structs.replace(made, machine=_machine(), load=os.getloadavg()[2])
 
     folder = work / network.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -229,6 +218,11 @@ def _ran(command: list[str], log: Path, *, limit_s: float = _STEP_S) -> str:
             code = f"more than {limit_s:.0f} s"
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else code
+
+
+def _machine() -> str:
+    machine = this_machine()
+    return f"{machine.cpu}, {machine.threads} threads, {', '.join(machine.instruction_sets)}, Python {machine.python}"
 
 
 def _commit() -> str:

@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
-from toolkit.core import this_machine
-
 from .measure import PRECISIONS, Cell, Row, right
 from .raw import TARGETS, lines_of
 
@@ -43,14 +41,12 @@ def page(rows: Sequence[Row], left: Sequence[str]) -> bytes:
     if any(row.raw for row in rows):
         parts.append(_beside(rows))
     parts += ["## Decisions and times\n\n" + _table(rows), "## Where a cell is wrong or missing\n\n" + _reasons(rows)]
-    machine = this_machine()
-    loads = [row.load for row in rows if row.load] or [0.0]
-    dates = sorted({row.date for row in rows if row.date})
-    parts.append(
-        f"Measured {' and '.join(dates[:1] + dates[1:][-1:])} on {machine.cpu}, {machine.threads} threads,"
-        f" {', '.join(machine.instruction_sets)}, at a load of {min(loads):.0f} to {max(loads):.0f},"
-        f" with Python {machine.python}, {_versions()}."
-    )
+    for machine in sorted({row.machine for row in rows}):
+        there = [row for row in rows if row.machine == machine]
+        dates, loads = sorted({row.date for row in there}), [row.load for row in there]
+        when = " to ".join(dates[:1] + dates[1:][-1:])
+        parts.append(f"{len(there)} measured {when} on {machine}, at a load of {min(loads):.0f} to {max(loads):.0f}.")
+    parts.append(f"With {_versions()}.")
     return ("\n\n".join(part.strip() for part in parts) + "\n").encode()
 
 

