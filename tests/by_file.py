@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import subprocess
+from pathlib import Path
+
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
@@ -17,6 +22,12 @@ class ByFile(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+    def _reschedule(self, node: WorkerController) -> None:
+        """A worker runs a test only where it knows the next one, or that there is none: one test alone stays where it is."""
+        super()._reschedule(node)
+        if not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
+            self._reschedule(node)
 
     def remove_node(self, node: WorkerController) -> str | None:
         """A worker has ended: give the rest of its tests to others; returns the test that it crashed in, None where all are done.
@@ -34,3 +45,23 @@ class ByFile(LoadScopeScheduling):
         for other in self.nodes:
             self._reschedule(other)
         return crashed
+
+
+def how_it_ended(node: WorkerController) -> str:
+    """What is known of the end of a worker that crashed, beside what faulthandler has written."""
+    process: subprocess.Popen[bytes] = node.gateway._io.popen  # Nothing public tells it.
+    try:
+        code = process.wait(10)
+    except subprocess.TimeoutExpired:
+        return "it still runs, and does not answer: something has closed its channel"
+    with contextlib.suppress(ValueError):
+        return f"it was ended by {signal.Signals(-code).name}; {_memory()}"
+    return f"its exit code was {code}"
+
+
+def _memory() -> str:
+    """How often this machine has ended a process for want of memory, and what is free."""
+    counts = dict(line.split()[:2] for line in Path("/proc/vmstat").read_text(encoding="utf-8").splitlines())
+    sizes = dict(line.split()[:2] for line in Path("/proc/meminfo").read_text(encoding="utf-8").splitlines())
+    free = int(sizes["MemAvailable:"]) / 2**20
+    return f"killed for want of memory since the machine's start: {counts.get('oom_kill')}; free: {free:.1f} GiB"

@@ -18,7 +18,7 @@ import hypothesis
 import pytest
 
 from tests import own_process
-from tests.by_file import ByFile
+from tests.by_file import ByFile, how_it_ended
 from tests.commands import PATH
 from toolkit.core import cache_home
 from toolkit.core.forks import fork_server
@@ -78,6 +78,12 @@ def pytest_configure(config: pytest.Config) -> None:
         environment = {"TF_CPP_MIN_LOG_LEVEL": "2"} | own_process.coverage(config)
         os.environ |= stack.enter_context(fork_server(PRELOADED, environment=environment))
         config.add_cleanup(stack.close)
+
+
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Called by xdist where a worker has ended: a crash says how."""
+    if error:
+        sys.stderr.write(f"\n{node.gateway.id}: {how_it_ended(node)}\n")
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
