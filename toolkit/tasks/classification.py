@@ -10,6 +10,7 @@ from toolkit.core import Samples, Signature, class_labels
 
 from ._counts import mean_ratio
 from .base import Metric, Scorer, Task, mean_of
+from .probabilities import are_probabilities
 
 
 def _accuracy(scores: np.ndarray, labels: np.ndarray) -> Scorer:
@@ -53,7 +54,7 @@ class Classification(Task):
         scores = next(iter(outputs.values()))
         if scores.ndim != 2 or scores.shape[1] < 2 or not len(scores) or not np.issubdtype(scores.dtype, np.floating):
             return False
-        return bool((scores >= 0).all() and np.allclose(scores.sum(axis=1), 1, atol=1e-3))
+        return are_probabilities(scores)
 
     def check(self, signature: Signature, targets: np.ndarray, origin: str) -> None:
         """As `Task.check`."""

@@ -10,6 +10,7 @@ from toolkit.core.mapped import by_parts
 from ._counts import ratio_of_sums
 from ._targets import IGNORED, PADDING, is_whole
 from .base import Metric, Scorer, Sums, Task, ratio
+from .probabilities import log_probabilities_of
 from .tagging import MOST, check_tokens, one_for_each
 
 
@@ -21,7 +22,7 @@ def _perplexity(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
     """
 
     def row(scores: np.ndarray, true: np.ndarray) -> tuple[float, int]:
-        likely = _log_probabilities(scores)
+        likely = log_probabilities_of(scores)
         if true.ndim == 2:
             can_come = np.isfinite(true)
             return float((np.exp(true[can_come]) * (true[can_come] - likely[can_come])).sum()), len(true)
@@ -42,17 +43,6 @@ def _right(predicted: np.ndarray, actual: np.ndarray) -> Scorer:
     best, true = (each if each.ndim == 2 else by_parts(lambda part: part.argmax(axis=2), each) for each in (predicted, actual))
     counted = true != IGNORED
     return ratio_of_sums((counted & (best == true)).sum(axis=1), counted.sum(axis=1))
-
-
-def _log_probabilities(scores: np.ndarray) -> np.ndarray:
-    """Of scores ``[T, V]``: probabilities, or anything that softmax makes some of."""
-    values = scores.astype(np.float64)
-    if bool((values >= 0).all()) and np.allclose(values.sum(axis=1), 1, atol=1e-3):
-        with np.errstate(divide="ignore"):
-            return np.log(values)
-    values -= values.max(axis=1, keepdims=True)
-    likely: np.ndarray = values - np.log(np.exp(values).sum(axis=1, keepdims=True))
-    return likely
 
 
 class LanguageModel(Task):
@@ -81,4 +71,4 @@ class LanguageModel(Task):
 
     def as_targets(self, predictions: np.ndarray) -> np.ndarray:
         """The log probabilities, ``[N, T, V]``."""
-        return by_parts(lambda part: np.stack([_log_probabilities(scores) for scores in part]), predictions)
+        return by_parts(lambda part: np.stack([log_probabilities_of(scores) for scores in part]), predictions)

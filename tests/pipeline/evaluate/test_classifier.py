@@ -15,7 +15,7 @@ from toolkit.cli import toolkit
 from toolkit.core import Artifact, DataError, Samples, wilson
 from toolkit.models.data import find_data
 from toolkit.pipeline.evaluate import Evaluation, evaluate
-from toolkit.pipeline.evaluate.classifier_figures import ClassifierFigures, Predictions, curves, figures_of, probabilities_of
+from toolkit.pipeline.evaluate.classifier_figures import ClassifierFigures, Predictions, curves, figures_of
 from toolkit.pipeline.evaluate.page import FIGURES, PAGE, write_evaluation
 from toolkit.runtimes import open_session
 
@@ -67,17 +67,6 @@ def test_the_figures_are_those_of_the_deployed_artifact(int8: Artifact, samples:
 def predictions(probabilities: list[list[float]], targets: list[int]) -> Predictions:
     values = np.array(probabilities)
     return Predictions(Samples({"x": values}, np.array(targets)), values, np.array(targets), ("a", "b", "c"))
-
-
-def test_probabilities_are_not_softened_again() -> None:
-    """Of a network that ends in a softmax a confidence of 97 % was 24 %, and all were badly calibrated; so were its int8 files."""
-    logits = np.random.default_rng(0).normal(0, 3, (50, 10))
-    chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    np.testing.assert_allclose(probabilities_of(logits), chances)
-    np.testing.assert_allclose(probabilities_of(chances), chances)
-    rounded = np.round(chances * 256) / 256  # as an int8 file says them
-    np.testing.assert_allclose(probabilities_of(rounded), chances, atol=0.02)
-    np.testing.assert_allclose(probabilities_of(rounded).sum(axis=1), 1)
 
 
 def test_the_calibration_error_of_a_known_case() -> None:

@@ -9,10 +9,11 @@ import numpy as np
 
 from toolkit.core import POINTS, Artifact, ArtifactError, DataError, Samples, class_labels
 from toolkit.core.evidence import value_text
+from toolkit.tasks.probabilities import probabilities_of
 
 from ..text import NONE
 from .base import Evaluation, Table, answers_of
-from .classifier_figures import ClassifierFigures, Predictions, figures_of, probabilities_of
+from .classifier_figures import ClassifierFigures, Predictions, figures_of
 from .classifier_pictures import pictures
 
 _SENTENCES = 8

@@ -66,19 +66,6 @@ class Predictions:
         object.__setattr__(self, "predicted", self.probabilities.argmax(axis=1))
 
 
-def probabilities_of(scores: np.ndarray) -> np.ndarray:
-    """Of a classifier's output ``[N, C]``, float64: as they are where they are probabilities, else by softmax."""
-    values = scores.astype(np.float64)
-    # Of a quantized network each is a multiple of 1/256, so that a row's sum is off by half of that for each class.
-    slack = min(0.05, max(1e-3, values.shape[1] / 512))
-    if bool((values >= 0).all()) and np.allclose(values.sum(axis=1), 1, rtol=0, atol=slack):
-        powers = values
-    else:
-        powers = np.exp(values - values.max(axis=1, keepdims=True))
-    found: np.ndarray = powers / powers.sum(axis=1, keepdims=True)
-    return found
-
-
 def curves(predictions: Predictions, row: int) -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]] | None:
     """The ROC curve (false, true positive rate) and the precision-recall curve (recall, precision) of a class, where it has both kinds."""
     with needs("report"):
