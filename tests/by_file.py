@@ -1,15 +1,20 @@
-"""How tests are given to the workers of xdist: a file's tests to one worker, which makes what they share once."""
+"""How tests are given to the workers of xdist: a file's tests to one worker, which makes what they share once. A plug-in of pytest."""
 
 from __future__ import annotations
 
 import contextlib
 import signal
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
+import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
+CRASHED = "crashed"
+"""What a test is called in whose first run its worker ended."""
 # What the tests of this folder share is made by each worker that runs one of them.
 TOGETHER = ("tests/pipeline/debug/",)
 
@@ -19,6 +24,11 @@ class ByFile(LoadScopeScheduling):
 
     xdist's own groups are none with pytest 9: it marks a test by `item._nodeid`, which pytest no longer reads.
     """
+
+    def __init__(self, config: pytest.Config, log: Any = None) -> None:
+        super().__init__(config, log)
+        self.crashed: list[str] = []
+        """Tests in which a worker has ended, as often as it has."""
 
     def _split_scope(self, nodeid: str) -> str:
         return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
@@ -30,21 +40,48 @@ class ByFile(LoadScopeScheduling):
             self._reschedule(node)
 
     def remove_node(self, node: WorkerController) -> str | None:
-        """A worker has ended: give the rest of its tests to others; returns the test that it crashed in, None where all are done.
+        """A worker has ended: give the rest of its tests to others, the one that it crashed in too if that is its first crash; returns that
+        one, None where all are done.
 
         xdist gives away also the files whose tests are all done. A worker that gets one of them runs nothing, so that it never asks for
-        more: the run stood still until its time was over. And it runs the test that crashed again, in a worker that crashes as well.
+        more: the run stood still until its time was over. And it runs the test again that crashed, as often as it crashes.
         """
         files = self.assigned_work.pop(node)
         crashed = next((test for tests in files.values() for test, done in tests.items() if not done), None)
         for file, tests in files.items():
             if crashed in tests:
-                tests[crashed] = True
+                tests[crashed] = crashed in self.crashed
             if not all(tests.values()):
                 self.workqueue[file] = tests
+        self.crashed += [crashed] if crashed else []
         for other in self.nodes:
             self._reschedule(other)
         return crashed
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
+    """Called by xdist."""
+    return ByFile(config, log)
+
+
+def pytest_testnodedown(node: WorkerController, error: object) -> None:
+    """Called by xdist where a worker has ended: a crash says how."""
+    if error:
+        sys.stderr.write(f"\n{node.gateway.id}: {how_it_ended(node)}\n")
+
+
+def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: ByFile) -> None:
+    """Called by xdist. Engines that others wrote crash beside each other once in many runs, in whichever test it may be: one that passes
+    in another worker has not failed, and the summary counts the crash. One that crashes again has.
+    """
+    if sched.crashed.count(crashitem) == 1:
+        report.outcome = CRASHED  # type: ignore[assignment] # As plug-ins that run tests again have outcomes of their own.
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Called by pytest."""
+    for report in terminalreporter.stats.get(CRASHED, ()):
+        terminalreporter.write_line(f"CRASHED {report.longrepr}; it was run again in another worker")
 
 
 def how_it_ended(node: WorkerController) -> str:

@@ -17,8 +17,7 @@ from typing import Any
 import hypothesis
 import pytest
 
-from tests import own_process
-from tests.by_file import ByFile, how_it_ended
+from tests import by_file, own_process
 from tests.commands import PATH
 from toolkit.core import cache_home
 from toolkit.core.forks import fork_server
@@ -72,23 +71,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     own_process.configure(config)
     if config.option.numprocesses:
+        config.pluginmanager.register(by_file)
         # The same for all, tests that start in other folders too: a task is forked only where the server's own is the caller's.
         os.environ["PYTHONPATH"] = PATH
         stack = contextlib.ExitStack()
         environment = {"TF_CPP_MIN_LOG_LEVEL": "2"} | own_process.coverage(config)
         os.environ |= stack.enter_context(fork_server(PRELOADED, environment=environment))
         config.add_cleanup(stack.close)
-
-
-def pytest_testnodedown(node: Any, error: object) -> None:
-    """Called by xdist where a worker has ended: a crash says how."""
-    if error:
-        sys.stderr.write(f"\n{node.gateway.id}: {how_it_ended(node)}\n")
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
-    """Called by xdist."""
-    return ByFile(config, log)
 
 
 @dataclass(frozen=True)
