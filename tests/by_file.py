@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import faulthandler
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,8 @@ from xdist.workermanage import WorkerController
 
 CRASHED = "crashed"
 """What a test is called in whose first run its worker ended."""
+_FAULTS = "TOOLKIT_TESTS_FAULTS"
+"""The variable that names the folder of what workers say of their crashes."""
 # What the tests of this folder share is made by each worker that runs one of them.
 TOGETHER = ("tests/pipeline/debug/",)
 
@@ -59,6 +64,21 @@ class ByFile(LoadScopeScheduling):
         return crashed
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Called by pytest, in the process that distributes the tests and in the workers: a crash leaves the stack of Python's threads in a
+    file. What faulthandler writes to a worker's standard error is lost.
+    """
+    if hasattr(config, "workerinput"):
+        file = (Path(os.environ[_FAULTS]) / str(os.getpid())).open("w")
+        config.add_cleanup(file.close)
+        config.add_cleanup(faulthandler.disable)
+        faulthandler.enable(file)
+    else:
+        folder = tempfile.TemporaryDirectory(prefix="toolkit-faults-")
+        os.environ[_FAULTS] = folder.name
+        config.add_cleanup(folder.cleanup)
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile:
     """Called by xdist."""
     return ByFile(config, log)
@@ -92,7 +112,8 @@ def how_it_ended(node: WorkerController) -> str:
     except subprocess.TimeoutExpired:
         return "it still runs, and does not answer: something has closed its channel"
     with contextlib.suppress(ValueError):
-        return f"it was ended by {signal.Signals(-code).name}; {_memory()}"
+        said = (Path(os.environ[_FAULTS]) / str(process.pid)).read_text(encoding="utf-8", errors="replace")
+        return f"it was ended by {signal.Signals(-code).name}; {_memory()}\n{said}"
     return f"its exit code was {code}"
 
 

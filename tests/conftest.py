@@ -70,8 +70,9 @@ def pytest_configure(config: pytest.Config) -> None:
     Whoever runs a few tests in one process does not wait for what the server imports; they also show that nothing depends on it.
     """
     own_process.configure(config)
-    if config.option.numprocesses:
+    if config.option.numprocesses or hasattr(config, "workerinput"):
         config.pluginmanager.register(by_file)
+    if config.option.numprocesses:
         # The same for all, tests that start in other folders too: a task is forked only where the server's own is the caller's.
         os.environ["PYTHONPATH"] = PATH
         stack = contextlib.ExitStack()

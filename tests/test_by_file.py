@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-_CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+_CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
 _ONCE = f"import pathlib; there = pathlib.Path('once'); there.exists() or (there.touch(), exec({_CRASH!r}))"
 
 
@@ -33,4 +33,6 @@ def test_a_worker_that_crashes_costs_one_test(files: int, crashes: int, crash: s
     assert result.returncode == code, printed
     assert told in printed
     assert f"crashed while running 'test_{crashes:02}.py::test_a'; it was run again in another worker" in printed
-    assert "it was ended by SIGKILL; killed for want of memory since" in printed
+    assert "it was ended by SIGSEGV; killed for want of memory since" in printed
+    assert "Fatal Python error: Segmentation fault" in printed
+    assert f'test_{crashes:02}.py", line 1 in' in printed

@@ -65,6 +65,7 @@ def interrupted(*words: str | Path, when: Callable[[], bool]) -> str:
                 os.kill(os.getpid(), signal.SIGINT)
                 return
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # A library that an earlier test has loaded may have changed it.
     watcher = threading.Thread(target=watch)
     watcher.start()
     with warnings.catch_warnings():  # Where Ctrl-C comes between the opening of a file and its `with`, Python closes it later and says so.
