@@ -310,6 +310,15 @@ class Runtime(ABC):
         """
         raise InputError(f"'{file.name}' has its own inputs", expected="--input only with Python code, such as model.py:make_model")
 
+    def renewed(self, file: Path, folder: Path) -> Path:  # noqa: ARG002 - for formats whose files were others once
+        """A bare file as an artifact of its format holds it: `file`, or one made in `folder` where it is as an earlier format had it.
+
+        Raises:
+            EngineError: the engine does not read it.
+            MissingDependencyError: the engine is not installed.
+        """
+        return file
+
     @final
     def open(self, model: Artifact | Path, options: SessionOptions | None = None) -> Session:
         """Open an artifact, or a bare model file whose signature the engine then tells.

@@ -1,15 +1,21 @@
-"""Keras on TensorFlow: runs ``.keras`` files, as the reference of what is converted from them. Code inside a file is refused."""
+"""Keras on TensorFlow: runs ``.keras`` files, as the reference of what is converted from them, and makes them of networks in HDF5. Code
+inside a file is refused.
+"""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from toolkit.core import EngineError, Format, Signature
 from toolkit.core.free_sizes import name_sizes
+from toolkit.formats.parts.keras_hdf5 import is_hdf5
 
+from ._keras_hdf5 import keras_from_hdf5
 from ._quiet import quiet
 from ._tensorflow import TensorFlowRuntime, TensorFlowSession, declared, set_threads
 from .base import OpenRequest, Session
@@ -28,14 +34,24 @@ class Keras(TensorFlowRuntime):
         os.environ["KERAS_BACKEND"] = "tensorflow"
         super().import_engine()
 
-    def _open(self, request: OpenRequest) -> Session:
+    def renewed(self, file: Path, folder: Path) -> Path:
+        """HDF5, as Keras wrote networks before there were ``.keras`` files, becomes one."""
+        if not is_hdf5(file):
+            return file
+        made = folder / Format.KERAS.file_name
         with quiet():
+            self.import_engine()
+            keras_from_hdf5(file, made)
+        return made
+
+    def _open(self, request: OpenRequest) -> Session:
+        with quiet(), tempfile.TemporaryDirectory(prefix="toolkit-") as folder:
             self.import_engine()
             import keras
             import tensorflow as tf
 
             set_threads(request.threads)
-            model = keras.saving.load_model(request.file, compile=False, safe_mode=True)
+            model = keras.saving.load_model(self.renewed(request.file, Path(folder)), compile=False, safe_mode=True)
             if not getattr(model, "inputs", None):
                 raise EngineError(
                     f"'{request.file}' has no inputs", expected="a functional or sequential network, built", got=type(model).__name__

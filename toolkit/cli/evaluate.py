@@ -79,7 +79,9 @@ def command(
         if labels is not None:
             artifact = with_labels(artifact, _names(labels))
         limits, _ = limits_for(asked, artifact.path.parent)
-        samples = split_samples(artifact, data, folder=data_dir, evaluation=evaluation, limits=limits, sizing=sizing).evaluation
+        samples = split_samples(
+            artifact, data, folder=data_dir, evaluation=evaluation, only_judged=True, limits=limits, sizing=sizing
+        ).evaluation
         say(f"samples: {note}" for note in samples.notes)
         display.add_task(f"{artifact.name}: {len(samples):,} samples", total=None)
         found = evaluate(artifact, samples, folder=data_dir, limits=limits, engine=engine, device=device)

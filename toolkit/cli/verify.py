@@ -99,7 +99,9 @@ def command(
                 hint="run: toolkit convert",
             )
         limits, limits_of = limits_for(asked, bundle.path)
-        split = split_samples(root, data, folder=data_dir, evaluation=evaluation, may_draw=True, limits=limits, sizing=sizing)
+        split = split_samples(
+            root, data, folder=data_dir, evaluation=evaluation, only_judged=True, may_draw=True, limits=limits, sizing=sizing
+        )
         samples = split.evaluation
         try_limits(root, samples, limits)
         verifier = Verifier(root, samples, limits, device, made=bundle)

@@ -1,4 +1,4 @@
-"""Keras: a zip archive with the network as JSON and its weights. Keras is not needed."""
+"""Keras: a zip archive with the network as JSON and its weights, or HDF5 with both, as before Keras 3. Keras is not needed."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from typing import Any
 from toolkit.core import ArtifactError, Format, Operators, decode_json
 
 from .base import FileFormat, Start
+from .parts.keras_hdf5 import MOST_BYTES, SUFFIXES, described, is_hdf5
 
 _CONFIG, _WEIGHTS = "config.json", "model.weights.h5"
-_MOST_BYTES = 64 * 2**20
-"""Of the JSON that describes a network."""
 
 
 class Keras(FileFormat):
-    """What ``model.save("model.keras")`` writes."""
+    """What ``model.save("model.keras")`` writes, and ``model.save("model.h5")``: an artifact holds the former, its engine makes it."""
 
     format = Format.KERAS
     title = "Keras"
-    suffixes = (".keras",)
+    suffixes = (".keras", *SUFFIXES)
     default_engine = "keras"
+    extra = "tensorflow"
     start = Start(order=2, reference="keras")
 
     def _check(self, file: Path) -> None:
         _config(file)
+        if is_hdf5(file):
+            return
         with zipfile.ZipFile(file) as archive:
             if _WEIGHTS not in archive.namelist():
                 raise ArtifactError(f"'{file}' holds no weights", expected="a file written by model.save", got=_members(archive))
@@ -35,7 +37,12 @@ class Keras(FileFormat):
                 archive.open(member).close()  # Its own header says the same of it as the directory.
 
     def _input_names(self, file: Path) -> tuple[str, ...] | None:
-        """Those of a sequential network, and of a functional one whose inputs are one, a list or a dictionary by name, without depth."""
+        """Those of a sequential network, and of a functional one whose inputs are one, a list or a dictionary by name, without depth.
+
+        None in HDF5, whose library opens no stranger's file in a process that goes on.
+        """
+        if is_hdf5(file):
+            return None
         whole = _config(file)
         config = whole["config"]
         if whole["class_name"] == "Sequential":
@@ -54,12 +61,16 @@ class Keras(FileFormat):
 
 
 def _config(file: Path) -> Any:
+    if is_hdf5(file):
+        return described(file).config
+    if file.suffix.lower() in SUFFIXES:
+        raise ArtifactError(f"'{file}' is no HDF5 file", expected="a file written by model.save", hint="download or save it again")
     with zipfile.ZipFile(file) as archive:
         if _CONFIG not in archive.namelist():
             raise ArtifactError(f"'{file}' holds no Keras network", expected="a file written by model.save", got=_members(archive))
         size = archive.getinfo(_CONFIG).file_size
-        if size > _MOST_BYTES:
-            raise ArtifactError(f"'{file}' is refused", expected=f"a network described in at most {_MOST_BYTES} bytes", got=f"{size} bytes")
+        if size > MOST_BYTES:
+            raise ArtifactError(f"'{file}' is refused", expected=f"a network described in at most {MOST_BYTES} bytes", got=f"{size} bytes")
         return decode_json(archive.read(_CONFIG), dict[str, Any])
 
 

@@ -292,7 +292,7 @@ def verify(
         raise InputError(f"'{loaded.path}' holds nothing to verify", expected="artifacts beside the trained model", hint="call convert")
     limits, _ = limits_for(_asked(metric, task, max_drop), loaded.path)
     given = named_data(data, root.manifest.signature)
-    samples = split_samples(root, given, evaluation=evaluation, may_draw=True, limits=limits, sizing=sizing).evaluation
+    samples = split_samples(root, given, evaluation=evaluation, only_judged=True, may_draw=True, limits=limits, sizing=sizing).evaluation
     try_limits(root, samples, limits)
     verifier = Verifier(root, samples, limits, device, made=loaded)
     wanted = {artifact.name: engines for artifact in artifacts} if engines else None
@@ -385,7 +385,7 @@ def evaluate(
         single = found.single
         limits, _ = limits_for(_asked(metric, task, None), single.path.parent)
         given = named_data(data, single.manifest.signature)
-        samples = split_samples(single, given, evaluation=evaluation, limits=limits, sizing=sizing).evaluation
+        samples = split_samples(single, given, evaluation=evaluation, only_judged=True, limits=limits, sizing=sizing).evaluation
         return evaluations.evaluate(single, samples, limits=limits, engine=engine, device=device)
 
 

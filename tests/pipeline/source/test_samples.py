@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.tiny import CLASSES, FEATURES, tiny_artifact, tiny_samples
-from toolkit.core import Artifact, DataError
+from toolkit.core import MANIFEST, Artifact, CalibrationRecord, DataError
 from toolkit.pipeline.data import Given
 from toolkit.pipeline.source.remembered import REMEMBERED, limits_for, remember, remembered
 from toolkit.pipeline.source.samples import knows_data, split_samples
@@ -38,6 +39,37 @@ def test_named_data_are_not_drawn(artifact: Artifact, tmp_path: Path) -> None:
     split = split_samples(artifact, str(tmp_path / "s.npz"), may_draw=True)
     assert (split.evaluation.drawn, split.evaluation.origin) == (False, "s.npz")
     assert not split.evaluation.rows(slice(3)).fit(artifact.manifest.signature).drawn
+
+
+def test_all_rows_judge_what_they_did_not_calibrate(artifact: Artifact, tmp_path: Path) -> None:
+    tiny_samples(30).save(tmp_path / "s.npz")
+    tiny_samples(1).save(tmp_path / "one.npz")
+    judged = split_samples(artifact, str(tmp_path / "s.npz"), only_judged=True)
+    assert (len(judged.calibration), len(judged.evaluation), judged.evaluation.notes) == (0, 30, ())
+    assert len(split_samples(artifact, str(tmp_path / "s.npz"), only_judged=True, evaluation=7).evaluation) == 7
+    assert len(split_samples(artifact, str(tmp_path / "one.npz"), only_judged=True).evaluation) == 1
+
+
+def test_rows_that_calibrated_a_bundle_do_not_judge_it_and_it_is_said(artifact: Artifact, tmp_path: Path) -> None:
+    tiny_samples(30).save(tmp_path / "s.npz")
+    tiny_samples(31).save(tmp_path / "other.npz")
+    told = split_samples(artifact, str(tmp_path / "s.npz"))
+    remember(artifact.path.parent, data=str(tmp_path / "s.npz"))
+    judged = split_samples(artifact, None, only_judged=True)
+    assert judged.evaluation.sha256 == told.evaluation.sha256
+    assert judged.evaluation.notes == ("6 more of s.npz calibrate in this bundle, and judge nothing",)
+    assert len(split_samples(artifact, str(tmp_path / "other.npz"), only_judged=True).evaluation) == 31
+
+
+def test_a_bundle_that_has_travelled_knows_what_calibrated_it(artifact: Artifact, tmp_path: Path) -> None:
+    tiny_samples(30).save(tmp_path / "s.npz")
+    record = CalibrationRecord("s.npz", 6, "0" * 64)
+    other = artifact.path.parent / "onnx-int8"
+    shutil.copytree(artifact.path, other)
+    (other / MANIFEST).write_bytes(replace(artifact.manifest, calibration=record).to_json())
+    assert len(split_samples(artifact, str(tmp_path / "s.npz"), only_judged=True).evaluation) == 24
+    (other / MANIFEST).write_text("damaged")
+    assert len(split_samples(artifact, str(tmp_path / "s.npz"), only_judged=True).evaluation) == 24
 
 
 def test_a_bundle_remembers_its_samples(artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

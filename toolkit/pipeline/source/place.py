@@ -231,7 +231,8 @@ def signature_task(model: ModelFile) -> ReadFile:
     if model.inputs:
         inputs = Signature(tuple(TensorSpec.parse(text) for text in model.inputs), ())
         return ReadFile(find_runtime(about.default_engine).complete(path, inputs))
-    opened, folded = path, tuple[str, ...]()
+    renewed = find_runtime(about.default_engine).renewed(path, Path(model.work))
+    opened, folded = renewed, tuple[str, ...]()
     if about.format is Format.ONNX and model.sizing.values:
         opened, folded = with_constants(path, model.sizing.values, Path(model.work))
     values = {name: value for name, value in model.sizing.values.items() if name not in folded}
@@ -248,7 +249,7 @@ def signature_task(model: ModelFile) -> ReadFile:
         *found.notes,
         *([f"the network refuses {FREE_SIZE} for a free size: without samples it is {sizes_text(found.sizes)}"] if found.sizes else []),
     )
-    mended = bool(folded or squeezed)
+    mended = bool(folded or squeezed) or renewed != path
     if about.format is Format.ONNX and model.tried:
         file = Path(model.work) / about.format.file_name if mended else opened
         mended = with_shapes(file, found.signature, Path(model.work)) or mended

@@ -26,7 +26,7 @@ from .place import Source, from_files, from_module, from_weights
 from .sizing import Sizing
 from .user_module import EDGE, UserModule
 
-_WEIGHTS = (".pt", ".pth", ".pkl", ".ckpt", ".safetensors", ".h5")
+_WEIGHTS = (".pt", ".pth", ".pkl", ".ckpt", ".safetensors")
 """What files of weights without a network end with."""
 
 

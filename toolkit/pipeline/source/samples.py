@@ -12,6 +12,7 @@ from toolkit.core import (
     NOISE,
     Artifact,
     ArtifactError,
+    Bundle,
     DataError,
     Manifest,
     Preprocessing,
@@ -58,6 +59,7 @@ def split_samples(
     folder: Path | None = None,
     calibration: int = CALIBRATION_SAMPLES,
     evaluation: int | None = None,
+    only_judged: bool = False,
     may_draw: bool = False,
     limits: Limits | None = None,
     sizing: Sizing | None = None,
@@ -70,6 +72,8 @@ def split_samples(
             part calibrates; else the rows are divided at random but seeded, each class in its share: a fifth, at most `calibration` rows,
             calibrates, and as many others may calibrate a twin.
         evaluation: at most so many test samples; None means all.
+        only_judged: nothing is calibrated now, so that all rows verify unless these data have calibrated the artifact's bundle, whose rows
+            for that are kept apart as then, and the others say so.
         limits: name the task or the metric that targets are for; by default what the bundle, the artifact or the targets themselves say.
         sizing: what the user says of sizes now; the samples must have one of those.
         may_draw: where no data are named or known, take random inputs, which ``Split.evaluation.drawn`` tells.
@@ -112,31 +116,47 @@ def split_samples(
     for part in (found.samples, found.tests):
         if part is not None:
             check_targets(manifest, part, task=limits.task, metric=limits.metric)
-    first, rest, twin = _divided(found, given.word, calibration)
-    if evaluation is not None:
-        rest = rest.rows(slice(0, evaluation))
-    first = first.without(rest)
-    if not len(first):
-        raise DataError(f"every calibration sample of '{given.word}' is also an evaluation sample", hint="give more different samples")
-    twin = None if twin is None else twin.without(first).rows(slice(len(first)))
+    apart = not only_judged or _calibrated(artifact, given.word, found.samples.origin)
+    first, rest, twin = _divided(found, given.word, calibration if apart else 0, evaluation)
+    if only_judged and len(first) and found.tests is None:
+        rest = replace(rest, notes=(*rest.notes, f"{len(first):,} more of {rest.origin} calibrate in this bundle, and judge nothing"))
     return Split(first, rest, twin, found.labels, found.preprocessing)
 
 
-def _divided(found: Found, word: str, calibration: int) -> tuple[Samples, Samples, Samples | None]:
-    """What calibrates, what verifies, and what of that may calibrate a twin."""
-    rows = found.samples
-    if found.tests is not None:
-        return rows.rows(slice(calibration)), found.tests, None
-    if len(rows) < 2:
-        raise DataError(f"samples '{word}'", expected="at least 2 rows, to calibrate on one and to evaluate on another", got=str(len(rows)))
-    rows = rows if found.ordered else rows.rows(fair_order(len(rows), rows.targets))
-    count = max(1, min(calibration, len(rows) // 5))
-    return rows.rows(slice(count)), rows.rows(slice(count, None)), rows.rows(slice(count, 2 * count))
+def _divided(found: Found, word: str, calibration: int, evaluation: int | None) -> tuple[Samples, Samples, Samples | None]:
+    """What calibrates, what verifies, and what of that may calibrate a twin; `calibration` is 0 where nothing does."""
+    rows, tests = found.samples, found.tests
+    if tests is None:
+        if calibration and len(rows) < 2:
+            expected = "at least 2 rows, to calibrate on one and to evaluate on another"
+            raise DataError(f"samples '{word}'", expected=expected, got=str(len(rows)))
+        rows = rows if found.ordered else rows.rows(fair_order(len(rows), rows.targets))
+        calibration = min(calibration, max(1, len(rows) // 5))
+    rest = (rows.rows(slice(calibration, None)) if tests is None else tests).rows(slice(evaluation))
+    first = rows.rows(slice(calibration)).without(rest)
+    if calibration and not len(first):
+        raise DataError(f"every calibration sample of '{word}' is also an evaluation sample", hint="give more different samples")
+    twin = rows.rows(slice(calibration, 2 * calibration)).without(first).rows(slice(len(first))) if tests is None else None
+    return first, rest, twin
 
 
 def knows_data(artifact: Artifact) -> bool:
     """Whether `split_samples` needs no ``data`` for this artifact; raises `DataError` as it does."""
     return bool(_remembered(artifact) or artifact.manifest.data or _draws_noise(artifact.manifest))
+
+
+def _calibrated(artifact: Artifact, word: str, origin: str) -> bool:
+    """Whether the samples `word`, which come from `origin`, may have calibrated something in the bundle of `artifact`: it remembers them,
+    or one of its artifacts says so, where the bundle has travelled.
+    """
+    bundle = artifact.path.parent
+    if remembered(bundle).data == find_reader(word).absolute(word):
+        return True
+    try:
+        records = [each.manifest.calibration for each in (artifact, *(Bundle(bundle) if bundle.is_dir() else ()))]
+    except ArtifactError:  # One that cannot be asked may have been.
+        return True
+    return any(record is not None and record.origin == origin for record in records)
 
 
 def _draws_noise(manifest: Manifest) -> bool:
