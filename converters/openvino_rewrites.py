@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .onnx_fourier import stft_as_convolution
+from .onnx_scan import scan_as_loop
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto
 
 
 def rewrite(model: ModelProto) -> bool:
-    """Change, in place, what OpenVINO would refuse; returns whether anything was: `STFT` of sizes that are free, and loops that hand on a
-    value as it came.
+    """Change, in place, what OpenVINO would refuse; returns whether anything was: `STFT` of sizes that are free, `Scan`, and loops that
+    hand on a value as it came.
     """
-    return sum([stft_as_convolution(model), _own_states(model.graph)]) > 0
+    return sum([stft_as_convolution(model), scan_as_loop(model), _own_states(model.graph)]) > 0
 
 
 def _own_states(graph: GraphProto) -> int:
@@ -28,7 +29,7 @@ def _own_states(graph: GraphProto) -> int:
                 continue
             inner = attribute.g
             count += _own_states(inner)
-            given = {each.name for each in inner.input} if node.op_type in {"Loop", "Scan"} else set()
+            given = {each.name for each in inner.input} if node.op_type == "Loop" else set()
             for place, output in enumerate(inner.output):
                 if output.name in given:
                     name = f"{output.name}/given_{place}"

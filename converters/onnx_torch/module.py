@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from toolkit.core import ConversionError, Signature
 
 from ..onnx_fourier import stft_as_convolution
+from ..onnx_scan import graphs, scan_as_loop
 from . import elementwise, layers, recurrent, resize, shapes, sums
 from .base import LONGEST, OPERATORS, Node, Value, tensor
 
@@ -35,6 +36,7 @@ def OnnxModule(model: ModelProto, signature: Signature) -> Any:  # noqa: N802 - 
 
     model = onnx.inliner.inline_local_functions(model)
     stft_as_convolution(model)
+    scan_as_loop(model)
     inputs, outputs = [[spec.name for spec in specs] for specs in (signature.inputs, signature.outputs)]
 
     class Module(torch.nn.Module):  # type: ignore[misc]
@@ -58,7 +60,7 @@ class _Values:
         self._owner = owner
         self._weights: dict[int, tuple[GraphProto, dict[str, np.ndarray]]] = {}
         self._buffers: dict[int, str] = {}
-        for array in (each for graph in _graphs(model.graph) for each in self._constants(graph).values()):
+        for array in (each for graph in graphs(model.graph) for each in self._constants(graph).values()):
             if array.dtype.kind == "f" and array.size > 1:
                 self._buffers[id(array)] = f"weight_{len(self._buffers)}"
                 owner.register_buffer(self._buffers[id(array)], tensor(array))
@@ -162,12 +164,3 @@ class _Values:
         if any(not row for row in scanned):
             raise node.cannot("it collects the results of no rounds")
         return [*state, *(torch.stack([tensor(each) for each in row]) for row in scanned)]
-
-
-def _graphs(graph: GraphProto) -> Iterator[GraphProto]:
-    """A graph and those of its branches and loops."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _graphs(attribute.g)

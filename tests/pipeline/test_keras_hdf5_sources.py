@@ -27,7 +27,8 @@ layers = tf_keras.layers
 tf_keras.utils.set_random_seed(0)
 
 def saved(name, model):
-    model.save(folder / name)
+    model.save(folder / name.lower())  # Another end of the name it takes for a folder's.
+    (folder / name.lower()).rename(folder / name)
     shape = [2, *model.inputs[0].shape[1:]]
     x = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
     np.savez(folder / f"{name}.npz", x=x, y=model.predict(x, verbose=0))

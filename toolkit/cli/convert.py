@@ -89,8 +89,8 @@ def command(
 ) -> None:
     """Convert SOURCE and verify the result.
 
-    SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2, .onnx, .keras or .tflite file, a SavedModel
-    folder, a TorchScript archive (with --input), or a PyTorch network in Python code (file.py:name or package.module:name, with
+    SOURCE is a reference model (toolkit models), a bundle or artifact folder, a .pt2, .onnx, .keras, .h5 or .tflite file, a
+    SavedModel folder, a TorchScript archive (with --input), or a PyTorch network in Python code (file.py:name or package.module:name, with
     --input; this code runs). Every target is
     calibrated on training samples, compared with the source on evaluation samples, and written to OUT/<model>/. Without data, fp32 is
     compared on seeded random inputs alone. One target
