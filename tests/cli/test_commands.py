@@ -367,8 +367,11 @@ def test_how_samples_are_divided_is_said_before_the_work_and_in_json(tiny: Path)
     plan = row["samples"]
     assert (plan["calibration"], plan["choice"], plan["evaluation"], plan["metric"], plan["max_drop"]) == (8, 0, 32, "accuracy", None)
     done = call("verify", tiny / "net", "--data", tiny / "s.npz", "--json")
-    assert done.stderr.splitlines() == ["samples of s.npz: 32 verify by top-1 agreement"]
-    assert json.loads(done.stdout)["samples"]["evaluation"] == 32
+    assert done.stderr.splitlines() == ["samples of s.npz: 40 verify by top-1 agreement"], "it calibrated nothing"
+    assert json.loads(done.stdout)["samples"]["evaluation"] == 40
+    done = call("verify", tiny / "net", "--data", tiny / "y.npz", "--json")
+    assert done.stderr.splitlines()[0] == "samples of y.npz: 32 verify by accuracy"
+    assert done.stderr.splitlines()[-1] == "samples: 8 more of y.npz calibrate in this bundle, and judge nothing"
 
 
 def test_a_narrow_benchmark_shows_the_accuracy_that_is_undecided(tiny: Path) -> None:
