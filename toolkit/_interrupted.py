@@ -25,6 +25,9 @@ def stop(signum: int) -> None:
 
 def exit_code() -> int:
     """128 and the number of the signal that came, as shells count: 130 for Ctrl-C, 143 for SIGTERM."""
+    # Python notes a KeyboardInterrupt that leaves a text which is executed, such as the methods of a dataclass that is being made, and ends
+    # `python -m` by SIGINT though it was caught; the next text that is executed makes it forget that.
+    exec("")  # noqa: S102 - a constant
     return 128 + _came[-1]
 
 

@@ -6,6 +6,8 @@ import gc
 import os
 import shlex
 import signal
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -143,3 +145,12 @@ def test_a_benchmark_that_has_measured_nothing_keeps_nothing(tmp_path: Path, mon
     told = interrupted("benchmark", bundle.path, *words, when=planned.is_set)
     assert told == "interrupted before the first round had ended: the same command starts anew"
     assert not (bundle.path / "benchmark-partial.json").exists()
+
+
+def test_the_exit_code_is_ours_wherever_ctrl_c_came(tmp_path: Path) -> None:
+    """Inside a text that is executed, as `dataclasses` does, `python -m` ended by the signal, which is -2 for whoever waits for it."""
+    caught = "try:\n    exec('raise KeyboardInterrupt')\nexcept KeyboardInterrupt:\n    sys.exit(exit_code())\n"
+    (tmp_path / "stopped.py").write_text(f"import sys\nfrom toolkit._interrupted import exit_code\n{caught}")
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    result = subprocess.run([sys.executable, "-m", "stopped"], env=environment, check=False)
+    assert result.returncode == 130
