@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.core import Signature
+from toolkit.formats.parts.onnx_graphs import inner_graphs
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -107,11 +108,10 @@ def _rename(node: Any, names: Mapping[str, str]) -> None:
     for values in (node.input, node.output):
         for place, name in enumerate(values):
             values[place] = names.get(name, name)
-    for attribute in node.attribute:
-        for graph in ([attribute.g] if attribute.HasField("g") else []) + list(attribute.graphs):
-            hidden = {name for inner in graph.node for name in inner.output} | {value.name for value in graph.input}
-            outer = {name: new for name, new in names.items() if name not in hidden}
-            for inner in graph.node:
-                _rename(inner, outer)
-            for value in graph.output:
-                value.name = outer.get(value.name, value.name)
+    for graph in inner_graphs(node):
+        hidden = {name for inner in graph.node for name in inner.output} | {value.name for value in graph.input}
+        outer = {name: new for name, new in names.items() if name not in hidden}
+        for inner in graph.node:
+            _rename(inner, outer)
+        for value in graph.output:
+            value.name = outer.get(value.name, value.name)

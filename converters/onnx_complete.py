@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from toolkit.formats.parts.onnx_graphs import inner_graphs
+
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
 
@@ -76,8 +78,7 @@ def _sort(graph: GraphProto) -> None:
 def _read_by(node: NodeProto) -> Iterator[str]:
     """The tensors that a node reads, in the graphs of its branches and loops too, some of which are those graphs' own."""
     yield from node.input
-    for attribute in node.attribute:
-        for graph in (attribute.g, *attribute.graphs):
-            yield from (output.name for output in graph.output)
-            for inner in graph.node:
-                yield from _read_by(inner)
+    for graph in inner_graphs(node):
+        yield from (output.name for output in graph.output)
+        for inner in graph.node:
+            yield from _read_by(inner)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolkit.formats.parts.onnx_graphs import inner_graphs
+
 from .spectra import angles
 
 if TYPE_CHECKING:
@@ -37,9 +39,8 @@ def _graphs(graph: GraphProto, around: Mapping[str, np.ndarray]) -> Iterator[tup
     seen = {**around, **{name: onnx.numpy_helper.to_array(each) for name, each in own.items() if name in asked}}
     yield graph, seen
     for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from _graphs(attribute.g, seen)
+        for inner in inner_graphs(node):
+            yield from _graphs(inner, seen)
 
 
 def _replace(graph: GraphProto, constants: Mapping[str, np.ndarray]) -> int:

@@ -1,11 +1,14 @@
-"""ONNX's `Scan` as the `Loop` that computes the same: OpenVINO's reader ends its process at the former, and has rules for the latter."""
+"""ONNX's `Scan` as the `Loop` that computes the same: OpenVINO's reader refuses some of the former, the way by
+PyTorch all, and both have rules for the latter.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from toolkit.formats.parts.onnx_graphs import all_graphs, inner_graphs
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -21,7 +24,7 @@ def scan_as_loop(model: ModelProto) -> int:
     import onnx
 
     version = next((entry.version for entry in model.opset_import if entry.domain in {"", "ai.onnx"}), 0)
-    if version < _FIRST or not any(node.op_type == "Scan" for graph in graphs(model.graph) for node in graph.node):
+    if version < _FIRST or not any(node.op_type == "Scan" for graph in all_graphs(model.graph) for node in graph.node):
         return 0
     try:
         inferred = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
@@ -35,19 +38,10 @@ def scan_as_loop(model: ModelProto) -> int:
     return _rewritten(model.graph, ranks, signed=version >= _SIGNED)
 
 
-def graphs(graph: GraphProto) -> Iterator[GraphProto]:
-    """A graph and those of its branches and loops."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            if attribute.HasField("g"):
-                yield from graphs(attribute.g)
-
-
 def _rewritten(graph: GraphProto, ranks: dict[str, int], *, signed: bool) -> int:
     count, nodes = 0, []
     for node in graph.node:
-        count += sum(_rewritten(attribute.g, ranks, signed=signed) for attribute in node.attribute if attribute.HasField("g"))
+        count += sum(_rewritten(inner, ranks, signed=signed) for inner in inner_graphs(node))
         scan = _Scan(node, ranks) if node.op_type == "Scan" and not node.domain else None
         made = scan.as_loop() if scan and (signed or scan.counts_forwards) else None
         count += made is not None

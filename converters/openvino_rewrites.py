@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolkit.formats.parts.onnx_graphs import inner_graphs
+
 from .onnx_fourier import stft_as_convolution
 from .onnx_scan import scan_as_loop
 
@@ -24,10 +26,7 @@ def _own_states(graph: GraphProto) -> int:
 
     count = 0
     for node in graph.node:
-        for attribute in node.attribute:
-            if not attribute.HasField("g"):
-                continue
-            inner = attribute.g
+        for inner in inner_graphs(node):
             count += _own_states(inner)
             given = {each.name for each in inner.input} if node.op_type == "Loop" else set()
             for place, output in enumerate(inner.output):

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core import ConversionError, Signature, words_of
+from toolkit.formats.parts.onnx_graphs import inner_graphs
 from toolkit.formats.savedmodel import check_savedmodel, serving_name
 from toolkit.formats.tflite import read_graph
 
@@ -261,9 +262,8 @@ def _number_anew(graph: Any) -> None:
             kinds[node.op_type] += 1
             node.name = f"{node.op_type}_{kinds[node.op_type]}"
             node.input[:] = [renamed(name) for name in node.input]
-            for attribute in node.attribute:
-                if attribute.HasField("g"):
-                    visit(attribute.g)
+            for inner in inner_graphs(node):
+                visit(inner)
             node.output[:] = [renamed(name) for name in node.output]
         for value in (*part.input, *part.output, *part.value_info, *part.initializer):
             value.name = renamed(value.name)

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.core import ConversionError, Signature
+from toolkit.formats.parts.onnx_graphs import all_graphs
 
 from ..onnx_fourier import stft_as_convolution
-from ..onnx_scan import graphs, scan_as_loop
+from ..onnx_scan import scan_as_loop
 from . import elementwise, layers, recurrent, resize, shapes, sums
 from .base import LONGEST, OPERATORS, Node, Value, tensor
 
@@ -60,7 +61,7 @@ class _Values:
         self._owner = owner
         self._weights: dict[int, tuple[GraphProto, dict[str, np.ndarray]]] = {}
         self._buffers: dict[int, str] = {}
-        for array in (each for graph in graphs(model.graph) for each in self._constants(graph).values()):
+        for array in (each for graph in all_graphs(model.graph) for each in self._constants(graph).values()):
             if array.dtype.kind == "f" and array.size > 1:
                 self._buffers[id(array)] = f"weight_{len(self._buffers)}"
                 owner.register_buffer(self._buffers[id(array)], tensor(array))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from toolkit.core import MANIFEST, ArtifactError, Format, InputError, Operators,
 
 from .base import FileFormat, Layer, Start
 from .parts.onnx_files import onnx_files
+from .parts.onnx_graphs import all_graphs
 from .parts.onnx_layers import onnx_layers
 from .parts.protobuf import fields, first
 
@@ -76,8 +76,7 @@ class Onnx(FileFormat):
         model = onnx.load(file, load_external_data=False)
         if not model.graph.node:
             raise _no_graph(file)
-        graphs = [*_graphs(model.graph.node), *(inner for function in model.functions for inner in _graphs(function.node))]
-        nodes = [node for graph in graphs for node in graph]
+        nodes = [node for part in (model.graph, *model.functions) for graph in all_graphs(part) for node in graph.node]
         dequantized = {name for node in nodes if node.op_type == "DequantizeLinear" for name in node.output}
         quantized = sum(_is_quantized(node, dequantized) for node in nodes)
         return Operators(len(nodes), quantized, dict(sorted(Counter(node.op_type for node in nodes).items())))
@@ -90,15 +89,6 @@ class Onnx(FileFormat):
 
 def _no_graph(file: Path) -> ArtifactError:
     return ArtifactError(f"'{file}' holds no ONNX graph", expected="at least one node", hint="is the file complete? convert it again")
-
-
-def _graphs(nodes: Any) -> Iterator[Any]:
-    yield nodes
-    for node in nodes:
-        for attribute in node.attribute:
-            for graph in (attribute.g, *attribute.graphs):
-                if graph.node:
-                    yield from _graphs(graph.node)
 
 
 def _is_quantized(node: Any, dequantized: set[str]) -> bool:
