@@ -35,3 +35,9 @@ def test_what_is_exact_is_called_so() -> None:
     assert "0.0e+00" not in found
     assert "200.0" not in found
     assert found.count("<td>0</td><td>exact</td>") == 2
+
+
+def test_the_caption_speaks_only_of_what_is_drawn() -> None:
+    """It explained where an exact layer is drawn on pages that have none."""
+    assert "drawn at 1e-8" not in page("0")
+    assert "drawn at 1e-8" in page("0", "3")

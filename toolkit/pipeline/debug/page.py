@@ -21,7 +21,8 @@ _LETTERS = 4
 def render(finding: Finding) -> str:
     """The page; raises `MissingDependencyError`."""
     curves = [_curve(finding.layers, width=width, height=height) for width, height in ((9.4, 3.8), (4.4, 4.4))]
-    return environment().get_template(_TEMPLATE).render(f=finding, wide=curves[0], narrow=curves[1])
+    foot = f"{_FOOT:.0e}".replace("e-0", "e-") if any(min(layer.error, layer.own_error) < _FOOT for layer in finding.layers) else ""
+    return environment().get_template(_TEMPLATE).render(f=finding, wide=curves[0], narrow=curves[1], foot=foot)
 
 
 def _curve(layers: Sequence[Layer], *, width: float, height: float) -> str:
