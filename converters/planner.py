@@ -64,11 +64,19 @@ def reachable(source: Node) -> set[Node]:
 
 
 def _paths(source: Node) -> dict[Node, tuple[Converter, ...]]:
-    """The shortest path to each node, breadth first with the converters in order of name; fallbacks lead only where nothing else does."""
+    """The shortest path to each node, breadth first with the converters in order of name; fallbacks lead only where nothing else does.
+
+    A float network is quantized in the format that is wanted, by that format's own quantizer: what another one has rounded is not read.
+    """
     paths: dict[Node, tuple[Converter, ...]] = {source: ()}
-    _extend(paths, [each for each in all_converters() if not each.fallback])
-    _extend(paths, all_converters())
+    every = [each for each in all_converters() if source.precision.is_quantized or not _moves_integers(each)]
+    _extend(paths, [each for each in every if not each.fallback])
+    _extend(paths, every)
     return paths
+
+
+def _moves_integers(converter: Converter) -> bool:
+    return converter.source.precision.is_quantized and converter.source.format is not converter.target.format
 
 
 def _extend(paths: dict[Node, tuple[Converter, ...]], converters: Sequence[Converter]) -> None:
