@@ -51,9 +51,10 @@ def main() -> None:
         measured = _measured(network, work)
         keep(msgspec.structs.replace(measured, raw=before.raw if before else ()))
         print(f"{place + 1}/{len(todo)} {line(measured)}", file=sys.stderr, flush=True)
-    for network in sorted(every, key=lambda each: size(each, work)):
-        if (row := rows.get(network.name)) and not row.raw and network.file.endswith(".onnx") and (network in todo or not names):
-            keep(msgspec.structs.replace(row, raw=_tools(network, work)))
+    without = {name for name, row in rows.items() if not row.raw}
+    asked = [each for each in (todo if names else every) if each.name in without and each.file.endswith(".onnx")]
+    for network in sorted(asked, key=lambda each: size(each, work)):
+        keep(msgspec.structs.replace(rows[network.name], raw=_tools(network, work)))
 
 
 def _kept(answers: Path) -> list[Row]:

@@ -38,6 +38,7 @@ class Network:
         held_out: samples of another seed on which an artifact is checked.
         options: further options of ``toolkit convert``.
         to: the formats asked for.
+        integers: whether the file is in integers already, so that there is no float network to make.
         run: how a file is called on samples; one call each by default.
         rows: what the toolkit gets as its data, where that is more than the samples: an input that an earlier call gives.
         needs: further packages whose code makes the network.
@@ -54,6 +55,7 @@ class Network:
     held_out: int = 64
     options: tuple[str, ...] = ()
     to: tuple[str, ...] = ("onnx", "tflite", "openvino")
+    integers: bool = False
     run: Callable[[Call, Arrays], list[dict[str, np.ndarray]]] = each_row
     rows: Callable[[Call, Arrays], Arrays] = lambda _call, samples: samples
 

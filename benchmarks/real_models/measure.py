@@ -76,7 +76,7 @@ class Raw(msgspec.Struct, frozen=True):
 class Row(msgspec.Struct, frozen=True):
     """A network with its cells; ``raw`` is what the tools themselves make of its file, which no change of ours changes; ``problem`` is why
     nothing was tried; ``code`` and ``date`` are the commit that made it and when, ``machine`` is where, ``load`` that machine's over the
-    last quarter of an hour.
+    last quarter of an hour; ``integers`` as the network's.
     """
 
     name: str
@@ -91,6 +91,7 @@ class Row(msgspec.Struct, frozen=True):
     date: str = ""
     machine: str = ""
     load: float = 0.0
+    integers: bool = False
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -135,7 +136,7 @@ def measure(network: Network, work: Path) -> Row:
     def row(cells: tuple[Cell, ...] = (), *, problem: str = "") -> Row:
         seconds, date = time.perf_counter() - start, time.strftime("%Y-%m-%d")
         made = Row(network.name, network.package, network.what, title, seconds, cells, problem=problem, code=_commit(), date=date)
-        return msgspec.structs.replace(made, machine=_machine(), load=os.getloadavg()[2])
+        return msgspec.structs.replace(made, machine=_machine(), load=os.getloadavg()[2], integers=network.integers)
 
     folder = work / network.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -153,7 +154,7 @@ def measure(network: Network, work: Path) -> Row:
     if not answer.is_file():
         return row(problem=done)
     made = {each["target"]: each for each in msgspec.json.decode(answer.read_bytes())}
-    targets = [f"{to}-{precision}" for to in network.to for precision in PRECISIONS]
+    targets = [f"{to}-{precision}" for to in network.to for precision in (PRECISIONS[-1:] if network.integers else PRECISIONS)]
     return row(tuple(_cell(network, file, bundle, made, target) for target in targets))
 
 

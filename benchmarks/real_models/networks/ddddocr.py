@@ -61,7 +61,7 @@ NETWORKS = [
     ),
     Network(
         name="ddddocr-int8", package=_PACKAGE, file="ddddocr/common_old.onnx", what="reads captchas, quantized by its makers",
-        samples=captchas, metric=characters_read, decide=_read,
+        integers=True, samples=captchas, metric=characters_read, decide=_read,
     ),
     Network(
         name="ddddocr-det", package=_PACKAGE, file="ddddocr/common_det.onnx", what="finds the things in a captcha",
