@@ -11,7 +11,8 @@ from typing import Any
 from toolkit.core import ConversionError, Signature
 
 from .pt2 import plain_attention
-from .tflite import Variant, as_written, check, name_operators, name_signatures, plain_name, quiet
+from .tflite import Variant, as_written, check, name_signatures, plain_name, quiet
+from .tflite_signatures import name_operators
 
 _MISSING = re.compile(r"Didn't find op for builtin opcode '(?:STABLEHLO_)?(\w+)'|unresolved custom op: (?:STABLEHLO_)?(\w+)")
 _REFUSED = re.compile(r"Node number \d+ \((\w+)\) failed")

@@ -20,7 +20,8 @@ from toolkit.formats.tflite import read_graph
 from .finite import refuse
 from .onnx import read_model, rename, write_model
 from .spectra import real_spectrum
-from .tflite import Variant, as_written, check, in_order_of_graph, name_operators, name_signatures, plain_name, quiet
+from .tflite import Variant, as_written, check, in_order_of_graph, name_signatures, plain_name, quiet
+from .tflite_signatures import name_operators
 
 # More steps than this make a graph that takes minutes to convert.
 _UNROLLED = 128

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from toolkit.formats.tflite import read_graph, signature_tensors
 from .base import Converter, Node, Recipe
 from .batches import batches, fixes_of, numbered
 from .tflite_prepared import prepare
+from .tflite_signatures import compute_alike, moved_ranges
 
 _ALL_TENSORS_BYTES = 2 * 2**30
 
@@ -79,29 +79,6 @@ def check(file: Path, signature: Signature, variants: Sequence[Variant] = (), *,
             wanted = {spec.name: spec.dtype if got.get(spec.name) == spec.dtype else spec.dtype.replace("64", "32") for spec in specs}
             if got != wanted:
                 raise ConversionError(f"signature '{name}' of TF Lite differs", expected=str(wanted), got=str(got))
-
-
-def name_operators(file: Path) -> None:
-    """Name what each operator gives after the operator: ``<signature>/<kind>_<number>``, the same in every signature.
-
-    The converters' own names say neither, and one name may belong to other operators in another signature.
-    """
-    from ai_edge_litert import schema_py_generated as schema
-    from ai_edge_quantizer.utils import tfl_flatbuffer_utils
-
-    model = tfl_flatbuffer_utils.read_model(str(file))
-    kinds = {value: name.lower() for name, value in vars(schema.BuiltinOperator).items() if not name.startswith("_")}
-    own = {signature.subgraphIndex: signature.signatureKey.decode() for signature in model.signatureDefs or []}
-    for index, graph in enumerate(model.subgraphs):
-        seen: Counter[str] = Counter()
-        for operator in graph.operators:
-            code = model.operatorCodes[operator.opcodeIndex]
-            kind = kinds.get(max(code.builtinCode, code.deprecatedBuiltinCode), "custom")
-            for place, tensor in enumerate(operator.outputs):
-                name = f"{own.get(index, index)}/{kind}_{seen[kind]}" + (f".{place}" if place else "")
-                graph.tensors[tensor].name = name.encode()
-            seen[kind] += 1
-    tfl_flatbuffer_utils.write_model(model, str(file))
 
 
 def in_order_of_graph(file: Path, signature: Signature) -> Signature:
@@ -216,12 +193,13 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
             )
             calibrator._tfl_interpreter.allocate_tensors()
         fit = [name for name, details in inputs.items() if _fits(details, samples, [spec.name for spec in signature.inputs])]
-        known = {name: inputs[name] for name in _affordable(source, fit)}
+        known = {name: inputs[name] for name in (_affordable(source, fit) if compute_alike(source) else fit)}
         for name, details in known.items():
             # One batch a call: the calibrator makes a list of what it is given, to count it.
             for feed in _feeds(details, _batch_of(name), samples):
                 calibrator.calibrate({name: [feed]}, manager)
-        return _for_all(calibrator.get_model_qsvs(), known=list(known), inputs=inputs)
+        found = _for_all(calibrator.get_model_qsvs(), known=list(known), inputs=inputs)
+        return found | moved_ranges(source, found)
 
     try:
         return ranges(delegate=True)

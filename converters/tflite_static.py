@@ -20,6 +20,7 @@ from .quantizer import Execution, StaticQuantizer
 from .recipes import WeightRanges
 from .tflite import calibrate, outputs, quantize
 from .tflite_prepared import prepare
+from .tflite_signatures import float_too
 
 _INTEGER = frozenset({"INT8", "UINT8", "INT16"})
 _WEIGHTS = {WeightRanges.MSE: "MSE", WeightRanges.OCTAV: "OCTAV"}
@@ -108,7 +109,7 @@ class _Calibrated:
 
     def write(self, target: Path, keep_float: Collection[str]) -> None:
         """Quantize."""
-        kept = [stays_float(name) for name in keep_float]
+        kept = [stays_float(name) for name in sorted({*keep_float, *float_too(self._model, keep_float)})]
         rules = [*self._recipe, *kept]
         try:
             self._quantize(target, rules)

@@ -114,7 +114,7 @@ class TfLite(FileFormat):
         return Precision.INT8_WEIGHTS if constants else Precision.FP32
 
     def _layers(self, file: Path) -> tuple[Layer, ...]:
-        """The operators of the smallest batch, by the names that `toolkit.converters.tflite.name_operators` gave their outputs."""
+        """The operators of the first signature, by the names that `toolkit.converters.tflite_signatures` gave their outputs."""
         graph = read_graph(file)
         return tuple(Layer(name, node.type, _multiply_adds(graph, node)) for node in graph.nodes if (name := layer_name(graph, node)))
 
@@ -159,6 +159,16 @@ def read_graphs(file: Path) -> tuple[Graph, ...]:
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         model = Table.root(_SCHEMA, "Model", data)
         return tuple(_graph(model, graph) for graph in model.all("subgraphs"))
+
+
+def signature_graphs(file: Path) -> tuple[Graph, ...]:
+    """The graphs of a file's signatures in order, not those that operators call; raises `ArtifactError` for another kind of file."""
+    check_identifier(file)
+    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        model = Table.root(_SCHEMA, "Model", data)
+        numbers = [signature.number("subgraph_index") for signature in model.all("signature_defs")] or [0]
+        graphs = model.all("subgraphs")
+        return tuple(_graph(model, graphs[number]) for number in dict.fromkeys(numbers))
 
 
 def output_tensors(file: Path) -> dict[str, int]:
