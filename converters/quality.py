@@ -36,6 +36,8 @@ class Quality:
     """What the metric lost, as a share of what it may lose; 0 where nothing says what the outputs mean."""
     measured: bool = False
     """Whether a metric was measured."""
+    coarse: bool = False
+    """Whether one sample of so few is more than the metric may lose: that it lost nothing says little then, and the noise counts too."""
 
     @property
     def worst_db(self) -> float:
@@ -45,12 +47,14 @@ class Quality:
     @property
     def enough(self) -> bool:
         """Whether nothing better is worth its cost."""
-        return not self.fails and self.worst_db >= (_UNHARMED_DB if self.measured and self.lost <= 0 else ENOUGH_DB)
+        unharmed = self.measured and not self.coarse and self.lost <= 0
+        return not self.fails and self.worst_db >= (_UNHARMED_DB if unharmed else ENOUGH_DB)
 
     @property
     def fails(self) -> bool:
-        """Whether parity would fail by what the calibration samples say: by the metric alone where there is one."""
-        return self.lost > 1 if self.measured else _FLOOR is not None and self.worst_db < _FLOOR.sqnr_db
+        """Whether parity would fail by what the calibration samples say: by the metric alone where there is one and they can tell."""
+        noisy = _FLOOR is not None and self.worst_db < _FLOOR.sqnr_db
+        return (self.lost > 1 or (self.coarse and noisy)) if self.measured else noisy
 
     def beats(self, other: Quality) -> bool:
         """Whether this is better by what is worth an operation in float: a decibel that matters in any output, else of the worst one."""
@@ -77,7 +81,7 @@ class Judge:
     def __init__(self, manifest: Manifest, exact: Exact, samples: Samples | None, limits: Limits) -> None:
         self._exact = exact
         self._score = _users(samples, limits) if is_users(limits.metric) else _tasks(manifest, samples, limits)
-        self._limits = limits
+        self._limits, self._count = limits, len(samples or ())
         self._known: Scored | None = None
 
     def quality(self, outputs: Callable[[], Iterator[Outputs]]) -> Quality:
@@ -98,10 +102,12 @@ class Judge:
             return Quality(dict.fromkeys(next(iter(self._exact)), -math.inf))
         if not kept or min(found.values()) <= REFUSED_DB or (lost := self._lost(seen)) is None:
             return Quality(found)
-        return Quality(found, lost, measured=True)
+        return Quality(found, lost[0], measured=True, coarse=lost[1])
 
-    def _lost(self, seen: list[Outputs]) -> float | None:
-        """What the metric lost, as a share of its limit; None where it is undefined on so few samples, or was guessed and does not fit."""
+    def _lost(self, seen: list[Outputs]) -> tuple[float, bool] | None:
+        """What the metric lost, as a share of its limit, and whether one sample is more than that; None where it is undefined on so few
+        samples, or was guessed and does not fit.
+        """
         assert self._score is not None
         try:
             if self._known is None:
@@ -114,7 +120,8 @@ class Judge:
             return None
         drop = (known.value - found.value) * (1 if known.higher_is_better else -1)
         limit = self._limits.allowed_of(known.value, known.unit)
-        return drop * scale_of(known.unit) / limit if limit else 0.0
+        whole = abs(known.value) * scale_of(known.unit)
+        return (drop * scale_of(known.unit) / limit, self._count * limit < whole) if limit else (0.0, False)
 
 
 @dataclass(frozen=True)
