@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.test_report import HOSTILE, Page, measured
+from tests.pipeline.reports import HOSTILE, Page, measured
 from toolkit.core import InputError, Verdict, this_machine
 from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Setting
 from toolkit.pipeline.report.devices import merge, write_devices

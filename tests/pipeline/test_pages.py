@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from tests.conftest import Trained
 from tests.pages import browser, faults_of_file
+from tests.pipeline.reports import HOSTILE, many, measured
 from tests.pipeline.test_devices import a_report
-from tests.pipeline.test_report import HOSTILE, many, measured
 from toolkit.cli import toolkit
 from toolkit.core import Verdict
 from toolkit.pipeline.evaluate.drawing import tile_of

@@ -1,125 +1,22 @@
+"""The page of a benchmark, and what stands in its rows."""
+
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.pipeline.reports import HOSTILE, Page, a_report, among_equals, many, measured, parity, single
 from toolkit.cli.benchmark import show
-from toolkit.core import Interval, Precision, TaskMetric, Verdict, this_machine
-from toolkit.core.measurement import BenchmarkReport, Measurement, ParityRow, Protocol, Round, Scenario, Setting
+from toolkit.core import Interval, Precision, TaskMetric
+from toolkit.core.measurement import BenchmarkReport, Protocol, Scenario
 from toolkit.pipeline import text as words
-from toolkit.pipeline.recommend import Prefer, recommend
+from toolkit.pipeline.recommend import recommend
 from toolkit.pipeline.report import render_html, table_rows, write_html
 from toolkit.pipeline.report.html import _point
 from toolkit.pipeline.report.plot import Point, pareto_front, pareto_svg
-
-HOSTILE = "<script>alert(1)</script>"
-VOID = {"meta", "link", "br", "img", "hr", "input"}
-
-
-class Page(HTMLParser):
-    """Checks that tags close in order, and collects what the tests ask about."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.words: list[str] = []
-        self.rows: list[list[str]] = []
-        self.feed(html)
-        self.close()
-        assert self.open == [], "every tag is closed"
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in {"td", "th"}:
-            self.rows[-1].append("")
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
-            self.words.append(data)
-        if self.open[-1:] and self.rows and ("td" in self.open or "th" in self.open):
-            self.rows[-1][-1] += data
-
-
-def measured(
-    artifact: str, engine: str, base_ns: float, *, spread: float = 0.01, rounds: int = 5, reason: str = "", **cell: Any
-) -> Measurement:
-    setting = replace(Setting(artifact, artifact, f"sha-{artifact}", engine), **cell)
-    drift = [1.0, 1.3, 0.8, 1.1, 0.9]  # the same for all: what a machine's mood does to a round
-    values = [base_ns * drift[i] * (1 + spread * ((i * 7 + len(artifact)) % 5 - 2)) for i in range(rounds)]
-    found = tuple(
-        Round(
-            index=i,
-            order=i,
-            calls=300,
-            stride=1,
-            latency_ns=(int(v),) * 300,
-            median_ns=v,
-            mean_ns=v,
-            p90_ns=v,
-            p99_ns=v,
-            min_ns=int(v),
-            samples_per_s=setting.batch * 1e9 / v,
-            warmup_calls=10,
-            warmup_ns=1,
-            import_ns=1,
-            load_ns=4_000_000,
-            first_call_ns=300_000,
-            memory_bytes=5 << 20,
-            bare_memory_bytes=1,
-        )
-        for i, v in enumerate(values)
-    )
-    return Measurement(setting, found, 400_000, {"device": setting.device, "threads": setting.threads_per_stream}, reason)
-
-
-def parity(artifact: str, engine: str, *, drop: float = 0.1, verdict: Verdict = Verdict.PASSED, task: bool = True) -> ParityRow:
-    metric = TaskMetric("accuracy", 10000, 0.8862, 0.8862 - drop / 100, drop, drop - 0.2, drop + 0.2, 5)
-    return ParityRow(f"sha-{artifact}", engine, "cpu", verdict, f"why {artifact}", metric if task else None, 0.998, 42.0)
-
-
-def a_report(*measurements: Measurement, evidence: tuple[ParityRow, ...] = (), model: str = "cnn") -> BenchmarkReport:
-    machine = replace(this_machine(), threads=2)
-    return BenchmarkReport(model, machine, "2026-01-01T00:00:00+00:00", 0.5, 0.6, Protocol(), measurements, evidence, "digits", "ab" * 32)
-
-
-def many() -> BenchmarkReport:
-    """Seventy-five settings over five cells, with failures and hostile names."""
-    names = [
-        (f"{f}-{p}", e)
-        for f, e in (("onnx", "onnxruntime"), ("openvino", "openvino"), ("tflite", "litert"))
-        for p in ("fp32", "fp16", "int8")
-    ]
-    names += [("openvino-bf16", "openvino"), ("onnx-int8-dynamic", "onnxruntime"), ("onnx-int8-weights", "onnxruntime")]
-    names += [("onnx-int4-weights", "onnxruntime"), ("tflite-int16x8", "litert"), ("onnx-int8-entropy", "onnxruntime")]
-    cells: list[dict[str, Any]] = [{"threads": t, "batch": b} for t in (1, 2) for b in (1, 32)]
-    cells.append({"threads": 2, "batch": 32, "streams": 2, "scenario": Scenario.OFFLINE})
-    rows = [measured(n, e, 10_000.0 * (k + 1), **cell) for cell in cells for k, (n, e) in enumerate(names)]
-    rows[7] = replace(rows[7], reason=f"crashed {HOSTILE}")
-    evidence = [parity(n, e, drop=0.1 * k) for k, (n, e) in enumerate(names)]
-    evidence[5] = replace(evidence[5], verdict=Verdict.FAILED, reason=HOSTILE)
-    return a_report(
-        *rows, Measurement(Setting("x", "pt2-fp32", "s", ""), reason="torch not installed"), evidence=tuple(evidence), model=HOSTILE
-    )
-
-
-def single() -> BenchmarkReport:
-    return a_report(measured("onnx-fp32", "onnxruntime", 40_000.0), evidence=(parity("onnx-fp32", "onnxruntime", drop=0.0),))
 
 
 @pytest.mark.parametrize("precision", Precision)
@@ -261,93 +158,6 @@ def test_a_percentile_of_few_calls_is_too_few() -> None:
     assert (table_rows(a_report(few))[0].p90, table_rows(a_report(few))[0].p99) == ("52.0 µs", "too few")
 
 
-def test_the_fastest_that_passed_is_recommended() -> None:
-    report = a_report(
-        measured("onnx-fp32", "onnxruntime", 40_000.0),
-        measured("tflite-int8", "litert", 10_000.0),
-        measured("openvino-int8", "openvino", 20_000.0),
-        evidence=(
-            parity("onnx-fp32", "onnxruntime", drop=0.0),
-            parity("tflite-int8", "litert", drop=3.0, verdict=Verdict.FAILED),
-            parity("openvino-int8", "openvino"),
-        ),
-    )
-    chosen = recommend(report)
-    assert (chosen.artifact, chosen.engine) == ("openvino-int8", "openvino")
-    row = next(row for row in table_rows(report) if row.recommended)
-    for part in (row.latency, row.ratio, row.drop, row.size, "88.52 %", "batch 1 with 1 thread"):
-        assert part in chosen.reason
-    assert row.speed == "faster"
-    assert chosen.note == ""
-
-
-def among_equals(**sizes: int) -> BenchmarkReport:
-    """Two that cannot be told apart, and a third that is slower; sizes in bytes by precision."""
-    int8, fp32 = measured("tflite-int8", "litert", 10_000.0, spread=0.05), measured("tflite-fp32", "litert", 10_050.0, spread=-0.05)
-    return a_report(
-        replace(int8, size_bytes=sizes["int8"]),
-        replace(fp32, size_bytes=sizes["fp32"]),
-        measured("onnx-fp32", "onnxruntime", 40_000.0),
-        evidence=(parity("tflite-int8", "litert"), parity("tflite-fp32", "litert"), parity("onnx-fp32", "onnxruntime")),
-    )
-
-
-@pytest.mark.parametrize(
-    ("prefer", "sizes", "artifact", "why"),
-    [
-        (Prefer.SIZE, {"int8": 100_000, "fp32": 400_000}, "tflite-int8", "it has the smallest file of them"),
-        (Prefer.SIZE, {"int8": 100_000, "fp32": 101_000}, "tflite-fp32", "it has the highest precision of them"),
-        (Prefer.PRECISION, {"int8": 100_000, "fp32": 400_000}, "tflite-fp32", "it has the highest precision of them"),
-    ],
-)
-def test_what_decides_among_equals(prefer: Prefer, sizes: dict[str, int], artifact: str, why: str) -> None:
-    chosen = recommend(among_equals(**sizes), prefer=prefer)
-    other = "tflite-fp32" if artifact == "tflite-int8" else "tflite-int8"
-    assert (chosen.artifact, chosen.note) == (artifact, f"Statistically tied with {other} with litert; {why}.")
-    assert chosen.reason.endswith(f". {chosen.note}")
-
-
-def test_among_equals_the_lowest_median_may_decide() -> None:
-    report = among_equals(int8=100_000, fp32=400_000)
-    chosen = recommend(report, prefer=Prefer.LATENCY)
-    assert chosen.measurement is min(report.measurements, key=lambda m: m.latency_ns.value)
-    assert chosen.note.endswith("; it has the lowest median of them.")
-
-
-def test_after_one_round_only_what_is_near_is_tied() -> None:
-    near = measured("onnx-int8", "onnxruntime", 40_000.0, rounds=1, spread=0)
-    far = replace(measured("tflite-int8", "litert", 50_000.0, rounds=1, spread=0), size_bytes=1)
-    report = a_report(near, far, evidence=(parity("onnx-int8", "onnxruntime"), parity("tflite-int8", "litert")))
-    assert (recommend(report).artifact, recommend(report).note) == ("onnx-int8", "")
-
-
-def test_among_equals_in_size_and_precision_fewer_threads_then_the_median_decide() -> None:
-    one, two = (measured("onnx-fp32", "onnxruntime", ns, spread=s, threads=t) for t, ns, s in ((1, 10_050.0, 0.05), (2, 10_000.0, -0.05)))
-    evidence = (parity("onnx-fp32", "onnxruntime"), parity("tflite-fp32", "litert"))
-    chosen = recommend(a_report(one, two, evidence=evidence))
-    assert chosen.measurement is one
-    assert "(threads: 2); it needs the fewest threads of them" in chosen.reason
-    other = measured("tflite-fp32", "litert", 10_000.0, spread=-0.05)
-    chosen = recommend(a_report(one, other, evidence=evidence))
-    assert chosen.measurement is min((one, other), key=lambda m: m.latency_ns.value)
-    assert "lowest median of them" in chosen.reason
-
-
-def test_among_equals_in_size_and_precision_the_engine_that_is_imported_sooner_decides() -> None:
-    def of(engine: str, ns: float, import_s: float, **cell: Any) -> Measurement:
-        made = measured("tflite-fp32", engine, ns, spread=-0.05 if engine == "litert" else 0.05, **cell)
-        return replace(made, rounds=tuple(replace(each, import_ns=int(import_s * 1e9)) for each in made.rounds))
-
-    evidence = (parity("tflite-fp32", "litert"), parity("tflite-fp32", "tensorflow"))
-    light, heavy = of("litert", 10_050.0, 0.1, threads=2), of("tensorflow", 10_000.0, 6.0, threads=1)
-    assert heavy.latency_ns.value < light.latency_ns.value
-    chosen = recommend(a_report(light, heavy, evidence=evidence))
-    assert chosen.engine == "litert", "though it is the slower one by its median, and has more threads"
-    assert "; its engine is imported the soonest of them." in chosen.note
-    chosen = recommend(a_report(light, of("tensorflow", 10_000.0, 0.3, threads=1), evidence=evidence))
-    assert (chosen.engine, "fewest threads" in chosen.note) == ("tensorflow", True), "nobody feels a fifth of a second"
-
-
 def test_the_answer_stands_once_on_the_page() -> None:
     words = " ".join(Page(render_html(among_equals(int8=100_000, fp32=400_000))).words)
     assert words.count("Ship ") == 1
@@ -401,45 +211,6 @@ def test_no_share_is_above_100_percent() -> None:
         98.0,
         100.0,
     )
-
-
-def test_nothing_is_recommended_where_too_few_samples_were_compared() -> None:
-    rows = [measured(name, "onnxruntime", 40_000.0) for name in ("onnx-fp32", "onnx-int8")]
-    for verdict, told in (
-        (Verdict.UNDECIDED, "; too few samples to decide on onnx-int8. Run: toolkit verify"),
-        (Verdict.FAILED, ". Run: toolkit verify"),
-    ):
-        evidence = (parity("onnx-fp32", "onnxruntime", verdict=Verdict.FAILED), parity("onnx-int8", "onnxruntime", verdict=verdict))
-        found = recommend(a_report(*rows, evidence=evidence))
-        assert (found.artifact, found.reason) == ("", f"Nothing to recommend: no measured artifact has passed parity{told}")
-
-
-def test_the_recommendation_is_for_the_batch_and_threads_asked_for() -> None:
-    cells = [(t, b) for t in (1, 2, 8) for b in (1, 32)]
-    rows = [measured("onnx-fp32", "onnxruntime", 1e6 * b / t, threads=t, batch=b) for t, b in cells]
-    report = a_report(*rows, evidence=(parity("onnx-fp32", "onnxruntime"),))
-
-    def setting(*, threads: int | None = None, batch: int = 1) -> tuple[int, int]:
-        found = recommend(report, threads=threads, batch=batch).measurement
-        assert found is not None
-        return found.setting.threads, found.setting.batch
-
-    assert setting() == (2, 1), "eight threads are more than the machine has"
-    assert setting(threads=1, batch=32) == (1, 32)
-    assert setting(threads=8) == (8, 1), "asked for by name"
-    assert setting(batch=7) == (2, 1)
-    assert recommend(report, threads=5).artifact == ""
-
-
-def test_two_rounds_say_that_they_are_too_few() -> None:
-    report = a_report(
-        measured("onnx-fp32", "onnxruntime", 4e4, rounds=2),
-        measured("onnx-int8", "onnxruntime", 1e4, rounds=2),
-        evidence=(parity("onnx-int8", "onnxruntime", task=False),),
-    )
-    reason = recommend(report).reason
-    assert "from too few rounds to be sure" in reason
-    assert "no task metric" in reason
 
 
 def test_pareto_front() -> None:
