@@ -14,6 +14,7 @@ import numpy as np
 
 from toolkit.core import ArtifactError, Format, Precision, Signature
 from toolkit.core.free_sizes import Declared, name_sizes
+from toolkit.formats.parts.openvino_core import openvino_core
 
 from ._quiet import quiet
 from .base import Actual, Call, OpenRequest, Runtime, Session
@@ -39,9 +40,7 @@ class OpenVino(Runtime):
     @cached_property
     def _core(self) -> Any:
         self.import_engine()
-        import openvino
-
-        return openvino.Core()
+        return openvino_core()
 
     def devices(self) -> tuple[str, ...]:
         """The kinds of the devices that the engine's plug-ins find."""

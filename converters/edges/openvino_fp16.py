@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Artifact, Format, Precision
+from toolkit.formats.parts.openvino_core import openvino_core
 from toolkit.formats.parts.openvino_model import read_model
 
 from ..base import Converter, Made, Node, Recipe
 from ..batches import calibration_feeds
 from ..half import Halves, few, leaves_range, write_half
 from ..noise import Exact
-from ..openvino import import_openvino, save_model
+from ..openvino import save_model
 
 _PRECISE = "precise_0"
 """How OpenVINO marks a weight that is not compressed: its attribute DisableFP16Compression."""
@@ -54,7 +55,7 @@ class OpenvinoFp16(Converter):
         samples = few(samples)
 
         def outputs(file: Path) -> Iterator[Mapping[str, np.ndarray]]:
-            compiled = import_openvino().Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+            compiled = openvino_core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
             names = [spec.name for spec in signature.outputs]
             for feed in calibration_feeds(samples, signature):
                 found: Any = compiled(feed)

@@ -10,13 +10,14 @@ import numpy as np
 
 from toolkit.core import Artifact, Format, Precision, Samples, Scalar
 from toolkit.formats import find_format
+from toolkit.formats.parts.openvino_core import openvino_core
 from toolkit.formats.parts.openvino_model import read_model
 
 from ..base import Node, Recipe
 from ..batches import batches, calibration_batch
 from ..ends import Graph, Operation
 from ..noise import Exact
-from ..openvino import import_nncf, import_openvino, save_model
+from ..openvino import import_nncf, save_model
 from ..quantizer import Execution, StaticQuantizer, reduces_range
 from ..recipes import Choices, Ranges
 
@@ -67,7 +68,7 @@ class OpenvinoInt8(StaticQuantizer):
 
     def execution(self, file: Path) -> Execution:
         """As OpenVINO's CPU compiles the model for this machine."""
-        compiled = import_openvino().Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = openvino_core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         found: set[str] = set()
         conversions = 0
         for node in compiled.get_runtime_model().get_ordered_ops():
@@ -139,8 +140,7 @@ class _Calibrated:
 
     def outputs(self, file: Path) -> Iterator[dict[str, np.ndarray]]:
         """By OpenVINO's CPU in float32 where it is not in integers."""
-        openvino = import_openvino()
-        compiled = openvino.Core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        compiled = openvino_core().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         names = [spec.name for spec in self._source.manifest.signature.outputs]
         for feed in batches(self._samples, self._batch, exact=self._exact):
             found: Any = compiled(feed)

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import Format, Signature, without_telemetry
+from toolkit.core import Format, Signature
+from toolkit.formats.parts.openvino_core import openvino_core
 
 from .base import Constants, Cut, Step, Trace, Tracer, Values
 
@@ -29,11 +30,7 @@ class OpenVinoTracer(Tracer):
 
 class _OpenVinoTrace(Trace):
     def __init__(self, file: Path, signature: Signature) -> None:
-        without_telemetry()
-        import openvino
-
-        self._core = openvino.Core()
-        self._model = self._core.read_model(file)
+        self._model = openvino_core().read_model(file)
         ordered = self._model.get_ordered_ops()
         self.weights = {node.get_friendly_name(): node.get_data() for node in ordered if node.get_type_name() == "Constant"}
         self.inputs = tuple(self._model.input(spec.name).get_node().get_friendly_name() for spec in signature.inputs)
@@ -52,7 +49,7 @@ class _OpenVinoTrace(Trace):
         made = {parameter.get_friendly_name(): name for name, parameter in parameters.items()}
         results = [openvino.opset13.result(ports[name]) for name in names]
         model = openvino.Model(results, [*model.get_parameters(), *parameters.values()], "all")
-        request = self._core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
+        request = openvino_core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}).create_infer_request()
         values: dict[str, list[np.ndarray]] = {name: [] for name in names}
         for index, arrays in enumerate(rounds):
             feeds: dict[Any, np.ndarray] = {}

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from toolkit.core import without_telemetry
-
 from ..base import Layer, elements
+from .openvino_core import openvino_core
 
 _ELEMENTWISE = frozenset(
     ["Add", "Subtract", "Multiply", "SoftMax", "Softmax", "Sigmoid", "Tanh", "MVN", "AvgPool", "ReduceMean", "Interpolate"]
@@ -22,11 +21,9 @@ def read_model(file: Path, *, fold: bool = True) -> Any:
 
     Read by OpenVINO's core and not by its ``convert_model``, which reports to its maker how it was called.
     """
-    without_telemetry()
-    import openvino
+    model = openvino_core().read_model(file)
     from openvino.passes import ConstantFolding, Manager
 
-    model = openvino.Core().read_model(file)
     if not fold:
         return model
     passes = Manager()
