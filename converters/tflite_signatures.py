@@ -102,7 +102,7 @@ def float_too(file: Path, keep_float: Collection[str]) -> set[str]:
             tensor: name in keep_float for node, name in zip(graph.nodes, names, strict=True) if name in known for tensor in node.outputs
         }
         for node, name in zip(graph.nodes, names, strict=True):
-            if name not in known:
+            if name and name not in known:
                 sources = [floats[tensor] for tensor in node.inputs if tensor in floats]
                 stays = any(sources) if sources else _read_in_float(graph, node.outputs, keep_float)
                 floats |= dict.fromkeys(node.outputs, stays)
