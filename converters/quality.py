@@ -36,6 +36,8 @@ class Quality:
     """What the metric lost, as a share of what it may lose; 0 where nothing says what the outputs mean."""
     measured: bool = False
     """Whether a metric was measured."""
+    uncovered: frozenset[str] = frozenset()
+    """The outputs on which that metric does not depend: they must keep their ratio."""
     coarse: bool = False
     """Whether one sample of so few is more than the metric may lose: that it lost nothing says little then, and the noise counts too."""
 
@@ -53,8 +55,9 @@ class Quality:
     @property
     def fails(self) -> bool:
         """Whether parity would fail by what the calibration samples say: by the metric alone where there is one and they can tell."""
-        noisy = _FLOOR is not None and self.worst_db < _FLOOR.sqnr_db
-        return (self.lost > 1 or (self.coarse and noisy)) if self.measured else noisy
+        names = self.uncovered if self.measured and not self.coarse else self.ratios
+        noisy = _FLOOR is not None and min((self.ratios[name] for name in names), default=math.inf) < _FLOOR.sqnr_db
+        return noisy or (self.measured and self.lost > 1)
 
     def beats(self, other: Quality) -> bool:
         """Whether this is better by what is worth an operation in float: a decibel that matters in any output, else of the worst one."""
@@ -80,7 +83,11 @@ class Judge:
 
     def __init__(self, manifest: Manifest, exact: Exact, samples: Samples | None, limits: Limits) -> None:
         self._exact = exact
-        self._score = _users(samples, limits) if is_users(limits.metric) else _tasks(manifest, samples, limits)
+        self._uncovered: frozenset[str] = frozenset()
+        if is_users(limits.metric):
+            self._score = _users(samples, limits)
+        else:
+            self._score, self._uncovered = _tasks(manifest, exact, samples, limits)
         self._limits, self._count = limits, len(samples or ())
         self._known: Scored | None = None
 
@@ -102,7 +109,7 @@ class Judge:
             return Quality(dict.fromkeys(next(iter(self._exact)), -math.inf))
         if not kept or min(found.values()) <= REFUSED_DB or (lost := self._lost(seen)) is None:
             return Quality(found)
-        return Quality(found, lost[0], measured=True, coarse=lost[1])
+        return Quality(found, lost[0], measured=True, uncovered=self._uncovered, coarse=lost[1])
 
     def _lost(self, seen: list[Outputs]) -> tuple[float, bool] | None:
         """What the metric lost, as a share of its limit, and whether one sample is more than that; None where it is undefined on so few
@@ -152,18 +159,22 @@ def _users(samples: Samples | None, limits: Limits) -> Score | None:
     return score
 
 
-def _tasks(manifest: Manifest, samples: Samples | None, limits: Limits) -> Score | None:
-    """By a task's metric; none of random inputs, and where nothing says what the outputs mean."""
+def _tasks(manifest: Manifest, exact: Exact, samples: Samples | None, limits: Limits) -> tuple[Score | None, frozenset[str]]:
+    """By the metric of the task that parity finds, and the outputs on which it does not depend; none of random inputs, and where nothing
+    says what the outputs mean.
+    """
     if samples is None or samples.drawn:
-        return None
+        return None, frozenset()
+    names = [spec.name for spec in manifest.signature.outputs]
+    shown = _joined(list(exact), names, len(samples)) if exact.is_kept else None
     try:
-        task, metric = task_for(manifest, samples.targets, task=limits.task, metric=limits.metric)
+        task, metric = task_for(manifest, samples.targets, task=limits.task, metric=limits.metric, outputs=shown)
         if task is not None and samples.targets is not None:
             task.check(manifest.signature, samples.targets, samples.origin)
     except DataError:
-        return None
+        return None, frozenset()
     if task is None or metric is None:
-        return None
+        return None, frozenset()
     judged, count, targets = task.judged(manifest.signature), len(samples), samples.targets
 
     def score(batches: list[Outputs], known: Scored | None) -> Scored:
@@ -171,7 +182,7 @@ def _tasks(manifest: Manifest, samples: Samples | None, limits: Limits) -> Score
         actual = known.targets if known else task.as_targets(predictions) if targets is None else np.asarray(targets)
         return Scored(metric.score(predictions, actual).value, metric.unit, metric.higher_is_better, actual)
 
-    return score
+    return score, frozenset(names) - frozenset(task.covered(manifest.signature, metric))
 
 
 def _joined(batches: list[Outputs], names: Iterable[str], count: int) -> dict[str, np.ndarray]:

@@ -76,3 +76,24 @@ def test_a_tasks_metric_decides_with_the_users_own_limit(limits: Limits, lost: f
 def test_a_metric_that_is_undefined_on_the_calibration_samples_is_not_measured(metric: str) -> None:
     found = judge(SAMPLES, Limits(metric=f"{metric}:odd")).quality(lambda: batches(turned(2)))
     assert not found.measured
+
+
+def test_what_only_the_outputs_show_decides_here_as_in_parity() -> None:
+    """Rows of unit length are an embedding's: parity judged neighbours, and the search for layers decibels alone."""
+    rows = np.random.default_rng(0).standard_normal((20, 2)).astype(np.float32)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    found = Judge(MANIFEST, Exact(lambda: batches(unit)), replace(SAMPLES, targets=None), Limits()).quality(lambda: batches(unit[::-1]))
+    assert (found.measured, found.fails) == (True, True)
+
+
+def test_an_output_on_which_the_metric_does_not_depend_must_keep_its_ratio() -> None:
+    two = Signature(SIGNATURE.inputs, (*SIGNATURE.outputs, TensorSpec("features", "float32", ("batch", 2))))
+
+    def both(features: np.ndarray) -> Iterator[Outputs]:
+        yield {"y": SURE, "features": features}
+
+    random = np.random.default_rng(0).standard_normal((20, 2)).astype(np.float32)
+    judged = Judge(replace(MANIFEST, signature=two, task="classification"), Exact(lambda: both(random)), SAMPLES, Limits(10.0))
+    assert not judged.quality(lambda: both(random)).fails
+    lost = judged.quality(lambda: both(random + 1))
+    assert (lost.lost, lost.fails) == (0, True)
