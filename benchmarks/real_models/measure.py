@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ from .raw import TARGETS
 
 ROOT = Path(__file__).parents[2]
 PRECISIONS = ("fp32", "fp16", "int8")
+_FOLDERS = re.compile(r"(?<=['\"])/\S*/(?=[\w.-]+/[\w.-]+['\"])")
+"""Those of this machine before an artifact's own, or a package's."""
 _OWN_INTEGERS = ("dynamic", "weights")
 _HELD_OUT = "held-out.npz"
 _CONVERT_S, _STEP_S = 5400.0, 900.0
@@ -182,10 +185,10 @@ def _cell(network: Network, file: Path, bundle: Path, made: dict[str, dict[str, 
     told = made.get(name, {})
     where = next((path for path in bundle.rglob(name) if (path / MANIFEST).is_file()), None)
     if where is None or not told.get("artifact"):
-        return Cell(target, "not made", str(told.get("reason", "")), took_s=told.get("seconds", 0.0))
+        return Cell(target, "not made", without_folders(str(told.get("reason", ""))), took_s=told.get("seconds", 0.0))
     artifact = Artifact.load(where)
     reason = artifact.manifest.evidence[0].reason if artifact.manifest.evidence else str(told["reason"])
-    cell = Cell(target, str(artifact.verdict or "source"), reason, took_s=told["seconds"])
+    cell = Cell(target, str(artifact.verdict or "source"), without_folders(reason), took_s=told["seconds"])
     found, problem = _compared(network, file, where, bundle.parent / f"{target}.log")
     return msgspec.structs.replace(cell, found=found, problem=problem)
 
@@ -218,7 +221,12 @@ def _ran(command: list[str], log: Path, *, limit_s: float = _STEP_S) -> str:
         except subprocess.TimeoutExpired:
             code = f"more than {limit_s:.0f} s"
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else code
+    return without_folders(lines[-1]) if lines else code
+
+
+def without_folders(text: str) -> str:
+    """What a tool says, without the folders of this machine."""
+    return _FOLDERS.sub("", text)
 
 
 def _machine() -> str:

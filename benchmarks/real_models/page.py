@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 
@@ -16,8 +15,6 @@ _LIBRARIES = (
 )  # fmt: skip
 _GOALS = {"fp32": 0.95, "fp16": 0.9, "int8": 0.75}
 _LONGEST = 300
-_PATH = re.compile(r"(?<=['\"])/\S*/(?=[\w.-]+/[\w.-]+['\"])")
-"""The folders of this machine before an artifact's own."""
 _HEAD = """# Real models
 
 Trained networks that others ship inside their packages, converted by `toolkit convert` with 60 to 600 real samples, and compared with
@@ -145,7 +142,7 @@ def _reasons(rows: Iterable[Row]) -> str:
         if row.problem:
             lines.append(f"- {row.name}: {row.problem}")
         for cell in row.cells:
-            words = _PATH.sub("", cell.problem or cell.reason or "no reason")
+            words = cell.problem or cell.reason or "no reason"
             words = words if len(words) <= _LONGEST else f"{words[:_LONGEST]}..."
             lines += [] if cell.right else [f"- {row.name}, {cell.target}: {_cell(cell).replace('*', '')}; {words}"]
     return "\n".join(lines) or "None."

@@ -12,7 +12,7 @@ import pytest
 from benchmarks.real_models.agree import best_boxes, box_target, found_alike, letters, overlap, padded, read_alike
 from benchmarks.real_models.base import Arrays, all_networks, find_network
 from benchmarks.real_models.compare import Compared, HeldOut, compare
-from benchmarks.real_models.measure import Cell, Raw, Row, right
+from benchmarks.real_models.measure import Cell, Raw, Row, right, without_folders
 from benchmarks.real_models.page import page
 
 FOUND = Compared(alike=99.5, low=98.0, error=1e-5, samples=64, times=(0.5, 0.4, 0.7), engine="onnxruntime")
@@ -107,6 +107,11 @@ def test_the_page_says_where_the_toolkit_was_wrong() -> None:
     assert "onnxruntime 1." in text
     assert "- net, tflite-int8: not made; no such operator" in text
     assert "| onnx-int8 | 0 of 1 | 0 of 1 | 3 |" in text
+
+
+def test_what_is_kept_names_no_folder_of_this_machine() -> None:
+    told = "Command '['/tmp/a/bin/onnx2tf', '-i', '/tmp/b/packages/pack-1/models/net.onnx']' failed"
+    assert without_folders(told) == "Command '['bin/onnx2tf', '-i', 'models/net.onnx']' failed"
 
 
 def test_a_file_in_integers_has_no_float_cells() -> None:
