@@ -165,9 +165,8 @@ def _tasks(manifest: Manifest, exact: Exact, samples: Samples | None, limits: Li
     """
     if samples is None or samples.drawn:
         return None, frozenset()
-    names = [spec.name for spec in manifest.signature.outputs]
-    shown = _joined(list(exact), names, len(samples)) if exact.is_kept else None
     try:
+        shown = _shown(exact, len(samples))
         task, metric = task_for(manifest, samples.targets, task=limits.task, metric=limits.metric, outputs=shown)
         if task is not None and samples.targets is not None:
             task.check(manifest.signature, samples.targets, samples.origin)
@@ -182,7 +181,18 @@ def _tasks(manifest: Manifest, exact: Exact, samples: Samples | None, limits: Li
         actual = known.targets if known else task.as_targets(predictions) if targets is None else np.asarray(targets)
         return Scored(metric.score(predictions, actual).value, metric.unit, metric.higher_is_better, actual)
 
-    return score, frozenset(names) - frozenset(task.covered(manifest.signature, metric))
+    return score, frozenset(spec.name for spec in manifest.signature.outputs) - frozenset(task.covered(manifest.signature, metric))
+
+
+def _shown(exact: Exact, count: int) -> dict[str, np.ndarray] | None:
+    """The outputs of all samples; None where they are too large to be kept, or are no rows: numbers, or other sizes in each batch."""
+    if not exact.is_kept:
+        return None
+    batches = list(exact)
+    try:
+        return _joined(batches, list(batches[0]), count)
+    except ValueError:
+        return None
 
 
 def _joined(batches: list[Outputs], names: Iterable[str], count: int) -> dict[str, np.ndarray]:

@@ -97,3 +97,12 @@ def test_an_output_on_which_the_metric_does_not_depend_must_keep_its_ratio() -> 
     assert not judged.quality(lambda: both(random)).fails
     lost = judged.quality(lambda: both(random + 1))
     assert (lost.lost, lost.fails) == (0, True)
+
+
+@pytest.mark.parametrize("shapes", [((), ()), ((2, 3), (2, 4))], ids=["a number", "other sizes"])
+def test_outputs_that_are_no_rows_are_judged_by_decibels(shapes: tuple[tuple[int, ...], ...]) -> None:
+    def run() -> Iterator[Outputs]:
+        yield from ({"y": np.ones(shape, np.float32)} for shape in shapes)
+
+    found = Judge(MANIFEST, Exact(run), SAMPLES, Limits()).quality(run)
+    assert (found.measured, found.fails) == (False, False)
