@@ -97,11 +97,9 @@ def float_too(file: Path, keep_float: Collection[str]) -> set[str]:
     known = {layer_name(first, node) for node in first.nodes}
     found: set[str] = set()
     for graph in others:
-        names = [layer_name(graph, node) for node in graph.nodes]
-        floats = {
-            tensor: name in keep_float for node, name in zip(graph.nodes, names, strict=True) if name in known for tensor in node.outputs
-        }
-        for node, name in zip(graph.nodes, names, strict=True):
+        named = [(node, layer_name(graph, node)) for node in graph.nodes]
+        floats = {tensor: name in keep_float for node, name in named if name in known for tensor in node.outputs}
+        for node, name in named:
             if name and name not in known:
                 sources = [floats[tensor] for tensor in node.inputs if tensor in floats]
                 stays = any(sources) if sources else _read_in_float(graph, node.outputs, keep_float)

@@ -6,7 +6,8 @@ import mmap
 import re
 import struct
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,28 +145,30 @@ def check_tflite(file: Path) -> None:
             ) from error
 
 
-def read_graph(file: Path) -> Graph:
-    """The graph of a file's first signature; raises `ArtifactError` for another kind of file."""
+@contextmanager
+def _opened(file: Path) -> Iterator[Table]:
+    """The table of a file's model; raises `ArtifactError` for another kind of file."""
     check_identifier(file)
     with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        model = Table.root(_SCHEMA, "Model", data)
+        yield Table.root(_SCHEMA, "Model", data)
+
+
+def read_graph(file: Path) -> Graph:
+    """The graph of a file's first signature; raises `ArtifactError` for another kind of file."""
+    with _opened(file) as model:
         signatures = model.all("signature_defs")
         return _graph(model, model.all("subgraphs")[signatures[0].number("subgraph_index") if signatures else 0])
 
 
 def read_graphs(file: Path) -> tuple[Graph, ...]:
     """Every graph of a file in its order; raises `ArtifactError` for another kind of file."""
-    check_identifier(file)
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        model = Table.root(_SCHEMA, "Model", data)
+    with _opened(file) as model:
         return tuple(_graph(model, graph) for graph in model.all("subgraphs"))
 
 
 def signature_graphs(file: Path) -> tuple[Graph, ...]:
     """The graphs of a file's signatures in order, not those that operators call; raises `ArtifactError` for another kind of file."""
-    check_identifier(file)
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        model = Table.root(_SCHEMA, "Model", data)
+    with _opened(file) as model:
         numbers = [signature.number("subgraph_index") for signature in model.all("signature_defs")] or [0]
         graphs = model.all("subgraphs")
         return tuple(_graph(model, graphs[number]) for number in dict.fromkeys(numbers))
@@ -173,19 +176,15 @@ def signature_graphs(file: Path) -> tuple[Graph, ...]:
 
 def output_tensors(file: Path) -> dict[str, int]:
     """The numbers of the first signature's outputs in its graph, by their names; raises `ArtifactError` for another kind of file."""
-    check_identifier(file)
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        signatures = Table.root(_SCHEMA, "Model", data).all("signature_defs")
-        return {entry.text("name"): entry.number("tensor_index") for entry in signatures[0].all("outputs")} if signatures else {}
+    return signature_tensors(file)[1]
 
 
 def signature_tensors(file: Path) -> tuple[dict[str, int], dict[str, int]]:
     """The numbers of the first signature's inputs and outputs in its graph, by their names; empty where the file has none. Raises
     `ArtifactError` for another kind of file.
     """
-    check_identifier(file)
-    with file.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        signatures = Table.root(_SCHEMA, "Model", data).all("signature_defs")[:1]
+    with _opened(file) as model:
+        signatures = model.all("signature_defs")[:1]
         inputs, outputs = (
             {entry.text("name"): entry.number("tensor_index") for signature in signatures for entry in signature.all(kind)}
             for kind in ("inputs", "outputs")
