@@ -72,6 +72,19 @@ def test_a_bundle_that_has_travelled_knows_what_calibrated_it(artifact: Artifact
     assert len(split_samples(artifact, str(tmp_path / "s.npz"), only_judged=True).evaluation) == 24
 
 
+def test_as_many_rows_stay_apart_as_calibrated(artifact: Artifact, tmp_path: Path) -> None:
+    """A conversion may be told to calibrate on more than the usual number, or on fewer."""
+    tiny_samples(3000).save(tmp_path / "s.npz")
+    other = artifact.path.parent / "onnx-int8"
+    shutil.copytree(artifact.path, other)
+    for count in (600, 40):
+        made = split_samples(artifact, str(tmp_path / "s.npz"), calibration=count)
+        record = CalibrationRecord("s.npz", len(made.calibration), made.calibration.sha256)
+        (other / MANIFEST).write_bytes(replace(artifact.manifest, calibration=record).to_json())
+        judged = split_samples(artifact, str(tmp_path / "s.npz"), only_judged=True)
+        assert (len(judged.evaluation), judged.evaluation.sha256) == (3000 - count, made.evaluation.sha256)
+
+
 def test_a_bundle_remembers_its_samples(artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     tiny_samples(30).save(Path("s.npz"))

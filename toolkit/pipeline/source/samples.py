@@ -116,8 +116,9 @@ def split_samples(
     for part in (found.samples, found.tests):
         if part is not None:
             check_targets(manifest, part, task=limits.task, metric=limits.metric)
-    apart = not only_judged or _calibrated(artifact, given.word, found.samples.origin)
-    first, rest, twin = _divided(found, given.word, calibration if apart else 0, evaluation)
+    if only_judged:
+        calibration = _calibrated(artifact, given.word, found.samples.origin, calibration)
+    first, rest, twin = _divided(found, given.word, calibration, evaluation)
     if only_judged and len(first) and found.tests is None:
         rest = replace(rest, notes=(*rest.notes, f"{len(first):,} more of {rest.origin} calibrate in this bundle, and judge nothing"))
     return Split(first, rest, twin, found.labels, found.preprocessing)
@@ -145,18 +146,17 @@ def knows_data(artifact: Artifact) -> bool:
     return bool(_remembered(artifact) or artifact.manifest.data or _draws_noise(artifact.manifest))
 
 
-def _calibrated(artifact: Artifact, word: str, origin: str) -> bool:
-    """Whether the samples `word`, which come from `origin`, may have calibrated something in the bundle of `artifact`: it remembers them,
-    or one of its artifacts says so, where the bundle has travelled.
+def _calibrated(artifact: Artifact, word: str, origin: str, usual: int) -> int:
+    """How many of the samples `word`, which come from `origin`, calibrated something in the bundle of `artifact`: as its artifacts say,
+    where the bundle has travelled too; the `usual` number where it remembers those samples and nothing says how many, 0 where it does not.
     """
     bundle = artifact.path.parent
-    if remembered(bundle).data == find_reader(word).absolute(word):
-        return True
     try:
         records = [each.manifest.calibration for each in (artifact, *(Bundle(bundle) if bundle.is_dir() else ()))]
-    except ArtifactError:  # One that cannot be asked may have been.
-        return True
-    return any(record is not None and record.origin == origin for record in records)
+    except ArtifactError:  # One that cannot be asked may have been calibrated by them.
+        return usual
+    counts = [record.samples for record in records if record is not None and record.origin == origin]
+    return max(counts) if counts else usual * (remembered(bundle).data == find_reader(word).absolute(word))
 
 
 def _draws_noise(manifest: Manifest) -> bool:
