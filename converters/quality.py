@@ -20,6 +20,8 @@ from .noise import ENOUGH_DB, REFUSED_DB, Exact, Outputs, ratios
 _GAIN_DB = 1.0
 _UNHARMED_DB = 15.0
 """Enough where the metric lost nothing: decisions are what a network is for."""
+_CERTAIN = 3.0
+"""Where none of n samples is lost, up to this many of the next n would be, with 95 % confidence (Hanley and Lippman-Hand 1983)."""
 _LESS = 0.9
 """By so much less must a metric have lost that this says more than decibels do."""
 _FLOOR = rule_for(Precision.INT8).floor
@@ -38,8 +40,8 @@ class Quality:
     """Whether a metric was measured."""
     uncovered: frozenset[str] = frozenset()
     """The outputs on which that metric does not depend: they must keep their ratio."""
-    coarse: bool = False
-    """Whether one sample of so few is more than the metric may lose: that it lost nothing says little then, and the noise counts too."""
+    allowed: float = math.inf
+    """How many of the calibration samples the metric may lose."""
 
     @property
     def worst_db(self) -> float:
@@ -47,9 +49,14 @@ class Quality:
         return min(self.ratios.values())
 
     @property
+    def coarse(self) -> bool:
+        """Whether one sample is more than the metric may lose: that it lost nothing says little then, and the noise counts too."""
+        return self.allowed < 1
+
+    @property
     def enough(self) -> bool:
         """Whether nothing better is worth its cost."""
-        unharmed = self.measured and not self.coarse and self.lost <= 0
+        unharmed = self.measured and self.lost <= 0 and self.allowed >= _CERTAIN
         return not self.fails and self.worst_db >= (_UNHARMED_DB if unharmed else ENOUGH_DB)
 
     @property
@@ -109,10 +116,10 @@ class Judge:
             return Quality(dict.fromkeys(next(iter(self._exact)), -math.inf))
         if not kept or min(found.values()) <= REFUSED_DB or (lost := self._lost(seen)) is None:
             return Quality(found)
-        return Quality(found, lost[0], measured=True, uncovered=self._uncovered, coarse=lost[1])
+        return Quality(found, lost[0], measured=True, uncovered=self._uncovered, allowed=lost[1])
 
-    def _lost(self, seen: list[Outputs]) -> tuple[float, bool] | None:
-        """What the metric lost, as a share of its limit, and whether one sample is more than that; None where it is undefined on so few
+    def _lost(self, seen: list[Outputs]) -> tuple[float, float] | None:
+        """What the metric lost, as a share of its limit, and how many samples that limit is; None where it is undefined on so few
         samples, or was guessed and does not fit.
         """
         assert self._score is not None
@@ -128,7 +135,7 @@ class Judge:
         drop = (known.value - found.value) * (1 if known.higher_is_better else -1)
         limit = self._limits.allowed_of(known.value, known.unit)
         whole = abs(known.value) * scale_of(known.unit)
-        return (drop * scale_of(known.unit) / limit, self._count * limit < whole) if limit else (0.0, False)
+        return (drop * scale_of(known.unit) / limit, self._count * limit / whole if whole else math.inf) if limit else (0.0, math.inf)
 
 
 @dataclass(frozen=True)
