@@ -93,6 +93,8 @@ class Trials:
         self._choices, self._applies, self._fixed = choices, applies, fixed
         self._seen: set[Setting] = set()
         self.began = time.monotonic()
+        self.limit_s = math.inf
+        self._longest_s = 0.0
         self.best: Tried
 
     @property
@@ -105,11 +107,22 @@ class Trials:
         """How long that took."""
         return time.monotonic() - self.began
 
+    @property
+    def affordable(self) -> int:
+        """How many files like the slowest so far can be made and run before ``limit_s`` seconds are over, from the beginning on."""
+        return int(min((self.limit_s - self.seconds) / max(self._longest_s, 1e-3), 1e6))
+
     def begin(self, setting: Setting) -> None:
         """Make the first file; raises what the library raises."""
         self._seen.add(setting)
+        self.best = self._made(setting)
+
+    def _made(self, setting: Setting) -> Tried:
+        start = time.monotonic()
         file = self.write(setting)
-        self.best = Tried(file, setting, self._judge(file))
+        tried = Tried(file, setting, self._judge(file))
+        self._longest_s = max(self._longest_s, time.monotonic() - start)
+        return tried
 
     def attempt(self, setting: Setting) -> None:
         """Make another file, which is the best one from now on if it is better."""
@@ -118,11 +131,10 @@ class Trials:
             return
         self._seen.add(setting)
         try:
-            file = self.write(setting)
+            tried = self._made(setting)
         except Exception as error:  # Whatever the library raises: there is a file, and this was to be a better one.
             logging.getLogger(__name__).warning("not made with %s: %s", setting, error)
             return
-        tried = Tried(file, setting, self._judge(file))
         if tried.quality.beats(self.best.quality):
             self.best = tried
 
@@ -193,12 +205,12 @@ def _fragile(trials: Trials) -> Iterator[Setting]:
 
 def _sensitive(most: int) -> Callable[[Trials], Iterator[Setting]]:
     """The most sensitive of at most so many runs of layers: as many as should leave 15 dB if their noise adds up, then 20, 25 and 30 dB,
-    and all but one.
+    and all but one. Each run costs a file: where time is short there are fewer, and half of it is left for what they lead to.
     """
 
     def settings(trials: Trials) -> Iterator[Setting]:
         layers = [layer.name for layer in trials.layers if layer.name not in trials.best.setting.keep_float]
-        runs = runs_of(layers, most)
+        runs = runs_of(layers, max(1, min(most, trials.affordable // 2)))
         if len(runs) < 2:
             return
         alone = trials.alone_db(runs)
@@ -247,6 +259,7 @@ def _while_needed(trials: Trials, rung: Rung, seconds: float) -> Iterator[Settin
 
     if over():
         return
+    trials.limit_s = seconds
     for setting in rung.settings(trials):
         yield setting
         if over():

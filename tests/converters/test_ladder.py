@@ -159,3 +159,26 @@ def test_as_many_sensitive_layers_stay_in_float_as_the_noise_of_the_others_allow
     assert bench.climb(1).keep_float == {"first", "middle"}
     tried = [setting.keep_float for setting in bench.made if "first" in setting.keep_float]
     assert tried == [{"first", "middle"}], "one of them would leave 10 dB"
+
+
+@pytest.mark.parametrize(("file_s", "most"), [(0.001, 3), (34.0, 2), (70.0, 1)])
+def test_sensitive_layers_are_looked_for_in_the_time_that_is_left(file_s: float, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A search of 270 s had measured 32 groups of layers at 60 s each, and was stopped with all that it had."""
+    now, asked = [0.0], list[int]()
+    monkeypatch.setattr("toolkit.converters.ladder.time.monotonic", lambda: now[0])
+    bench = Bench({})
+    bench.trials._judge = bench._judge
+
+    def write(setting: Setting) -> Path:
+        now[0] += file_s
+        return bench._write(setting)
+
+    def alone_db(runs: list[list[str]]) -> list[float]:
+        now[0] += file_s * len(runs)
+        asked.append(len(runs))
+        return [20.0 + place for place in range(len(runs))]
+
+    bench.trials.write, bench.trials.alone_db = write, alone_db
+    bench.climb(1, seconds=90.0)
+    assert max(asked, default=1) == most
+    assert now[0] <= 270 + 2 * file_s
