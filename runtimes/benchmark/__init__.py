@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .runner import BenchmarkInterrupted, RoundProgress, run_benchmark, run_heats
+from .runner import BenchmarkInterrupted, RoundProgress, run_benchmark, run_heats, run_pairs
 
-__all__ = ["BenchmarkInterrupted", "RoundProgress", "run_benchmark", "run_heats"]
+__all__ = ["BenchmarkInterrupted", "RoundProgress", "run_benchmark", "run_heats", "run_pairs"]
