@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .runner import BenchmarkInterrupted, RoundProgress, run_benchmark, run_heats, run_pairs
+from .pairs import Paired, run_pairs
+from .runner import BenchmarkInterrupted, RoundProgress, run_benchmark, run_heats
 
-__all__ = ["BenchmarkInterrupted", "RoundProgress", "run_benchmark", "run_heats", "run_pairs"]
+__all__ = ["BenchmarkInterrupted", "Paired", "RoundProgress", "run_benchmark", "run_heats", "run_pairs"]

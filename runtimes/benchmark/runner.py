@@ -140,47 +140,19 @@ def run_heats(
     return tuple(found[setting] for setting in settings)
 
 
-def run_pairs(
-    pairs: Sequence[tuple[Setting, Setting]], *, inputs: Path, protocol: Protocol, index: int
-) -> tuple[tuple[Measurement, Measurement], ...]:
-    """Measure each pair once, its two settings one straight after the other in one process, so that both feel the same machine; those of
-    an engine share a process. Which of the two comes first is drawn, and so is the order of the pairs.
-
-    Args:
-        pairs: two settings of the same engine each.
-        inputs: as in `run_benchmark`.
-        protocol: as in `run_heats`.
-        index: of the repetition, which decides the order; the rounds have it.
-
-    Returns:
-        Two measurements of one round a pair, in the order given; one that failed has its reason.
-    """
-    random = np.random.default_rng([protocol.seed, index])
-    found: dict[int, tuple[Measurement, Measurement]] = {}
-    for engine in dict.fromkeys(first.engine for first, _ in pairs):
-        own = [number for number, (first, _) in enumerate(pairs) if first.engine == engine]
-        drawn = [(int(number), random.permutation(2)) for number in random.permutation(own)]
-        order = [pairs[number][place] for number, places in drawn for place in places]
-        measured = _heat(order, inputs=inputs, protocol=protocol, index=index)
-        for turn, (number, places) in enumerate(drawn):
-            both = dict(zip(places.tolist(), measured[2 * turn : 2 * turn + 2], strict=True))
-            found[number] = both[0], both[1]
-    return tuple(found[number] for number in range(len(pairs)))
-
-
-def _heat(settings: Sequence[Setting], *, inputs: Path, protocol: Protocol, index: int = 0, order: int = 0) -> list[Measurement]:
+def _heat(settings: Sequence[Setting], *, inputs: Path, protocol: Protocol, order: int) -> list[Measurement]:
     """One measurement of one round for each setting of an engine, in this order in one process; what fails there is tried in one of its
     own, which says why.
     """
-    tasks = [Task(setting, protocol, str(inputs), index, order + place) for place, setting in enumerate(settings)]
+    tasks = [Task(setting, protocol, str(inputs), 0, order + place) for place, setting in enumerate(settings)]
     answers: list[Answer | None] = [None] * len(tasks)
     with suppress(ProcessError):
         limit_s = protocol.timeout_s * len(tasks)
         answers = msgspec.convert(run_isolated(_HEAT, tasks, timeout_s=limit_s, fresh=True), list[Answer | None])
-    found = []
+    found: list[Measurement] = []
     for setting, answer in zip(settings, answers, strict=True):
         if answer is None:
-            found += run_benchmark([setting], inputs=inputs, protocol=replace(protocol, rounds=1), first_round=index)
+            found += run_benchmark([setting], inputs=inputs, protocol=replace(protocol, rounds=1))
         else:
             found.append(Measurement(setting, (answer.round,), answer.size_bytes, answer.actual))
     return found

@@ -93,6 +93,19 @@ class Stream:
             busy += time.perf_counter_ns() - start
             self.check()
 
+    def block(self, *, seconds: float) -> float:
+        """Call for at least so long, after one call that brings what another session has driven out of the caches; the outputs are left
+        for `check`.
+
+        Returns:
+            The median of the calls in nanoseconds.
+        """
+        self._session.run(self._inputs[self._next])
+        begin, start = len(self.latencies_ns), time.perf_counter_ns()
+        while len(self.latencies_ns) == begin or time.perf_counter_ns() - start < seconds * 1e9:
+            self._calls(1)
+        return float(np.median(self.latencies_ns[begin:]))
+
     def flood(self, barrier: threading.Barrier, *, seconds: float, calls: int) -> tuple[int, int]:
         """Call without a pause once all streams are at the `barrier`; the last outputs are left for `check`.
 

@@ -100,7 +100,7 @@ def plan_settings(
         if not found:
             skipped.append(Measurement(_setting(artifact, ""), size_bytes=_size(artifact), reason=reason))
         for runtime in found:
-            fixed = _fixed_batch(artifact)
+            fixed = fixed_batch(artifact)
             for scenario, count, batch, sessions in dict.fromkeys(cells):
                 setting = replace(
                     _setting(artifact, runtime.name), device=device, threads=count, batch=batch, scenario=scenario, streams=sessions
@@ -122,7 +122,8 @@ def _size(artifact: Artifact) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _fixed_batch(artifact: Artifact) -> int | None:
+def fixed_batch(artifact: Artifact) -> int | None:
+    """The only batch that an artifact takes; None where it takes any."""
     signature = artifact.manifest.signature
     if signature.has_free_batch or all(len(spec.shape) < 2 for spec in signature.inputs):
         return None  # A state of two layers has no batch of two, and a single row none at all.

@@ -16,7 +16,7 @@ from tests.tiny import tiny_artifact, tiny_samples
 from toolkit.core import Artifact, EngineError, Precision, Samples, Signature, TensorSpec, stop_isolated
 from toolkit.core.measurement import Protocol, Scenario, Setting
 from toolkit.runtimes import SessionOptions, find_runtime
-from toolkit.runtimes.benchmark import BenchmarkInterrupted, RoundProgress, run_benchmark, run_heats, run_pairs
+from toolkit.runtimes.benchmark import BenchmarkInterrupted, RoundProgress, run_benchmark, run_heats
 from toolkit.runtimes.benchmark.memory import peak_bytes, reset_peak, resident_bytes
 from toolkit.runtimes.benchmark.stream import Stream, batches_of
 
@@ -165,26 +165,6 @@ def test_a_heat_that_crashes_is_measured_one_process_a_setting(artifact: Artifac
     assert all(each.ok for each in found)
     imports = [each.rounds[0].import_ns for each in found]
     assert len(set(imports)) == 3, "each imports the engine"
-
-
-def test_pairs_are_neighbours_in_one_process_in_a_drawn_order(artifact: Artifact, inputs: Path) -> None:
-    """The same file twice is a pair too."""
-    batches = {batch: setting_of(artifact, batch=batch) for batch in (1, 2, 3, 4)}
-    broken = setting_of(artifact, folder="/nowhere")
-    pairs = [(batches[1], batches[1]), (batches[2], batches[3]), (batches[4], broken)]
-    firsts, places = set(), set()
-    for index in range(8):
-        found = run_pairs(pairs, inputs=inputs, protocol=QUICK, index=index)
-        assert [(one.setting, other.setting) for one, other in found] == pairs
-        assert [each.ok for pair in found for each in pair] == [True, True, True, True, True, False]
-        assert "nowhere" in found[2][1].reason
-        orders = [[each.rounds[0].order for each in pair] for pair in found[:2]]
-        assert all(abs(one - other) == 1 for one, other in orders)
-        assert {each.rounds[0].index for pair in found[:2] for each in pair} == {index}
-        firsts |= {one < other for one, other in orders}
-        places |= {min(orders[0])}
-    assert firsts == {True, False}
-    assert len(places) > 1
 
 
 def test_inputs_rotate_through_the_samples_and_start_again() -> None:

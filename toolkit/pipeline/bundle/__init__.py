@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .check import check
+from .check import check, unpacked
 from .contents import Contents
 from .pack import pack
 
-__all__ = ["Contents", "check", "pack"]
+__all__ = ["Contents", "check", "pack", "unpacked"]

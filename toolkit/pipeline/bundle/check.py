@@ -72,7 +72,7 @@ def check(
     report: OnCount = on_progress or (lambda _what, _done, _total: None)
     with tempfile.TemporaryDirectory(prefix="toolkit-check-") as name:
         folder = Path(name)
-        contents, samples = _unpacked(file, folder)
+        contents, samples = unpacked(file, folder)
         bundle = Bundle.load(folder)
         expected = _expected(folder / EXPECTED, contents.reference)
         problems: dict[tuple[str, str], str] = {}
@@ -138,8 +138,15 @@ def _able(artifact: Artifact, engines: Sequence[str]) -> tuple[str, ...]:
         return ()  # The benchmark has a row that says so.
 
 
-def _unpacked(file: Path, folder: Path) -> tuple[Contents, Samples]:
-    """Unpack `file`, whose members cannot leave the folder: `zipfile` drops ``..`` and roots, and makes no links."""
+def unpacked(file: Path, folder: Path) -> tuple[Contents, Samples]:
+    """Unpack what `pack` wrote into a folder that is there; the samples are those that travelled.
+
+    Its members cannot leave the folder: `zipfile` drops ``..`` and roots, and makes no links.
+
+    Raises:
+        ArtifactError: the file is no field bundle, or was changed.
+        StorageError: there is no room to unpack it.
+    """
     try:
         with zipfile.ZipFile(file) as archive:
             needed, free = sum(member.file_size for member in archive.infolist()), shutil.disk_usage(folder).free
