@@ -63,7 +63,7 @@ class _Percent(click.ParamType):
 @click.option("--max-size", type=_Percent(), default="10%", show_default=True, help="What the files may grow by.")
 @click.option("--max-memory", type=_Percent(), help="What peak memory may rise by. Default: it is not measured.")
 @limits_options
-@click.option("--artifact", "names", type=Words(list), help="Artifacts to compare. Default: all of the baseline.")
+@click.option("--artifact", "names", type=Words(list), help="Artifacts to compare. Default: NEW itself, or all of the baseline.")
 @click.option("--engine", shell_complete=complete(engine_names), help="Engine. Default: those the baseline was verified in.")
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine. Default: all that this process may use.")
 @click.option("--minutes", type=click.FloatRange(min=0.05), default=3.0, show_default=True, help="Most minutes of measuring.")
@@ -134,16 +134,16 @@ def command(
             )
         except gates.GateInterrupted as stop:
             report, stopped = stop.report, True
-    if not stopped:
-        _write(report, before, history=history, markdown=markdown, junit=junit, html=html)
-    if json_to and json_to != "-":
-        write_file(Path(json_to), report.to_json())
     if json_to == "-":
         click.echo(report.to_json())
     else:
         _show(report)
+    # After what was measured for minutes is on the screen: a folder that cannot be written takes none of it.
+    if json_to and json_to != "-":
+        write_file(Path(json_to), report.to_json())
     if stopped:
         raise Interrupted("interrupted; what is above was known by then, and nothing was written")
+    _write(report, before, history=history, markdown=markdown, junit=junit, html=html)
     if report.verdict is not Verdict.PASSED:
         raise click.exceptions.Exit(1 if report.verdict is Verdict.FAILED else _UNDECIDED)
 

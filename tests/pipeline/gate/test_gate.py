@@ -141,7 +141,9 @@ def test_what_is_missing_or_fits_no_more_fails(packed: Path, tmp_path: Path) -> 
     report = gate(bundle.path, packed)
     assert report.verdict is Verdict.FAILED
     assert changes_of(report, "onnx-int8")["files"].reason.startswith("in the baseline and not in the new model")
-    assert gate(bundle.path, packed, names=["onnx-fp16"]).verdict is Verdict.PASSED
+    for words in ({"names": ["onnx-fp16"]}, {"new": bundle.path / "onnx-fp16"}):
+        found = gate(**{"new": bundle.path, "baseline": packed} | words)
+        assert ([row.artifact for row in found.rows], found.verdict) == (["onnx-fp16"], Verdict.PASSED)
     made = bundle.artifact("onnx-fp16")
     signature = replace(made.manifest.signature, outputs=(replace(made.manifest.signature.outputs[0], name="scores"),))
     onnx.save(replace_output(onnx.load(made.model_file)), made.model_file)
@@ -271,6 +273,8 @@ def test_the_command_has_an_exit_code_for_each_verdict(packed: Path, tmp_path: P
     a_bundle(tmp_path / "again", other)
     open_ = run("again", *words, "--max-slower", "0.0001%")
     assert open_.returncode in {1, 3}, open_.stdout
+    lost = run(str(packed), "--baseline", str(packed), "--junit", "g.md/g.xml")
+    assert (lost.returncode, "passed" in lost.stdout, lost.stderr.count("\n")) == (2, True, 1), "what was measured is shown"
     wrong = run("nowhere", "--baseline", str(packed))
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
     assert "error: 'nowhere' is no bundle" in wrong.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from toolkit.core import InputError, decode_json, read_file, storage_errors
+from toolkit.core import InputError, decode_json, make_folder, read_file, storage_errors
 
 from .result import SCHEMA, GateReport
 
@@ -21,6 +21,7 @@ def append(file: Path, report: GateReport) -> None:
         StorageError: it cannot be written.
     """
     read_history(file)
+    make_folder(file.parent)
     with storage_errors(file), file.open("ab") as stream:
         stream.write(report.to_json())
 

@@ -26,6 +26,7 @@ class Side:
         start: what a bundle's samples are those of; None of a packed one.
         samples: real inputs that travelled along; None where none did.
         limits: by what it is judged, as it was made with.
+        single: whether the user named one artifact.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Side:
     start: Artifact | None
     samples: Samples | None
     limits: Limits
+    single: bool = False
 
     @classmethod
     def of(cls, path: Path, folder: Path) -> Side:
@@ -43,7 +45,7 @@ class Side:
         """
         if (path / MANIFEST).is_file():
             artifact = Artifact.load(path)
-            return cls(str(path), {artifact.name: artifact}, artifact, None, limits_for(Limits(), path.parent)[0])
+            return cls(str(path), {artifact.name: artifact}, artifact, None, limits_for(Limits(), path.parent)[0], single=True)
         if path.is_file():
             folder.mkdir()
             contents, samples = unpacked(path, folder)
@@ -57,7 +59,7 @@ def _loaded(artifacts: Bundle | Sequence[Artifact]) -> dict[str, Artifact]:
 
 
 def common(new: Side, baseline: Side, names: Sequence[str]) -> tuple[str, ...]:
-    """The artifacts to compare: `names`, or all of the baseline.
+    """The artifacts to compare: `names`, or the new one where it is a single one, or all of the baseline.
 
     Raises:
         UnknownNameError: one of `names` is not in both.
@@ -73,7 +75,7 @@ def common(new: Side, baseline: Side, names: Sequence[str]) -> tuple[str, ...]:
             expected=f"one of {', '.join(baseline.artifacts)}",
             got=", ".join(new.artifacts) or "nothing",
         )
-    return tuple(names) or tuple(baseline.artifacts)
+    return tuple(names) or tuple(new.artifacts if new.single else baseline.artifacts)
 
 
 def samples_of(new: Side, baseline: Side, data: Given | None, *, folder: Path | None, evaluation: int | None, limits: Limits) -> Samples:
