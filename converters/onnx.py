@@ -12,6 +12,7 @@ from toolkit.core import ArtifactError, ConversionError, Signature, first_line, 
 from .finite import broken, refuse
 from .onnx_branches import fold_branches
 from .onnx_complete import complete
+from .onnx_inner import own_constants
 
 _CHANNEL_SCALES = 13
 """The operator set in which DequantizeLinear got an axis, and in which Softmax lost the axes behind its own."""
@@ -156,6 +157,7 @@ def prepared(file: Path, work: Path) -> Path:
     for number, node in enumerate(model.graph.node):
         if not node.name:
             node.name = next(name for count in itertools.count() if (name := f"{node.op_type}_{number}{'_' * count}") not in taken)
+    own_constants(model.graph)
     _own_weights(model.graph)
     _flat_biases(model.graph)
     write_model(model, target)

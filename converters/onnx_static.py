@@ -22,6 +22,7 @@ from .ends import Graph, Operation
 from .noise import Exact
 from .onnx import exact_sums as with_exact_sums
 from .onnx import prepared, write_model
+from .onnx_inner import put_in_order
 from .onnx_moves import moves_in_float
 from .onnx_outputs import bends_at_outputs, float_outputs
 from .onnx_ranges import save_min_max
@@ -161,6 +162,7 @@ class _Calibrated:
                 extra_options=extra,
             )
         model = onnx.load(quantized)
+        put_in_order(model.graph)
         float_outputs(model.graph)
         write_model(model, target)
 

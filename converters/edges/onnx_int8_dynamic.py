@@ -9,6 +9,7 @@ from toolkit.core import Artifact, Format, Precision, Signature, without_telemet
 
 from ..base import Converter, Node, Recipe
 from ..onnx import prepared, write_model
+from ..onnx_inner import put_in_order
 
 
 class OnnxInt8Dynamic(Converter):
@@ -37,5 +38,7 @@ class OnnxInt8Dynamic(Converter):
                 per_channel=True,
                 weight_type=QuantType.QInt8,
             )
-            write_model(onnx.load(quantized), target)
+            model = onnx.load(quantized)
+            put_in_order(model.graph)
+            write_model(model, target)
         return None
