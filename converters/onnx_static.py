@@ -25,6 +25,7 @@ from .onnx import prepared, write_model
 from .onnx_inner import put_in_order
 from .onnx_moves import moves_in_float
 from .onnx_outputs import bends_at_outputs, float_outputs
+from .onnx_prelu import of_prelu
 from .onnx_ranges import save_min_max
 from .quantizer import Execution, StaticQuantizer
 from .recipes import Ranges
@@ -230,8 +231,8 @@ def _quick_renaming() -> Iterator[None]:
 
 
 def _never_in_integers(file: Path) -> list[str]:
-    """The names of products with a weight of one dimension, which has no axis of channels, or with a bias for each row; and of what
-    cuts values off before an output.
+    """The names of products with a weight of one dimension, which has no axis of channels, or with a bias for each row; of what stands for
+    a PRelu; and of what cuts values off before an output.
     """
     import onnx
 
@@ -241,4 +242,4 @@ def _never_in_integers(file: Path) -> list[str]:
     odd = [
         node.name for node in products if any(rank.get(name, 2) < 2 for name in node.input[:2]) or rank.get([*node.input, "", ""][2], 1) > 1
     ]
-    return [*odd, *bends_at_outputs(graph)]
+    return [*odd, *of_prelu(graph), *bends_at_outputs(graph)]

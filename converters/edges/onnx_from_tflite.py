@@ -8,7 +8,8 @@ from toolkit.core import Artifact, Format, Precision, Signature
 from toolkit.formats.tflite import check_tflite
 
 from ..base import Converter, Node, Recipe
-from ..onnx import read_model
+from ..onnx import read_model, write_model
+from ..onnx_prelu import spell_out_prelu
 from ..tensorflow import onnx_of_tflite
 
 
@@ -20,13 +21,15 @@ class OnnxFromTflite(Converter):
     target = Node(Format.ONNX, Precision.FP32)
     extra = "convert"
     distributions = ("tensorflow", "tf2onnx", "onnx")
-    settings = {"opset": 18}  # noqa: RUF012 - a mapping that nobody changes, declared in the base class
+    settings = {"opset": 18, "prelu": "spelled out"}  # noqa: RUF012 - a mapping that nobody changes, declared in the base class
     fallback = True
 
     def _convert(self, source: Artifact, target: Path, recipe: Recipe) -> Signature | None:  # noqa: ARG002
         check_tflite(source.model_file)
         onnx_of_tflite(source.model_file, source.manifest.signature, target, opset=int(self.settings["opset"]))
-        read_model(target)
+        model = read_model(target)
+        spell_out_prelu(model.graph)
+        write_model(model, target)
         return None
 
 
