@@ -13,7 +13,7 @@ from toolkit.converters.onnx_prelu import of_prelu, spell_out_prelu
 def _model() -> Any:
     from onnx import TensorProto, helper, numpy_helper
 
-    slopes = {"one": np.float32([0.25]), "each": np.linspace(-0.5, 2, 3, dtype=np.float32).reshape(3, 1, 1)}
+    slopes = {"one": np.array([0.25], np.float32), "each": np.linspace(-0.5, 2, 3, dtype=np.float32).reshape(3, 1, 1)}
     graph = helper.make_graph(
         [helper.make_node("PRelu", ["x", "one"], ["h"], name="first"), helper.make_node("PRelu", ["h", "each"], ["y"])],
         "g",
