@@ -32,6 +32,7 @@ from .errors import (
     StorageError,
     ToolkitError,
     ToolkitWarning,
+    TrustError,
     UnknownNameError,
     first_line,
     printable,
@@ -56,7 +57,7 @@ from .isolated import memory_limit, run_isolated, stop_isolated
 from .labels import class_labels, scores_classes
 from .machine import Machine, available_memory, available_threads, instruction_sets, load_average, this_machine, this_system
 from .needs import has_module, hidden, install_command, needs, outdated, version_of, without_telemetry
-from .reading import decode_json, decode_toml, read_file, write_arrays
+from .reading import decode_json, decode_toml, open_file, read_file, write_arrays
 from .rules import ADD_SAMPLES, MAX_DROP, RULES, TOLERANCE, Rule, confirmable_drop, inconclusive, needed_samples, rule_for
 from .sample_axes import NO_AXIS
 from .samples import NOISE, TARGETS, Samples, check_names, noise, read_arrays
@@ -119,6 +120,7 @@ __all__ = [
     "Tokens",
     "ToolkitError",
     "ToolkitWarning",
+    "TrustError",
     "UnknownNameError",
     "Verdict",
     "Vocabulary",
@@ -153,6 +155,7 @@ __all__ = [
     "needs",
     "new_folder",
     "noise",
+    "open_file",
     "other_processor",
     "outdated",
     "paired_difference",

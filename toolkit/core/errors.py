@@ -5,6 +5,7 @@
     ToolkitError                  one clear line for a person; the command line exits with 2
     ├── InputError                what the caller gave cannot be used
     │   ├── ArtifactError         a model file or a manifest is missing, cut short or changed
+    │   │   └── TrustError        a bundle is not signed, not by a trusted key, or was changed since
     │   ├── SignatureError        wrong input name, order, shape or dtype
     │   ├── UnknownNameError      no such model, precision, format, device, data set
     │   └── DataError             a data set that is missing, empty or of the wrong shape
@@ -77,6 +78,10 @@ class InputError(ToolkitError):
 
 class ArtifactError(InputError):
     """A model file or its manifest is missing, truncated or changed."""
+
+
+class TrustError(ArtifactError):
+    """A bundle that must be signed is not, or not by a key that is trusted, or was changed since."""
 
 
 class SignatureError(InputError):

@@ -31,15 +31,22 @@ _TOML_KEY_ENDS = re.compile(rb"[=,{\n]")
 
 def read_file(path: Path, *, most: int = _MOST_BYTES) -> bytes:
     """The content of a regular file of at most `most` bytes; raises `OSError` for a pipe, a device or a larger file."""
+    with open_file(path) as stream:
+        if os.fstat(stream.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"larger than {most / 2**20:.3g} MiB", str(path))
+        return stream.read()
+
+
+@contextlib.contextmanager
+def open_file(path: Path) -> Iterator[IO[bytes]]:
+    """A regular file, open for reading while the block lasts; raises `OSError` for a pipe, a folder or a device."""
     # A pipe without a writer is opened at once in this way, and only then can be asked what it is.
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     with os.fdopen(descriptor, "rb") as stream:
-        about = os.fstat(descriptor)
-        if not stat.S_ISREG(about.st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", str(path))
-        if about.st_size > most:
-            raise OSError(errno.EFBIG, f"larger than {most // 2**20} MiB", str(path))
-        return stream.read()
+        yield stream
 
 
 def decode_json(content: bytes, type: type[T]) -> T:
