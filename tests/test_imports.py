@@ -9,7 +9,7 @@ EXTRAS = (
     "torch", "safetensors", "sklearn", "scipy", "onnx", "onnxscript", "nncf", "litert_torch", "ai_edge_quantizer",
     "openvino", "ai_edge_litert", "tensorflow", "keras", "tf_keras", "tf2onnx", "onnx2tf", "onnx_ir",
     "tflite_micro", "executorch", "torchao",
-    "jinja2", "matplotlib", "PIL", "pyarrow", "numba", "llvmlite", "sgfmill", "pyspiel",
+    "jinja2", "matplotlib", "PIL", "pyarrow", "numba", "llvmlite", "sgfmill", "pyspiel", "cryptography", "cyclonedx",
 )  # fmt: skip
 
 WALK = f"""

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 @limits_options
 @data_options
 @click.option("--out", type=click.Path(path_type=Path), help="The zip file. Default: <bundle>.zip here.")
+@click.option(
+    "--sign", type=click.Path(path_type=Path), metavar="KEY", help="A private key (PEM) that signs the file, for --trust of toolkit check."
+)
 @json_option
 def command(
     bundle: Path,
@@ -31,6 +34,7 @@ def command(
     data: Given | None,
     data_dir: Path | None,
     out: Path | None,
+    sign: Path | None,
     json_to: str | None,
 ) -> None:
     """Pack artifacts of BUNDLE with real inputs and the trained model's answers.
@@ -41,13 +45,15 @@ def command(
     \b
     toolkit bundle artifacts/cnn --out cnn.zip
     toolkit bundle artifacts/cnn --artifact onnx-int8,tflite-int8 --samples 500
+    toolkit bundle artifacts/cnn --sign release.pem
     """
     from toolkit.core import Bundle
-    from toolkit.pipeline.bundle import pack
+    from toolkit.pipeline.bundle import PrivateKey, pack
     from toolkit.pipeline.source.remembered import limits_for
     from toolkit.pipeline.source.resolve import trained
     from toolkit.pipeline.source.samples import split_samples
 
+    key = PrivateKey.read(sign) if sign else None
     loaded = Bundle.load(bundle)
     limits, limits_of = limits_for(asked, loaded.path)
     chosen = split_samples(trained(loaded), data, folder=data_dir, evaluation=samples, limits=limits).evaluation
@@ -57,11 +63,12 @@ def command(
     target = out or Path(f"{bundle.resolve().name}.zip")
     with progress() as display:
         display.add_task("asking the trained model", total=None)
-        packed = pack(loaded, chosen, target, names=names or (), limits=limits)
+        packed = pack(loaded, chosen, target, names=names or (), limits=limits, key=key)
     told = {"file": str(target), "bytes": target.stat().st_size, "artifacts": [each.name for each in packed], "samples": len(chosen)}
     if json_to:
         print_json(told, json_to)
     if json_to != "-":
         parts = f"{', '.join(each.name for each in packed)}; {len(chosen)} samples of {chosen.origin}; {size(target.stat().st_size)}"
         console().print(f"[bold]{plain(target)}[/]: {plain(parts)}")
-        console().print(f"On the device: toolkit check {plain(target.name)}")
+        trust = " --trust KEY.pub" if key else ""
+        console().print(f"On the device: toolkit check {plain(target.name)}{trust}")

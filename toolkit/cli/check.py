@@ -19,6 +19,7 @@ from ._common import (
     plain,
     progress,
     rounds_option,
+    say,
     say_estimate,
     seconds_option,
     threads_option,
@@ -33,6 +34,12 @@ from .benchmark import show
 @rounds_option
 @seconds_option
 @device_option
+@click.option(
+    "--trust",
+    type=click.Path(path_type=Path),
+    metavar="KEYS",
+    help="A public key (PEM), or a folder of them: FILE is opened only if one of their owners signed it as it is.",
+)
 @click.option("--out", type=click.Path(path_type=Path), help="The report. Default: <model>-<processor>.json here.")
 @json_option
 def command(
@@ -42,6 +49,7 @@ def command(
     rounds: int,
     seconds: float,
     device: str,
+    trust: Path | None,
     out: Path | None,
     json_to: str | None,
 ) -> None:
@@ -54,6 +62,7 @@ def command(
     \b
     toolkit check cnn.zip
     toolkit check cnn.zip --engine litert --threads 1,4 --out phone.json
+    toolkit check cnn.zip --trust release.pub
     """
     from toolkit.core import Verdict, this_machine, write_file
     from toolkit.core.measurement import Protocol
@@ -80,6 +89,8 @@ def command(
                 device=device,
                 threads=threads,
                 protocol=protocol,
+                trust=trust,
+                on_signature=lambda text: say([f"{file.name}: {text}"]),
                 before=lambda model: read_partial(report_file(model)),
                 on_plan=on_plan,
                 on_progress=lambda what, done, total: display.update(bar, description=what, completed=done, total=total),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .check import check, unpacked
 from .contents import Contents
+from .keys import PrivateKey
 from .pack import pack
 
-__all__ = ["Contents", "check", "pack", "unpacked"]
+__all__ = ["Contents", "PrivateKey", "check", "pack", "unpacked"]

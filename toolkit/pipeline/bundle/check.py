@@ -33,6 +33,8 @@ from ..benchmark import BundleInterrupted, Plan, benchmark_bundle
 from ..progress import OnCount
 from ..verify import engines_for, evidence_key, kept_evidence
 from .contents import CONTENTS, EXPECTED, INPUTS, SCHEMA, Contents
+from .keys import PublicKey, trusted_keys
+from .signature import opened
 
 _MADE_BY = "a file that `toolkit bundle` wrote"
 
@@ -45,6 +47,8 @@ def check(
     threads: tuple[int, ...] | None = None,
     protocol: Protocol | None = None,
     before: Callable[[str], BenchmarkReport | None] | None = None,
+    trust: Path | None = None,
+    on_signature: Callable[[str], None] | None = None,
     on_plan: Callable[[Plan], None] | None = None,
     on_progress: OnCount | None = None,
 ) -> BenchmarkReport:
@@ -60,19 +64,23 @@ def check(
         threads: thread counts; None means all that this process may use.
         protocol: how long and how often is measured.
         before: called with the model's name: the report of an interrupted check of it, as `benchmark_bundle` takes one.
+        trust: a public key or a folder of them: a file that none of their owners signed, or that was changed since, is not opened.
+        on_signature: called with what is known of the file's signature, before it is unpacked.
         on_plan: called with what will be measured, before the first round.
         on_progress: called after each verification and each round.
 
     Raises:
         BundleInterrupted: Ctrl-C while it was measured; holds the partial report.
         ArtifactError: the file is no field bundle, or was changed.
+        TrustError: no owner of a trusted key signed it as it is.
         StorageError: there is no room to unpack it.
         UnknownNameError: no engine or device has such a name.
     """
     report: OnCount = on_progress or (lambda _what, _done, _total: None)
+    keys = trusted_keys(trust) if trust else None
     with tempfile.TemporaryDirectory(prefix="toolkit-check-") as name:
         folder = Path(name)
-        contents, samples = unpacked(file, folder)
+        contents, samples = unpacked(file, folder, keys=keys, on_signature=on_signature)
         bundle = Bundle.load(folder)
         expected = _expected(folder / EXPECTED, contents.reference)
         problems: dict[tuple[str, str], str] = {}
@@ -138,17 +146,26 @@ def _able(artifact: Artifact, engines: Sequence[str]) -> tuple[str, ...]:
         return ()  # The benchmark has a row that says so.
 
 
-def unpacked(file: Path, folder: Path) -> tuple[Contents, Samples]:
+def unpacked(
+    file: Path, folder: Path, *, keys: Sequence[PublicKey] | None = None, on_signature: Callable[[str], None] | None = None
+) -> tuple[Contents, Samples]:
     """Unpack what `pack` wrote into a folder that is there; the samples are those that travelled.
 
     Its members cannot leave the folder: `zipfile` drops ``..`` and roots, and makes no links.
 
+    Args:
+        file: what `pack` wrote.
+        folder: an empty one.
+        keys: of whom it must be signed; None where nobody asks.
+        on_signature: called with what is known of a signature.
+
     Raises:
+        TrustError: it is not signed by the owner of one of the keys, or was changed since; nothing was unpacked.
         ArtifactError: the file is no field bundle, or was changed.
         StorageError: there is no room to unpack it.
     """
     try:
-        with zipfile.ZipFile(file) as archive:
+        with opened(file, keys, on_signature or (lambda _text: None)) as stream, zipfile.ZipFile(stream) as archive:
             needed, free = sum(member.file_size for member in archive.infolist()), shutil.disk_usage(folder).free
             if needed > free:
                 raise StorageError(f"no room to unpack '{file}'", expected=f"{needed:,} bytes", got=f"{free:,} bytes")

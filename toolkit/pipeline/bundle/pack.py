@@ -16,12 +16,21 @@ from toolkit.tasks import Limits
 from ..source.resolve import current, trained
 from ..verify import default_engine
 from .contents import CONTENTS, EXPECTED, INPUTS, Contents
+from .keys import PrivateKey
+from .signature import signed_archive
 
 
 def pack(
-    bundle: Bundle, samples: Samples, target: Path, *, names: Sequence[str] = (), limits: Limits | None = None
+    bundle: Bundle,
+    samples: Samples,
+    target: Path,
+    *,
+    names: Sequence[str] = (),
+    limits: Limits | None = None,
+    key: PrivateKey | None = None,
 ) -> tuple[Artifact, ...]:
-    """Write artifacts, `samples` and the trained model's outputs on them into the zip file `target`; the same content gives the same bytes.
+    """Write artifacts, `samples` and the trained model's outputs on them into the zip file `target`; the same content and key give the same
+    bytes.
 
     Args:
         bundle: a bundle with its trained model, which is run here and does not travel.
@@ -29,6 +38,7 @@ def pack(
         target: appears whole or not at all.
         names: the artifacts to pack; all that were made from the trained model when there are none.
         limits: what a quantized artifact may lose on the device.
+        key: signs the file, of which whoever has its public half can then ask that nobody changed it.
 
     Raises:
         UnknownNameError: no artifact has such a name.
@@ -74,5 +84,6 @@ def pack(
             for place, file in files.items():
                 # As in `write_arrays`: without a time.
                 packed.writestr(zipfile.ZipInfo(place), file.read_bytes(), zipfile.ZIP_DEFLATED)
-        write_file(target, archive.read_bytes())
+        content = archive.read_bytes()
+        write_file(target, signed_archive(content, key, name=target.name) if key else content)
     return chosen
