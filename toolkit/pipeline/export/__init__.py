@@ -1,1 +1,1 @@
-"""What an artifact is exported to for its app: a web page, C sources."""
+"""What an artifact is exported to: a web page and C sources for its app, a bill of materials and a model card for its readers."""
