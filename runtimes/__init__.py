@@ -22,6 +22,7 @@ from toolkit.core import (
 from toolkit.formats import find_format, format_of
 
 from .base import Actual, OpenRequest, Runtime, Session, SessionOptions
+from .isolated import check_isolation, open_isolated
 
 __all__ = [
     "Actual",
@@ -78,24 +79,43 @@ def elsewhere(format: Format, precision: Precision = Precision.FP32) -> str:
     return ", ".join(reasons) if all(reasons) else ""
 
 
-def open_session(model: Artifact | Path, *, engine: str | None = None, options: SessionOptions | None = None) -> Session:
+def open_session(
+    model: Artifact | Path,
+    *,
+    engine: str | None = None,
+    options: SessionOptions | None = None,
+    isolated: bool = False,
+    timeout_s: float | None = None,
+) -> Session:
     """Open an artifact, its folder, or a bare model file; without `engine` in the first of `runtimes_for`.
+
+    Args:
+        model: what to open.
+        engine: an engine's name.
+        options: device, threads, precision.
+        isolated: the engine runs in a process of its own; a crash there is an `EngineError` here.
+        timeout_s: it may take so many seconds to open the model, and as many for each call; with `isolated` only.
 
     Raises:
         UnknownNameError: no such engine or device.
         MissingDependencyError: no installed engine runs this format.
         ArtifactError, DeviceError, EngineError: as `Runtime.open`.
+        InputError: no process of its own is possible here.
     """
+    check_isolation(isolated=isolated, timeout_s=timeout_s)
     if isinstance(model, Path) and (model / MANIFEST).is_file():
         model = Artifact.load(model)
-    if engine is not None:
-        return find_runtime(engine).open(model, options)
+    runtime = _first_for(model) if engine is None else find_runtime(engine)
+    return open_isolated(runtime.name, model, options, timeout_s=timeout_s) if isolated else runtime.open(model, options)
+
+
+def _first_for(model: Artifact | Path) -> Runtime:
     format = model.manifest.format if isinstance(model, Artifact) else format_of(model)
     precision = model.manifest.precision if isinstance(model, Artifact) else Precision.FP32
     candidates = runtimes_for(format, precision)
     if not candidates:
         raise _no_engine(format, precision)
-    return candidates[0].open(model, options)
+    return candidates[0]
 
 
 def _no_engine(format: Format, precision: Precision) -> MissingDependencyError | EngineError:

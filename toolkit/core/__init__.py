@@ -53,7 +53,7 @@ from .files import (
     write_file,
 )
 from .formats import Format, Precision
-from .isolated import memory_limit, run_isolated, stop_isolated
+from .isolated import memory_limit, modules_path, run_isolated, stop_isolated
 from .labels import class_labels, scores_classes
 from .machine import Machine, available_memory, available_threads, instruction_sets, load_average, this_machine, this_system
 from .needs import has_module, hidden, install_command, needs, outdated, version_of, without_telemetry
@@ -151,6 +151,7 @@ __all__ = [
     "mark_used",
     "mean_interval",
     "memory_limit",
+    "modules_path",
     "needed_samples",
     "needs",
     "new_folder",

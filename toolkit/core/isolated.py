@@ -17,7 +17,7 @@ import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -97,7 +97,7 @@ def run_isolated(
                 timer.start()
                 if memory_bytes is not None:
                     threading.Thread(target=_watch, args=(child, stopped, memory_bytes, ended), daemon=True).start()
-                _send(child.stdin, request)
+                send_request(child.stdin, request)
                 code = child.wait()
                 if stopped:
                     raise ProcessError(f"{_short(task)} {stopped[0]}")
@@ -110,7 +110,7 @@ def run_isolated(
                     with log.open("ab") as stream:
                         stream.write(output.read_bytes())
         if not result.exists():
-            raise ProcessError(f"{_short(task)} {_ending(code)}", got=_last_line(output))
+            raise ProcessError(f"{_short(task)} {ending_of(code)}", got=_last_line(output))
         answer = msgspec.json.decode(result.read_bytes())
     if "alone" in answer:
         return run_isolated(task, payload, timeout_s=timeout_s, memory_bytes=memory_bytes, log=log, environment=environment, fresh=True)
@@ -119,28 +119,46 @@ def run_isolated(
     return answer["value"]
 
 
+def modules_path() -> dict[str, str]:
+    """The variable with which a child finds what this process does: an app may have put the toolkit, or an engine, where only its own path
+    leads.
+    """
+    return {"PYTHONPATH": os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)}
+
+
 def memory_limit(share: float = 0.9) -> int:
     """The bytes that one isolated task may use unless told: most of what is free, so that the machine stays usable."""
     return int(share * available_memory())
 
 
-class _Spawned:
-    """A new Python process."""
+class Spawned:
+    """A new Python process that executes a statement, which calls `become_child`; ``pid`` is its number, ``stdin`` takes its request.
 
-    def __init__(self, output: IO[bytes], environment: Mapping[str, str]) -> None:
+    Args:
+        statement: what it executes.
+        environment: all its variables.
+        output: the file for what it writes; None for where this process writes.
+        files: descriptors that it has under the same numbers.
+    """
+
+    def __init__(
+        self, statement: str, environment: Mapping[str, str], *, output: IO[bytes] | None = None, files: Sequence[int] = ()
+    ) -> None:
         self._process = subprocess.Popen(
             # -P: a file in the user's folder, such as random.py, must not shadow a module of the child's.
-            [sys.executable, "-P", "-c", "from toolkit.core.isolated import main; main()"],
+            [sys.executable, "-P", "-c", statement],
             stdin=subprocess.PIPE,
             stdout=output,
-            stderr=subprocess.STDOUT,
+            stderr=None if output is None else subprocess.STDOUT,
             env=environment,
+            pass_fds=files,
             process_group=0 if _GROUPS else None,  # So that what the child starts can be ended with it.
         )
         assert self._process.stdin is not None
         self.pid, self.stdin = self._process.pid, self._process.stdin
 
     def wait(self) -> int:
+        """The exit code, negative for a signal, once it and what it has left running are gone."""
         if hasattr(os, "waitid"):
             with contextlib.suppress(ChildProcessError):  # Another thread that stopped it has seen its end first.
                 os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
@@ -148,12 +166,14 @@ class _Spawned:
         return self._process.wait()
 
     def kill(self) -> None:
+        """End it and everything in its group."""
         if _GROUPS and self._process.returncode is None:  # Afterwards the number may be another's.
             with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS refuses a group of nothing but zombies.
                 os.killpg(self.pid, signal.SIGKILL)
         self._process.kill()
 
     def close(self) -> None:
+        """End it, if it still runs, and give its files back."""
         self.kill()
         self._process.wait()
         with contextlib.suppress(BrokenPipeError):
@@ -161,7 +181,8 @@ class _Spawned:
 
 
 def _start(output: IO[bytes], environment: Mapping[str, str], *, fresh: bool) -> _Child:
-    return (None if fresh else fork(output, environment)) or _Spawned(output, environment)
+    statement = "from toolkit.core.isolated import main; main()"
+    return (None if fresh else fork(output, environment)) or Spawned(statement, environment, output=output)
 
 
 def _watch(child: _Child, stopped: list[str], most: int, ended: threading.Event) -> None:
@@ -185,19 +206,21 @@ def stop_isolated() -> None:
         child.kill()
 
 
-def _send(stream: Any, request: bytes) -> None:
+def send_request(stream: IO[bytes], request: bytes) -> None:
+    """Write a child's request, one line; that the child has ended is for its exit code to tell."""
     try:
         stream.write(request)
         stream.flush()
     except BrokenPipeError:
-        return  # The child ended before it read its request: its exit code says why.
+        return
 
 
 def _rebuilt(kind: str, message: str) -> ToolkitError:
     return class_of(kind, ProcessError)(message)
 
 
-def _ending(code: int) -> str:
+def ending_of(code: int) -> str:
+    """What an exit code says, such as ``crashed with signal 11 (SIGSEGV)``."""
     if code == -9:
         return "was killed from outside (SIGKILL), as the system does when memory runs out"
     if code < 0:
@@ -241,14 +264,22 @@ def _call(function: Callable[[Any], Any], payload: Any) -> Any:
     return function(payload if parameter.annotation is parameter.empty else msgspec.convert(payload, parameter.annotation))
 
 
-def main() -> None:
-    """The child's side: read a request from standard input, call the task, write its answer."""
+def become_child() -> bytes:
+    """The child's request, a line of standard input. From here on the process ends with its parent, and not by Ctrl-C."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it kills this process.
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("1000")  # When memory runs out, Linux ends this process first.
-    request = msgspec.json.decode(sys.stdin.buffer.readline())
+    request = sys.stdin.buffer.readline()
+    if not request:  # The parent has ended already.
+        os._exit(1)
     _killed_with_parent()
     threading.Thread(target=_end_with_parent, daemon=True).start()  # Also where the parent died before.
+    return request
+
+
+def main() -> None:
+    """The child's side: read a request from standard input, call the task, write its answer."""
+    request = msgspec.json.decode(become_child())
     module, _, function = request["task"].partition(":")
     answer: dict[str, Any]
     try:

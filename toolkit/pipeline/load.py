@@ -24,13 +24,21 @@ from toolkit.core import (
 from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Scenario
 from toolkit.runtimes import all_runtimes, find_runtime, open_session, runtimes_for
 from toolkit.runtimes.base import Runtime, Session, SessionOptions, check_device
+from toolkit.runtimes.isolated import check_isolation
 
 from .quickest import Candidate, quickest, runs_here
 from .recommend import recommend
 
 
 def load(
-    model: str | Path, *, engine: str | None = None, device: str = "cpu", threads: int | None = None, unverified: bool = False
+    model: str | Path,
+    *,
+    engine: str | None = None,
+    device: str = "cpu",
+    threads: int | None = None,
+    unverified: bool = False,
+    isolated: bool = False,
+    timeout_s: float | None = None,
 ) -> Session:
     """Open a model for inference.
 
@@ -40,6 +48,9 @@ def load(
         device: cpu, gpu, npu or auto; one that is not there is an error.
         threads: by default those with which `toolkit optimize` chose the bundle on this machine, else all that this process may use.
         unverified: allow artifacts of a bundle that have no passed parity evidence.
+        isolated: the engine runs in a process of its own: where it crashes, on a damaged file or out of memory, that is an `EngineError`
+            of this call or of the session's, and the app goes on. docs/isolated.md says what that costs.
+        timeout_s: with `isolated`, the seconds after which an engine that stands still is stopped, in opening the model and in each call.
 
     Returns:
         A session: ``session.run(array)``; use it as a context manager. From a bundle it is the fastest artifact that passed parity, by the
@@ -54,6 +65,7 @@ def load(
     """
     path = Path(model)
     options = SessionOptions(device=device, threads=threads)
+    check_isolation(isolated=isolated, timeout_s=timeout_s)
     # Said once, and not of each artifact of a bundle.
     check_device(device)
     if engine is not None:
@@ -61,19 +73,19 @@ def load(
     if threads is not None and threads < 1:
         raise InputError("threads", expected="at least 1", got=str(threads))
     if path.is_file() or (not path.is_dir() and path.suffix):
-        return open_session(path, engine=engine, options=options)
+        return open_session(path, engine=engine, options=options, isolated=isolated, timeout_s=timeout_s)
     if (path / MANIFEST).is_file():
         artifact = Artifact.load(path)
         name = engine or next((r.name for r in runtimes_for(artifact.manifest.format, artifact.manifest.precision)), "")
         _tell_of_another_processor(Candidate(artifact, name), device)
-        return open_session(artifact, engine=engine, options=options)
+        return open_session(artifact, engine=engine, options=options, isolated=isolated, timeout_s=timeout_s)
     bundle = Bundle.load(path)
     try:
         found = candidates(bundle, engine=engine, device=device, unverified=unverified)
         chosen, options = _from_benchmark(path, found, options) or (quickest(found, options), options)
         chosen.artifact.verify_files()
         _tell_of_another_processor(chosen, device)
-        return find_runtime(chosen.engine).open(chosen.artifact, options)
+        return open_session(chosen.artifact, engine=chosen.engine, options=options, isolated=isolated, timeout_s=timeout_s)
     except (ArtifactError, DeviceError):
         _check_here(bundle, engine, device)
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from toolkit.core import (
     ToolkitError,
     cache_home,
     keep_answer,
+    modules_path,
     read_answer,
     run_isolated,
     this_machine,
@@ -139,9 +139,7 @@ def _file(*about: object) -> Path:
 def _isolated(task: Callable[[Any], Any], payload: object) -> Any:
     if getattr(sys, "frozen", False):  # An app in one file: there is no Python beside it that could run a task.
         return task(payload)
-    # An app may have put the toolkit, or an engine, where only its own path leads.
-    path = os.pathsep.join(folder or str(Path.cwd()) for folder in sys.path)
-    return run_isolated(f"{__name__}:{task.__name__}", payload, fresh=True, environment={"PYTHONPATH": path})
+    return run_isolated(f"{__name__}:{task.__name__}", payload, fresh=True, environment=modules_path())
 
 
 def _tried(heat: Heat) -> list[Trial]:
