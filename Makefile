@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 MUTANTS ?= 1000
 SEED ?= 0
 
-.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize bench-intervals bench-gate train-all matrix coverage-table task-table real-models backends docs clean format
+.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize bench-intervals bench-gate bench-isolated train-all matrix coverage-table task-table real-models backends docs clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -61,6 +61,9 @@ bench-intervals: $(STAMP) ## how often the intervals of metrics hold the truth, 
 
 bench-gate: $(STAMP) ## how often a gate is right about planted changes, an hour: docs/gate-trials.md
 	$(BIN)/python -m benchmarks.gate
+
+bench-isolated: $(STAMP) ## what an engine in a process of its own costs: docs/isolated.md
+	$(BIN)/python -m benchmarks.isolated
 
 train-all: $(STAMP) ## the full recipes with their bars, under two hours: docs/training.md
 	$(BIN)/python benchmarks/train_all.py

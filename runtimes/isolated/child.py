@@ -18,7 +18,7 @@ from toolkit.runtimes import find_runtime
 from ..base import Session
 from ..benchmark.memory import peak_bytes
 from .memory import SharedMemory, laid_out
-from .messages import LOOK, NO_TEXT, Answer, Arrangement, Message, Opened, Opening, receive
+from .messages import LOOK, NO_TEXT, Answer, Arrangement, Opened, Opening, receive, send
 
 
 def main() -> None:
@@ -59,7 +59,7 @@ def _tell(memory: SharedMemory, pipe: int, number: int, start: int, answer: Answ
     """Put a call's answer into the memory, and say so."""
     text = msgspec.json.encode(answer)
     memory.write(start, text)
-    Message(start, len(text)).send(pipe, number)
+    send(pipe, number, start, len(text))
 
 
 class _Server:
@@ -72,21 +72,21 @@ class _Server:
         self._free = 0  # The first byte after the inputs.
         self._end = 0  # The first one after the outputs.
 
-    def answer(self, number: int, message: Message) -> None:
-        """Run a call and say what came of it."""
-        if message.size == LOOK:
+    def answer(self, number: int, start: int, size: int) -> None:
+        """Run the call of a message and say what came of it."""
+        if size == LOOK:
             peak = self._session.memory_bytes()
-            Message(peak_bytes() if peak is None else peak).send(self._answers, number)
+            send(self._answers, number, peak_bytes() if peak is None else peak)
             return
         try:
-            if message.size != NO_TEXT:
-                self._arrange(msgspec.json.decode(self._memory.read(*message), type=Arrangement))
+            if size != NO_TEXT:
+                self._arrange(msgspec.json.decode(self._memory.read(start, size), type=Arrangement))
             answer = self._run()
         except Exception as error:
             _tell(self._memory, self._answers, number, self._free, _failure(error))
             return
         if answer is None:
-            Message().send(self._answers, number)
+            send(self._answers, number)
         else:
             _tell(self._memory, self._answers, number, self._end, answer)
 

@@ -15,13 +15,14 @@ from toolkit.core.errors import class_of
 from toolkit.core.isolated import Spawned, ending_of, send_request
 
 from .memory import SharedMemory, laid_out
-from .messages import LOOK, NO_TEXT, Answer, Arrangement, Message, Opened, Opening, receive
+from .messages import LOOK, NO_TEXT, Answer, Arrangement, Opened, Opening, receive, send
 
 _STATEMENT = "from toolkit.runtimes.isolated.child import main; main()"
 _CLOSE_S = 10.0
 _LONGEST_MS = 2**31 - 1
 _RUNNING = "running the model"
 _AGAIN = "load the model again"
+_NONE = (0, NO_TEXT)
 
 
 class EngineProcess:
@@ -68,7 +69,7 @@ class EngineProcess:
 
     def _first_answer(self, path: str) -> Opened:
         hint = "is the file complete? convert it again, or choose another engine"
-        opened = self._read(self._wait(f"opening '{path}'", hint=hint)).opened
+        opened = self._read(*self._wait(f"opening '{path}'", hint=hint)).opened
         assert opened is not None
         return opened
 
@@ -85,13 +86,13 @@ class EngineProcess:
         """
         self._make_ready()
         shapes = [array.shape for array in arrays]
-        request = Message() if shapes == self._shapes else self._arrange(arrays)
+        text = _NONE if shapes == self._shapes else self._arrange(arrays)
         for place, array in zip(self._inputs, arrays, strict=True):
             np.copyto(place, array)
-        answer = self._ask(request)
-        if answer.size != NO_TEXT:
+        start, size = self._ask(*text)
+        if size != NO_TEXT:
             self._shapes = None
-            blocks = self._read(answer).outputs
+            blocks = self._read(start, size).outputs
             self._outputs = [self._memory.array(block) for block in blocks]
             self._shapes = shapes
         return [output.copy() for output in self._outputs]
@@ -99,7 +100,8 @@ class EngineProcess:
     def peak_bytes(self) -> int:
         """The peak of its memory."""
         self._make_ready()
-        return self._ask(Message(size=LOOK)).start
+        peak, _ = self._ask(0, LOOK)
+        return peak
 
     def close(self) -> None:
         """Let it close the model and end; it is killed where it is in the middle of a call, or takes longer than a few seconds."""
@@ -129,42 +131,43 @@ class EngineProcess:
             raise EngineError("the model is open in the process that this one is a fork of", hint="load it in this one")
         if self._busy:  # A call was cut short: the process may still read its inputs and write its outputs.
             self._shapes = None
-            self._ask(Message(size=LOOK))
+            self._ask(0, LOOK)
 
-    def _arrange(self, arrays: Sequence[np.ndarray]) -> Message:
-        """Give the inputs places at the start of the memory, and put a text about them where the outputs will be."""
+    def _arrange(self, arrays: Sequence[np.ndarray]) -> tuple[int, int]:
+        """Give the inputs places at the start of the memory, and put a text about them where the outputs will be: its start and size."""
         self._shapes = None
         blocks, free = laid_out(arrays, 0)
         text = msgspec.json.encode(Arrangement(blocks, free))
         self._memory.write(free, text)
         self._inputs = [self._memory.array(block) for block in blocks]
-        return Message(start=free, size=len(text))
+        return free, len(text)
 
-    def _ask(self, request: Message) -> Message:
+    def _ask(self, start: int, size: int) -> tuple[int, int]:
+        """Send a request and wait for its answer; start and size of the texts of both."""
         self._busy = True
         self._number += 1
         try:
-            request.send(self._requests, self._number)
+            send(self._requests, self._number, start, size)
         except BrokenPipeError:
             raise self._ended(_RUNNING, hint=_AGAIN) from None
-        answer = self._wait(_RUNNING)
+        answer = self._wait(_RUNNING, hint=_AGAIN)
         self._busy = False
         return answer
 
-    def _wait(self, doing: str, *, hint: str = _AGAIN) -> Message:
+    def _wait(self, doing: str, *, hint: str) -> tuple[int, int]:
         while True:
             if self._timeout_s is not None and not self._poll.poll(min(1000 * self._timeout_s, _LONGEST_MS)):
                 raise self._ended(doing, f"took longer than {self._timeout_s:g} s and was stopped", hint=hint)
             received = receive(self._answers)
             if received is None:
                 raise self._ended(doing, hint=hint)
-            number, answer = received
+            number, start, size = received
             if number == self._number:  # Else it is of a call that was cut short.
-                return answer
+                return start, size
 
-    def _read(self, message: Message) -> Answer:
-        """The text of a message; raises the error that it tells."""
-        answer = msgspec.json.decode(self._memory.read(*message), type=Answer)
+    def _read(self, start: int, size: int) -> Answer:
+        """The text of an answer; raises the error that it tells."""
+        answer = msgspec.json.decode(self._memory.read(start, size), type=Answer)
         if answer.error:
             raise class_of(answer.error, EngineError)(answer.text)
         return answer

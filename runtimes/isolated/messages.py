@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from struct import Struct
-from typing import NamedTuple
 
 from toolkit.core import Manifest, Signature
 
@@ -24,24 +23,19 @@ LOOK = 2**64 - 1
 """In place of a request's size: run nothing, answer with the peak of memory in bytes."""
 
 
-class Message(NamedTuple):
-    """Where the text of a message lies: its first byte and its size."""
-
-    start: int = 0
-    size: int = NO_TEXT
-
-    def send(self, pipe: int, number: int) -> None:
-        """Write it as that of a call, in one piece, as what is this short is. Raises `BrokenPipeError` where nobody reads any more."""
-        os.write(pipe, _MESSAGE.pack(number, *self))
+Message = tuple[int, int, int]
+"""The call's number, and the first byte and the size of a text."""
 
 
-def receive(pipe: int) -> tuple[int, Message] | None:
-    """Wait for a message: the call's number, and it. None where nobody can send one any more."""
+def send(pipe: int, number: int, start: int = 0, size: int = NO_TEXT) -> None:
+    """Write a message in one piece, as what is this short is. Raises `BrokenPipeError` where nobody reads any more."""
+    os.write(pipe, _MESSAGE.pack(number, start, size))
+
+
+def receive(pipe: int) -> Message | None:
+    """Wait for a message; None where nobody can send one any more."""
     content = os.read(pipe, _MESSAGE.size)
-    if not content:
-        return None
-    number, start, size = _MESSAGE.unpack(content)
-    return number, Message(start, size)
+    return _MESSAGE.unpack(content) if content else None
 
 
 @dataclass(frozen=True)

@@ -33,12 +33,22 @@ from toolkit.core import (
 from toolkit.core.measurement import BENCHMARK, BenchmarkReport, Measurement, Protocol
 from toolkit.pipeline.benchmark import benchmark_bundle
 from toolkit.pipeline.load import candidates
+from toolkit.runtimes.isolated import IsolatedSession
 
 FRESH = """
 import sys
 import toolkit
 with toolkit.load(sys.argv[1]) as session:
     print(session.actual.engine, *sorted({"onnxruntime", "openvino", "tensorflow", "torch"} & set(sys.modules)))
+"""
+ISOLATED = """
+import sys
+import numpy as np
+import toolkit
+with toolkit.load(sys.argv[1], isolated=True) as session:
+    here = sorted({"onnxruntime", "openvino", "tensorflow", "torch"} & set(sys.modules))
+    session.run(np.zeros((1, int(sys.argv[2])), np.float32))
+    print(session.actual.engine, *here)
 """
 X = np.random.default_rng(3).standard_normal((1, FEATURES)).astype(np.float32)
 SEEDS = {Precision.FP32: 1, Precision.FP16: 2, Precision.INT8: 3}
@@ -59,6 +69,7 @@ def answer(seed: int, folder: Path) -> np.ndarray:
 
 def chosen(bundle: Path, tmp_path: Path, **options: int) -> str:
     with toolkit.load(bundle, **options) as session:  # type: ignore[arg-type]
+        assert isinstance(session, IsolatedSession) is bool(options.get("isolated"))
         got = session.run(X)[0]
     (name,) = [f"onnx-{precision}" for precision, seed in SEEDS.items() if np.array_equal(got, answer(seed, tmp_path))]
     return name
@@ -94,6 +105,15 @@ def test_the_stored_benchmark_of_this_machine_decides(tmp_path: Path, measured: 
     bundle = a_bundle(tmp_path / "net")
     store(measured, bundle, {f"onnx-{p}": 9000.0 for p in SEEDS} | {fastest: 1000.0})
     assert chosen(bundle, tmp_path) == fastest
+    assert chosen(bundle, tmp_path, isolated=True) == fastest
+
+
+@pytest.mark.parametrize("part", [".", "onnx-fp32", "onnx-fp32/model.onnx"])
+def test_an_isolated_engine_is_not_imported_here(tmp_path: Path, part: str) -> None:
+    bundle = with_parity(tiny_artifact(tmp_path / "net")).path.parent
+    command = [sys.executable, "-W", "error", "-c", ISOLATED, str(bundle / part), str(FEATURES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("onnxruntime\n", "")
 
 
 def test_what_a_bundle_was_made_to_ship_is_opened_with_its_threads(tmp_path: Path, measured: BenchmarkReport) -> None:
@@ -220,8 +240,9 @@ def test_evidence_about_other_files_or_another_device_does_not_count(tmp_path: P
 def test_a_changed_file_is_not_opened(tmp_path: Path) -> None:
     artifact = with_parity(tiny_artifact(tmp_path / "net"))
     artifact.model_file.write_bytes(tiny_artifact(tmp_path / "other", seed=5).model_file.read_bytes())
-    with pytest.raises(ArtifactError, match="is not the file its manifest describes"):
-        toolkit.load(tmp_path / "net")
+    for isolated in (False, True):
+        with pytest.raises(ArtifactError, match="is not the file its manifest describes"):
+            toolkit.load(tmp_path / "net", isolated=isolated)
 
 
 @pytest.mark.parametrize(
@@ -231,9 +252,11 @@ def test_a_changed_file_is_not_opened(tmp_path: Path) -> None:
         ({"engine": "litert"}, ArtifactError, "no artifact for engine 'litert' that passed parity"),
         ({"device": "gpuu"}, UnknownNameError, "unknown device 'gpuu': expected one of auto, cpu, gpu, npu"),
         ({"threads": 0}, InputError, "threads: expected at least 1, got 0"),
+        ({"timeout_s": 5.0}, InputError, "timeout_s: expected isolated=True beside it"),
+        ({"isolated": True, "timeout_s": -1.0}, InputError, "timeout_s: expected seconds, more than 0, got -1.0"),
     ],
 )
-def test_bad_requests_are_one_line(tmp_path: Path, options: dict[str, str], kind: type[Exception], message: str) -> None:
+def test_bad_requests_are_one_line(tmp_path: Path, options: dict[str, str | float], kind: type[Exception], message: str) -> None:
     bundle = a_bundle(tmp_path / "net")
     with pytest.raises(kind, match=message) as caught:
         toolkit.load(bundle, **options)  # type: ignore[arg-type]

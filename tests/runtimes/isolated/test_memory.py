@@ -8,7 +8,7 @@ from toolkit.runtimes.isolated.memory import Block, SharedMemory, laid_out
 
 
 def test_places_are_aligned_and_behind_each_other() -> None:
-    arrays = [np.zeros((2, 3), np.float32), np.zeros((), np.int64), np.zeros((0, 4), np.uint8), np.zeros(1, np.float16)]
+    arrays: list[np.ndarray] = [np.zeros((2, 3), np.float32), np.zeros((), np.int64), np.zeros((0, 4), np.uint8), np.zeros(1, np.float16)]
     blocks, end = laid_out(arrays, 10)
     assert [block.start for block in blocks] == [64, 128, 192, 192]
     assert [(block.dtype, block.shape) for block in blocks] == [("<f4", (2, 3)), ("<i8", ()), ("|u1", (0, 4)), ("<f2", (1,))]
