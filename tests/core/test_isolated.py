@@ -136,6 +136,12 @@ def call(name: str, payload: object = None, **options: Any) -> Any:
     return run_isolated(f"test_isolated:{name}", payload, environment=HERE, **options)
 
 
+def test_a_child_whose_parent_has_ended_before_its_request_ends_without_a_word() -> None:
+    command = [sys.executable, "-c", "from toolkit.core.isolated import main; main()"]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")
+
+
 def test_a_result_comes_back_from_another_process(way: str) -> None:
     answer = call("double", {"x": 21})
     assert answer["twice"] == 42

@@ -63,7 +63,7 @@ def quotient(file: Path) -> Path:
 
 
 def countdown(file: Path) -> Path:
-    """A loop of ``turns: [1] int64``, about a million in a second; the output is their number."""
+    """``x + turns`` of ``turns: [1] int64`` and ``x: [n] float32``, where the turns are counted one by one, a million in about a second."""
     from onnx import TensorProto, helper
 
     body = helper.make_graph(
@@ -76,12 +76,16 @@ def countdown(file: Path) -> Path:
         ],
         [helper.make_tensor_value_info("goes_on", TensorProto.BOOL, []), helper.make_tensor_value_info("after", TensorProto.FLOAT, [1])],
     )
-    nodes = [helper.make_node("Squeeze", ["turns"], ["most"]), helper.make_node("Loop", ["most", "", "zero"], ["count"], body=body)]
+    nodes = [
+        helper.make_node("Squeeze", ["turns"], ["most"]),
+        helper.make_node("Loop", ["most", "", "zero"], ["count"], body=body),
+        helper.make_node("Add", ["x", "count"], ["y"]),
+    ]
     return write(
         file,
         nodes,
-        [helper.make_tensor_value_info("turns", TensorProto.INT64, [1])],
-        [helper.make_tensor_value_info("count", TensorProto.FLOAT, [1])],
+        [helper.make_tensor_value_info("turns", TensorProto.INT64, [1]), helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n"])],
         {"zero": np.zeros(1, np.float32), "one": np.ones(1, np.float32)},
     )
 
