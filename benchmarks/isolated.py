@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -236,7 +236,7 @@ def _spread(values: Sequence[float], digits: int = 0) -> str:
     return f"{statistics.median(values):.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
 
 
-def page(record: dict[str, object], calls: list[Calls], ways: list[Way], openings: list[Opening]) -> str:
+def page(record: Mapping[str, Any], calls: list[Calls], ways: list[Way], openings: list[Opening]) -> str:
     """The report."""
     lines = [
         "# Engines in a process of their own: what it costs",
@@ -244,14 +244,14 @@ def page(record: dict[str, object], calls: list[Calls], ways: list[Way], opening
         "Made by `python -m benchmarks.isolated`; never edited by hand. Raw values: [isolated.json](isolated.json). What is promised:",
         "[robustness.md](robustness.md#an-engine-apart-from-your-app).",
         "",
-        f"{record['date']}, {record['cpu']}, {record['threads']} threads; load average {record['load_before']} before, "
-        f"{record['load_after']} after.",
+        f"{record['date']}, {record['cpu']}, {record['threads']} threads; load average {record['load_before']:.1f} before, "
+        f"{record['load_after']:.1f} after.",
         "A figure is a median over rounds, in brackets its 95 % bootstrap interval, in parentheses where nine tenths of the rounds lie.",
         "",
         "## A call",
         "",
-        f"The smallest reference model (`cnn`, images of 8 x 8), {len(calls[0].here_us)} rounds by turns. The budget for a batch of 1 is",
-        f"{BUDGET_US:.0f} µs more.",
+        f"The smallest reference model (`cnn`, images of 8 x 8), {len(calls[0].here_us)} rounds by turns. The budget for a batch of 1:",
+        f"a difference of {BUDGET_US:.0f} µs.",
         "",
         "| engine | threads | batch | in the app's process, µs | isolated, µs | isolated / in process | difference, µs | |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
@@ -315,7 +315,7 @@ def main() -> None:
     from tests.runtimes.nets import NETS, make_artifacts
 
     machine = this_machine()
-    record: dict[str, object] = {
+    record: dict[str, Any] = {
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
         "cpu": machine.cpu,
         "threads": machine.threads,
