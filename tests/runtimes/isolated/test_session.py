@@ -141,7 +141,7 @@ def test_a_file_whose_opening_segfaults_leaves_the_app_alive(tmp_path: Path) -> 
         with pytest.raises(EngineError, match=told):
             opened(file, engine="openvino")
         left.append(open_files())
-    assert left[0] == left[1]
+    assert left[1] <= left[0]  # What earlier tests have left may go meanwhile.
 
 
 @needs_trap
@@ -223,7 +223,7 @@ def test_nothing_is_left_of_a_session_that_is_closed_or_dropped(tmp_path: Path) 
     pid = dropped.pid
     del dropped
     assert is_gone(pid)
-    assert open_files() == before
+    assert open_files() <= before
 
 
 APP = """
