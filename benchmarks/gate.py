@@ -228,7 +228,7 @@ def page(trials: list[Trial], machine: str) -> str:
         "# How often a gate is right",
         "",
         "`make bench-gate` plants what [toolkit gate](gate.md) must find in a trained `cnn`, and runs the command, with its own limits.",
-        "Trials of all kinds are mixed along the run, while other work keeps the machine busy.",
+        "Trials of all kinds are mixed along a run; the load says what else the machine did.",
         "",
         f"| {' | '.join(_HEAD)} |",
         f"| {' | '.join('---' for _ in _HEAD)} |",
