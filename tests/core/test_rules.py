@@ -80,7 +80,8 @@ def test_every_command_that_judges_takes_limit_task_and_metric() -> None:
         for own, command in commands.items()
         if command is not None
     }
-    wanted = {name: {*names} for name in ("convert", "quantize", "optimize", "verify", "bundle", "gate")} | {"evaluate": {"--task", "--metric"}}
+    judging = ("convert", "quantize", "optimize", "verify", "bundle", "gate")
+    wanted = {name: {*names} for name in judging} | {"evaluate": {"--task", "--metric"}}
     assert {name: options for name, options in found.items() if options} == wanted
     assert Limits().max_drop == MAX_DROP
 
