@@ -142,7 +142,7 @@ def command(
     if json_to and json_to != "-":
         write_file(Path(json_to), report.to_json())
     if stopped:
-        raise Interrupted("interrupted; what is above was known by then, and nothing was written")
+        raise Interrupted("interrupted; what is above was known by then, and nothing was written: the same command starts anew")
     _write(report, before, history=history, markdown=markdown, junit=junit, html=html)
     if report.verdict is not Verdict.PASSED:
         raise click.exceptions.Exit(1 if report.verdict is Verdict.FAILED else _UNDECIDED)
