@@ -134,25 +134,17 @@ def run_heats(
     for engine in dict.fromkeys(setting.engine for setting in settings):
         own = [setting for setting in settings if setting.engine == engine]
         own = [own[number] for number in random.permutation(len(own))]
-        found.update(zip(own, _heat(own, inputs=inputs, protocol=protocol, order=len(found)), strict=True))
+        tasks = [Task(setting, protocol, str(inputs), 0, len(found) + place) for place, setting in enumerate(own)]
+        answers: list[Answer | None] = []
+        with suppress(ProcessError):
+            answers = msgspec.convert(
+                run_isolated(_HEAT, tasks, timeout_s=protocol.timeout_s * len(tasks), fresh=True), list[Answer | None]
+            )
+        for setting, answer in zip(own, answers, strict=False):
+            if answer is not None:
+                found[setting] = Measurement(setting, (answer.round,), answer.size_bytes, answer.actual)
+        alone = [setting for setting in own if setting not in found]
+        found.update({each.setting: each for each in run_benchmark(alone, inputs=inputs, protocol=replace(protocol, rounds=1))})
         if on_progress is not None:
             on_progress(len(found), len(settings))
     return tuple(found[setting] for setting in settings)
-
-
-def _heat(settings: Sequence[Setting], *, inputs: Path, protocol: Protocol, order: int) -> list[Measurement]:
-    """One measurement of one round for each setting of an engine, in this order in one process; what fails there is tried in one of its
-    own, which says why.
-    """
-    tasks = [Task(setting, protocol, str(inputs), 0, order + place) for place, setting in enumerate(settings)]
-    answers: list[Answer | None] = [None] * len(tasks)
-    with suppress(ProcessError):
-        limit_s = protocol.timeout_s * len(tasks)
-        answers = msgspec.convert(run_isolated(_HEAT, tasks, timeout_s=limit_s, fresh=True), list[Answer | None])
-    found: list[Measurement] = []
-    for setting, answer in zip(settings, answers, strict=True):
-        if answer is None:
-            found += run_benchmark([setting], inputs=inputs, protocol=replace(protocol, rounds=1))
-        else:
-            found.append(Measurement(setting, (answer.round,), answer.size_bytes, answer.actual))
-    return found
