@@ -19,7 +19,7 @@ def complete(model: ModelProto) -> None:
     """
     graph = model.graph
     graph.name = graph.name or "graph"
-    _sort(graph)
+    put_in_order(graph)
     if any(_lacks_shape(value) for value in graph.value_info):
         # They say nothing, and `onnx.checker` stops at them.
         kept = [value for value in graph.value_info if not _lacks_shape(value)]
@@ -50,7 +50,7 @@ def _infer_outputs(model: ModelProto) -> None:
             output.type.CopyFrom(inferred[output.name].type)
 
 
-def _sort(graph: GraphProto) -> None:
+def put_in_order(graph: GraphProto) -> None:
     """Put each node behind those that it reads, and leave a graph alone in which that is so; one that runs in a circle stays as it is."""
     makers = {name: index for index, node in enumerate(graph.node) for name in node.output if name}
     needs = [{makers[name] for name in _read_by(node) if name in makers} for node in graph.node]

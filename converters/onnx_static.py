@@ -22,7 +22,7 @@ from .ends import Graph, Operation
 from .noise import Exact
 from .onnx import exact_sums as with_exact_sums
 from .onnx import prepared, write_model
-from .onnx_inner import put_in_order
+from .onnx_complete import put_in_order
 from .onnx_moves import moves_in_float
 from .onnx_outputs import bends_at_outputs, float_outputs
 from .onnx_prelu import of_prelu

@@ -9,7 +9,7 @@ from toolkit.core import Artifact, Format, Precision, Signature, without_telemet
 
 from ..base import Converter, Node, Recipe
 from ..onnx import prepared, write_model
-from ..onnx_inner import put_in_order
+from ..onnx_complete import put_in_order
 
 
 class OnnxInt8Dynamic(Converter):

@@ -13,7 +13,8 @@ from tests.converters.worst import worst_ratio
 from toolkit.converters.base import Recipe
 from toolkit.converters.edges.onnx_int8 import OnnxInt8
 from toolkit.converters.edges.onnx_int8_dynamic import OnnxInt8Dynamic
-from toolkit.converters.onnx_inner import own_constants, put_in_order
+from toolkit.converters.onnx_complete import put_in_order
+from toolkit.converters.onnx_inner import own_constants
 from toolkit.core import MANIFEST, Artifact, Format, Manifest, Precision, Samples, Signature, TensorSpec, sha256_of
 
 SIGNATURE = Signature((TensorSpec("x", "float32", ("batch", 8)),), (TensorSpec("y", "float32", ("batch", 8)),))
