@@ -5,6 +5,7 @@ A rung is tried only where the best file so far is not good enough on the calibr
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import time
@@ -26,8 +27,8 @@ from .tried import tried
 DEFAULT_EFFORT = 1
 SECONDS = (0.0, 90.0, 300.0, 3000.0)
 """After so many seconds no further file is begun, by effort."""
-_TIMES_FAILING = 3
-"""So many times as long is looked for what makes a file that would fail pass."""
+_SEEKS_LAYERS, _SEEKS_ANY = 3, 5
+"""So many times as long is looked for the layers that make a file fail, and for any that may be in integers at all."""
 _PERCENTILE = 99.99
 _LEFT_DB = (15.0, 20.0, 25.0, 30.0)
 """The ratios at which the most sensitive layers in float are looked for."""
@@ -91,7 +92,7 @@ class Trials:
         self.write, self._judge = write, judge
         self.layers, self.graph, self.fragile, self.groups, self.alone_db = layers, graph, fragile, groups, alone_db
         self._choices, self._applies, self._fixed = choices, applies, fixed
-        self._seen: set[Setting] = set()
+        self._seen: dict[Setting, Quality | None] = {}
         self.began = time.monotonic()
         self.limit_s = math.inf
         self._longest_s = 0.0
@@ -114,13 +115,18 @@ class Trials:
 
     def begin(self, setting: Setting) -> None:
         """Make the first file; raises what the library raises."""
-        self._seen.add(setting)
         self.best = self._made(setting)
+
+    def quality_of(self, setting: Setting) -> Quality | None:
+        """Of a file that was tried; None where it could not be made."""
+        return self._seen.get(setting)
 
     def _made(self, setting: Setting) -> Tried:
         start = time.monotonic()
+        self._seen[setting] = None
         file = self.write(setting)
         tried = Tried(file, setting, self._judge(file))
+        self._seen[setting] = tried.quality
         self._longest_s = max(self._longest_s, time.monotonic() - start)
         return tried
 
@@ -129,7 +135,6 @@ class Trials:
         products = {layer.name for layer in self.layers if layer.multiply_adds}
         if setting in self._seen or products <= setting.keep_float:  # Nothing would be left in integers: that is the float file.
             return
-        self._seen.add(setting)
         try:
             tried = self._made(setting)
         except Exception as error:  # Whatever the library raises: there is a file, and this was to be a better one.
@@ -152,11 +157,13 @@ class Trials:
 
 @dataclass(frozen=True)
 class Rung:
-    """Something that is tried: settings that are changes of the best one, from an effort on, or only where the best one would fail."""
+    """Something that is tried: settings that are changes of the best one, from an effort on. With ``failing`` only where the best one would
+    fail, and so many times as long.
+    """
 
     effort: int
     settings: Callable[[Trials], Iterable[Setting]]
-    failing: bool = False
+    failing: int = 0
 
 
 def _ends_of_parts(trials: Trials) -> Iterator[Setting]:
@@ -223,6 +230,21 @@ def _sensitive(most: int) -> Callable[[Trials], Iterator[Setting]]:
     return settings
 
 
+def _halves(trials: Trials) -> Iterator[Setting]:
+    """The better half of the layers that are still in integers, and of that the better half, down to one layer."""
+    base = trials.best.setting
+    left = [layer.name for layer in trials.layers if layer.name not in base.keep_float]
+    while len(left) > 1:
+        middle = len(left) // 2
+        halves = {base.floats(left[middle:]): left[:middle], base.floats(left[:middle]): left[middle:]}
+        yield from halves
+        known = [(each, found) for each in halves if (found := trials.quality_of(each))]
+        if not known:
+            return
+        base = functools.reduce(lambda one, other: other if other[1].beats(one[1]) else one, known)[0]
+        left = halves[base]
+
+
 LADDER = (
     Rung(1, _ends_of_parts),
     Rung(1, _ranges(Ranges.MINMAX, Ranges.PERCENTILE)),
@@ -230,8 +252,9 @@ LADDER = (
     Rung(1, _fragile),
     Rung(1, _ends_of_all),
     Rung(1, _other("reduce_range", False)),
-    Rung(1, _sensitive(8), failing=True),
-    Rung(1, _sensitive(32), failing=True),
+    Rung(1, _sensitive(8), failing=_SEEKS_LAYERS),
+    Rung(1, _sensitive(32), failing=_SEEKS_LAYERS),
+    Rung(1, _halves, failing=_SEEKS_ANY),
     Rung(2, _ranges(Ranges.ENTROPY)),
     Rung(2, _other("accurate_bias", True)),
     Rung(2, _other("smooth_quant", True)),
@@ -247,7 +270,7 @@ def climb(trials: Trials, *, effort: int, seconds: float, most: float = math.inf
     """
     for rung in LADDER:
         if rung.effort <= effort and (seeks_layers or not rung.failing):
-            limit = min(most, seconds * (_TIMES_FAILING if rung.failing else 1))
+            limit = min(most, seconds * (rung.failing or 1))
             for setting in _while_needed(trials, rung, limit):
                 trials.attempt(setting)
 
@@ -272,4 +295,7 @@ def record(trials: Trials, given: Choices) -> dict[str, Scalar]:
         return {}
     best = trials.best.setting
     chosen = {name: value for name, value in best.choices.given().items() if value != given.given().get(name)}
-    return {**chosen, **tried(best.keep_float, trials.count, trials.seconds)}
+    integers = sum(layer.multiply_adds for layer in trials.layers if layer.name not in best.keep_float)
+    total = sum(layer.multiply_adds for layer in trials.layers)
+    share = integers / total if best.keep_float and total else None
+    return {**chosen, **tried(best.keep_float, trials.count, trials.seconds, share)}

@@ -58,7 +58,8 @@ def _runs(file: Path) -> bool:
 
 
 def read_modern(file: Path) -> Any:
-    """As `read_model`, in an operator set that has a scale for each channel and softmax along one axis, and weights that are no inputs.
+    """As `read_model`, in an operator set that has a scale for each channel and softmax along one axis, and weights that are neither inputs
+    nor, as Paddle writes them, nodes.
 
     Raises:
         ConversionError: an operator of an old file has no equivalent.
@@ -77,8 +78,25 @@ def read_modern(file: Path) -> Any:
     if len(inputs) < len(model.graph.input):
         del model.graph.input[:]
         model.graph.input.extend(inputs)
-        model.ir_version = max(model.ir_version, OWN_WEIGHTS)
+    _lift_constants(model.graph)
+    model.ir_version = max(model.ir_version, OWN_WEIGHTS)
     return model
+
+
+def _lift_constants(graph: Any) -> None:
+    """Initializers in place of the nodes that hold a tensor each, but for outputs."""
+    outputs = {value.name for value in graph.output}
+    kept = []
+    for node in graph.node:
+        tensor = next((each.t for each in node.attribute if each.name == "value"), None) if node.op_type == "Constant" else None
+        if tensor is None or node.domain or node.output[0] in outputs:
+            kept.append(node)
+        else:
+            own = graph.initializer.add()
+            own.CopyFrom(tensor)
+            own.name = node.output[0]
+    del graph.node[:]
+    graph.node.extend(kept)
 
 
 def fix_sizes(model: Any, sizes: Mapping[str, int]) -> None:

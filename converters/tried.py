@@ -6,14 +6,17 @@ from collections.abc import Collection, Mapping
 
 from toolkit.core import Scalar
 
-_IN_FLOAT, _FILES, _SECONDS = "in_float", "tried_files", "tried_seconds"
+_IN_FLOAT, _SHARE, _FILES, _SECONDS = "in_float", "in_integers", "tried_files", "tried_seconds"
 SEPARATOR = "; "
 """Between the names of operations in a recipe."""
 
 
-def tried(in_float: Collection[str], files: int, seconds: float) -> dict[str, Scalar]:
-    """The record of `files` that took so many `seconds`, with the operations that stayed in float32."""
-    kept = {_IN_FLOAT: SEPARATOR.join(sorted(in_float))} if in_float else {}
+def tried(in_float: Collection[str], files: int, seconds: float, share: float | None = None) -> dict[str, Scalar]:
+    """The record of `files` that took so many `seconds`, with the operations that stayed in float32 and the `share` of all multiply-adds
+    that is left to integers.
+    """
+    kept: dict[str, Scalar] = {_IN_FLOAT: SEPARATOR.join(sorted(in_float))} if in_float else {}
+    kept |= {} if share is None else {_SHARE: round(share, 4)}
     return {**kept, _FILES: files, _SECONDS: round(seconds, 1)}
 
 
@@ -33,4 +36,5 @@ def tried_words(recipe: Mapping[str, Scalar], choices: Collection[str]) -> str:
     kept = str(recipe.get(_IN_FLOAT, ""))
     count = kept.count(SEPARATOR) + 1 if kept else 0
     made += [f"{count} {'operation' if count == 1 else 'operations'} in float"] if count else []
+    made += [f"{100 * float(recipe[_SHARE]):.3g} % of the multiply-adds in integers"] if _SHARE in recipe else []
     return "; ".join([cost, ", ".join(made)] if made else [cost])

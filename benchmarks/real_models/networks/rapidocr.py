@@ -82,7 +82,10 @@ def _of(name: str, package: str, file: str, what: str) -> Network:
         return Network(name=name, package=package, file=file, what=what, samples=lines, metric=characters_read, decide=_read)
     if kind == "det":
         return Network(name=name, package=package, file=file, what=what, samples=pages, metric=text_found, decide=_text, held_out=32)
-    return Network(name=name, package=package, file=file, what=what, samples=turned_lines, metric=upright, decide=_direction)
+    return Network(
+        name=name, package=package, file=file, what=what, samples=turned_lines, metric=upright, decide=_direction,
+        calibrates=600, held_out=300,
+    )  # fmt: skip
 
 
 NETWORKS = [
