@@ -45,6 +45,8 @@ from toolkit.core import (
 )
 from toolkit.formats import format_of
 
+from .stream import Stream
+
 _NDARRAY = np.ndarray  # One lookup less in each call.
 DEVICES = ("cpu", "gpu", "npu", "auto")
 
@@ -205,6 +207,11 @@ class Session(ABC):
 
     def _close(self) -> None:  # noqa: B027 - most engines release everything with their last reference
         """Release what the engine holds."""
+
+    @final
+    def stream(self, *, states: Mapping[str, str] | None = None, start: Mapping[str, float | np.ndarray] | None = None) -> Stream:
+        """One sequence of calls with a memory, such as one microphone's: `Stream`, whose arguments these are; raises `SignatureError`."""
+        return Stream(self, states, start)
 
     @final
     def close(self) -> None:

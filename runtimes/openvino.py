@@ -68,19 +68,19 @@ class OpenVino(Runtime):
         with quiet():  # A file that ONNX's importer refuses is given to TensorFlow's, which complains at length.
             model = self._core.read_model(request.file)
         compiled = self._core.compile_model(model, request.device.upper(), settings)
-        return OpenVinoSession(compiled, request, self.version())
+        return OpenVinoSession(compiled, request.signature or _signature(model, compiled), self.version())
 
 
 class OpenVinoSession(Session):
     """One inference request with bound inputs."""
 
-    def __init__(self, compiled: Any, request: OpenRequest, version: str) -> None:
+    def __init__(self, compiled: Any, signature: Signature, version: str) -> None:
         self._request = compiled.create_infer_request()
         self._buffers: list[np.ndarray] = []
         executed = compiled.get_property("EXECUTION_DEVICES")
         cpu = all(name.startswith("CPU") for name in executed)
         super().__init__(
-            request.signature or _signature(compiled),
+            signature,
             Actual(
                 engine="openvino",
                 engine_version=version,
@@ -139,15 +139,16 @@ def _check_start(request: OpenRequest) -> None:
         raise ArtifactError(f"'{request.file}' is no OpenVINO model", expected="XML", got=got, hint="convert it again")
 
 
-def _signature(compiled: Any) -> Signature:
+def _signature(model: Any, compiled: Any) -> Signature:
+    """Names as in the file: what the compiler moves, such as a squeeze behind a product, leaves an output the name of its source too."""
     inputs, outputs = name_sizes(
-        [_declared(port, f"input_{index}") for index, port in enumerate(compiled.inputs)],
-        [_declared(port, f"output_{index}") for index, port in enumerate(compiled.outputs)],
+        [_declared(*ports, f"input_{index}") for index, ports in enumerate(zip(model.inputs, compiled.inputs, strict=True))],
+        [_declared(*ports, f"output_{index}") for index, ports in enumerate(zip(model.outputs, compiled.outputs, strict=True))],
     )
     return Signature(inputs, outputs)
 
 
-def _declared(port: Any, unnamed: str) -> Declared:
+def _declared(named: Any, port: Any, unnamed: str) -> Declared:
     sizes = (dimension.get_length() if dimension.is_static else None for dimension in port.get_partial_shape())
-    names = sorted(port.get_names())
+    names = sorted(named.get_names())
     return Declared(names[0] if names else unnamed, np.dtype(port.get_element_type().to_dtype()).name, tuple(sizes))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from toolkit.pipeline.api import benchmark, convert, evaluate, optimize, quantize, verify
     from toolkit.pipeline.load import load
     from toolkit.pipeline.recommend import recommend
+    from toolkit.pipeline.streams import verify_streams
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "quantize",
     "recommend",
     "verify",
+    "verify_streams",
 ]
 
 _HOME = {
@@ -44,6 +46,7 @@ _HOME = {
     "ToolkitError": "toolkit.core",
     "load": "toolkit.pipeline.load",
     "recommend": "toolkit.pipeline.recommend",
+    "verify_streams": "toolkit.pipeline.streams",
 } | dict.fromkeys(("benchmark", "convert", "evaluate", "optimize", "quantize", "verify"), "toolkit.pipeline.api")
 
 

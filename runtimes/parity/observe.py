@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from toolkit.core import Artifact, EngineError, Samples, Signature, fits, instruction_sets, memory_limit, run_isolated, write_arrays
+from toolkit.core import (
+    Artifact,
+    EngineError,
+    Samples,
+    Signature,
+    fits,
+    instruction_sets,
+    memory_limit,
+    run_isolated,
+    write_arrays,
+)
 from toolkit.core.free_sizes import sizes_text
 from toolkit.core.mapped import GrowingFile, adopted, spill_file
 
@@ -70,6 +80,19 @@ class Observation:
 
 
 @dataclass(frozen=True)
+class Steps:
+    """So many steps of one stream, a sample a step.
+
+    Args:
+        count: how many.
+        states: by input the output that is its next value.
+    """
+
+    count: int
+    states: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Task:
     """The request.
 
@@ -80,6 +103,7 @@ class Task:
         folder: where the samples are shared.
         outputs: the files in which the outputs for the samples are wanted, by name.
         sizes: as `observe` takes them.
+        steps: as `observe` takes them.
     """
 
     artifact: str
@@ -88,6 +112,7 @@ class Task:
     folder: str
     outputs: dict[str, str]
     sizes: tuple[dict[str, int], ...]
+    steps: Steps | None
 
 
 @dataclass(frozen=True)
@@ -105,12 +130,14 @@ def observe(
     samples: Samples,
     *,
     sizes: Sequence[dict[str, int]] = (),
+    steps: Steps | None = None,
     device: str = "cpu",
     timeout_s: float | None = None,
     log: Path | None = None,
 ) -> Observation:
     """Run `artifact` on `engine` over seeded probes of every batch size and over all `samples`, in a fresh process; over probes of those
-    `sizes` too which the artifact takes. It may take `timeout_s` seconds: by default a quarter of an hour and one for each sample.
+    `sizes` too which the artifact takes. With `steps` it is run over these alone, and its next states are outputs as
+    any other. It may take `timeout_s` seconds: by default a quarter of an hour and one for each sample.
 
     Raises:
         ToolkitError: the process crashed, the engine is missing or refused the model.
@@ -121,7 +148,7 @@ def observe(
             folder = Path(name)
             samples.share(folder)
             outputs = {output: str(file) for output, file in files.items()}
-            task = Task(str(artifact.path.resolve()), engine, device, name, outputs, tuple(sizes))
+            task = Task(str(artifact.path.resolve()), engine, device, name, outputs, tuple(sizes), steps)
             most_s = _TIMEOUT_S + len(samples) if timeout_s is None else timeout_s
             found = run_isolated(f"{__name__}:observe_task", task, timeout_s=most_s, memory_bytes=memory_limit(), log=log)
             done = msgspec.convert(found, Done)
@@ -144,25 +171,32 @@ def observe_task(task: Task) -> Done:
     problem = ""
     with find_runtime(task.engine).open(artifact, SessionOptions(device=task.device)) as session:
         try:
-            for batch in batch_sizes(session.signature, samples):
-                inputs = probe(session.signature, batch=batch, samples=samples)
-                seen.probes[batch] = _checked(session, inputs, batch)
-            for sizes in task.sizes:
-                if takes(session.signature, sizes):
-                    batch = _SIZED_BATCH if session.signature.has_free_batch else batch_sizes(session.signature, samples)[0]
-                    inputs = probe(session.signature, batch=batch, samples=samples, sizes=sizes)
-                    at = sizes_text(sizes)
-                    try:
-                        seen.sized[at] = _checked(session, inputs, batch)
-                    except EngineError as error:
-                        raise EngineError(f"at {at}: {error}") from error
-            _write_over_samples(session, samples, {name: Path(file) for name, file in task.outputs.items()})
+            if task.steps is None:
+                _probe(session, samples, task.sizes, seen)
+            parts = _over_steps(session, samples, task.steps) if task.steps else _over_samples(session, samples)
+            _write(parts, {name: Path(file) for name, file in task.outputs.items()})
         except EngineError as error:
             problem = str(error)
         actual = session.actual
     if not problem:
         write_arrays(folder / "outputs.npz", seen.arrays())
     return Done(actual, problem, tuple(instruction_sets()))
+
+
+def _probe(session: Session, samples: Samples, sizes: Sequence[dict[str, int]], seen: Observation) -> None:
+    """Add what the session answers to probes."""
+    for batch in batch_sizes(session.signature, samples):
+        inputs = probe(session.signature, batch=batch, samples=samples)
+        seen.probes[batch] = _checked(session, inputs, batch)
+    for own in sizes:
+        if takes(session.signature, own):
+            batch = _SIZED_BATCH if session.signature.has_free_batch else batch_sizes(session.signature, samples)[0]
+            inputs = probe(session.signature, batch=batch, samples=samples, sizes=own)
+            at = sizes_text(own)
+            try:
+                seen.sized[at] = _checked(session, inputs, batch)
+            except EngineError as error:
+                raise EngineError(f"at {at}: {error}") from error
 
 
 def takes(signature: Signature, sizes: Mapping[str, int]) -> bool:
@@ -172,23 +206,38 @@ def takes(signature: Signature, sizes: Mapping[str, int]) -> bool:
     )
 
 
-def _write_over_samples(session: Session, samples: Samples, files: Mapping[str, Path]) -> None:
-    """Write the outputs as ``.npy``, the rows first where an axis is theirs, so that a few of them are in memory at a time.
+def _over_samples(session: Session, samples: Samples) -> Iterator[dict[str, np.ndarray]]:
+    """The outputs for all samples, a batch at a time, the rows first where an axis is theirs.
 
     Of an output whose first dimension is not the batch there are only those of whole batches.
     """
     signature = session.signature
     step = CHUNK if signature.has_free_batch else batch_sizes(signature, samples)[0]
     whole = len(samples) // step * step if not signature.has_free_batch else len(samples)
+    for start in range(0, whole, step):
+        rows = samples.batch(slice(start, start + step))
+        outputs = _checked(session, [rows[spec.name] for spec in signature.inputs], min(step, whole - start))
+        yield _rows_first(outputs, signature, samples)
+
+
+def _over_steps(session: Session, samples: Samples, steps: Steps) -> Iterator[dict[str, np.ndarray]]:
+    """The outputs of each step, the next states among them; where the samples end they begin again."""
+    signature = session.signature
+    stream = session.stream(states=steps.states)
+    size = 1 if signature.has_free_batch else batch_sizes(signature, samples)[0]
+    for step in range(steps.count):
+        rows = samples.batch(np.arange(step * size, (step + 1) * size) % len(samples))
+        shown = stream.run({spec.name: rows[spec.name] for spec in signature.inputs if spec.name not in steps.states})
+        now = stream.states
+        yield _rows_first({**shown.as_dict(), **{after: now[before] for before, after in steps.states.items()}}, signature, samples)
+
+
+def _write(parts: Iterable[Mapping[str, np.ndarray]], files: Mapping[str, Path]) -> None:
+    """Write outputs as ``.npy``, so that a few of them are in memory at a time."""
     growing: dict[str, GrowingFile] = {}
     try:
-        for start in range(0, whole, step):
-            rows = samples.batch(slice(start, start + step))
-            inputs = [rows[spec.name] for spec in signature.inputs]
-            for spec, (name, array) in zip(signature.outputs, _checked(session, inputs, min(step, whole - start)).items(), strict=True):
-                axis = spec.shape.index(signature.rows) if signature.rows in spec.shape else 0
-                alone = not array.ndim or (samples.one_by_one and not samples.drawn)
-                part = np.moveaxis(array, axis, 0) if axis else array[None] if alone else array
+        for outputs in parts:
+            for name, part in outputs.items():
                 file = growing.get(name) or growing.setdefault(name, GrowingFile(files[name], part))
                 if part.shape[1:] == file.shape:
                     file.append(part)
@@ -200,6 +249,18 @@ def _write_over_samples(session: Session, samples: Samples, files: Mapping[str, 
     finally:
         for file in growing.values():
             file.abandon()
+
+
+def _rows_first(outputs: Mapping[str, np.ndarray], signature: Signature, samples: Samples) -> dict[str, np.ndarray]:
+    """Outputs with their rows first, where an axis is theirs; of what has none all is one."""
+    specs = {spec.name: spec for spec in signature.outputs}
+    alone = samples.one_by_one and not samples.drawn
+    found = {}
+    for name, array in outputs.items():
+        shape = specs[name].shape
+        axis = shape.index(signature.rows) if signature.rows in shape else 0
+        found[name] = np.moveaxis(array, axis, 0) if axis else array[None] if alone or not array.ndim else array
+    return found
 
 
 def _checked(session: Session, inputs: list[np.ndarray], batch: int) -> dict[str, np.ndarray]:

@@ -162,9 +162,10 @@ def test_what_is_wrong_is_a_toolkit_error_in_one_line(tmp_path: Path) -> None:
 
 
 def test_every_option_of_a_command_is_an_argument() -> None:
-    """But for those that only a terminal needs, those of data, which `Given` has, and what has another name."""
+    """But for those that only a terminal needs, those of data, which `Given` has, what has another name or a function of its own."""
     terminal = {"json_to", "html", "prefer", "labels", "memory", "streams", "rounds", "seconds", "seed", "data_dir"}
     of_data = {"columns", "target", "max_samples", "prepare"}
+    functions = {"steps"}
     renamed = {"formats": "to", "precisions": "precision", "timeout": "timeout_s"}
     context = click.Context(commands)
     for name in ("convert", "quantize", "optimize", "verify", "benchmark", "evaluate"):
@@ -172,5 +173,5 @@ def test_every_option_of_a_command_is_an_argument() -> None:
         assert command is not None
         known = {*inspect.signature(getattr(api, name)).parameters}
         options = {renamed.get(str(option.name), option.name) for option in command.params if isinstance(option, click.Option)}
-        rest = options - known - terminal - of_data
+        rest = options - known - terminal - of_data - functions
         assert rest <= {"weights", "inputs", "batch_sizes", "timeout_s", "out"}, name

@@ -127,24 +127,33 @@ def _asked(max_drop: tuple[float, bool] | None, task: str | None, metric: str | 
 
 
 def source_options(function: F) -> F:
-    """``--weights`` and ``--input``, which a SOURCE may need; ``--fix``, ``--range`` and ``--set`` reach it as ``sizing``."""
+    """``--weights`` and ``--input``, which a SOURCE may need; ``--fix``, ``--range``, ``--set`` and ``--state`` reach it as ``sizing``."""
     return _input_options(_sizing_options(function))
 
 
 def _sizing_options(function: F) -> F:
     @functools.wraps(function)
-    def command(*args: Any, fix: tuple[str, ...], ranges: tuple[str, ...], values: tuple[str, ...], **options: Any) -> Any:
+    def command(
+        *args: Any, fix: tuple[str, ...], ranges: tuple[str, ...], values: tuple[str, ...], states: tuple[str, ...], **options: Any
+    ) -> Any:
         from toolkit.pipeline.source.sizing import Sizing
 
-        return function(*args, sizing=Sizing.parse(fix=fix, ranges=ranges, values=values), **options)
+        return function(*args, sizing=Sizing.parse(fix=fix, ranges=ranges, values=values, states=states), **options)
 
+    wrapped = click.option(
+        "--state",
+        "states",
+        multiple=True,
+        metavar="INPUT=OUTPUT",
+        help="A state, with the output that is its next value: h=h_out (docs/streams.md).",
+    )(command)
     wrapped = click.option(
         "--set",
         "values",
         multiple=True,
         metavar="INPUT=NUMBER",
         help="What an input is in every sample: sr=16000, state=0 (docs/sizes.md).",
-    )(command)
+    )(wrapped)
     wrapped = click.option(
         "--range", "ranges", multiple=True, metavar="NAME=LOW:HIGH[:STEP]", help="Bounds of a free size, whose ends are verified too."
     )(wrapped)

@@ -13,6 +13,7 @@ from toolkit._interrupted import RESUMES
 from ._commands import Command
 from ._common import (
     Words,
+    console,
     data_options,
     device_option,
     engine_names,
@@ -28,9 +29,10 @@ from ._common import (
 from ._request import limits_options, source_argument, source_options
 
 if TYPE_CHECKING:
-    from toolkit.core import Artifact
+    from toolkit.core import Artifact, Samples
     from toolkit.pipeline.data import Given
     from toolkit.pipeline.source.sizing import Sizing
+    from toolkit.pipeline.verify import Verified
     from toolkit.tasks import Limits
 
 
@@ -43,6 +45,11 @@ if TYPE_CHECKING:
 )
 @limits_options
 @click.option("--evaluation", type=click.IntRange(min=1), help="Most samples to evaluate on. Default: all.")
+@click.option(
+    "--steps",
+    type=click.IntRange(1, 1_000_000),
+    help="Verify as a stream of so many steps that keeps its states (docs/streams.md); nothing is written.",
+)
 @device_option
 @json_option
 def command(
@@ -55,6 +62,7 @@ def command(
     engines: tuple[str, ...] | None,
     asked: Limits,
     evaluation: int | None,
+    steps: int | None,
     device: str,
     json_to: str | None,
 ) -> None:
@@ -70,6 +78,7 @@ def command(
     toolkit verify artifacts/cnn
     toolkit verify artifacts/cnn/tflite-int8 --engine all --max-drop 0.5
     toolkit verify net.onnx --engine openvino
+    toolkit verify artifacts/voice --steps 1000
     """
     from dataclasses import replace
 
@@ -116,6 +125,10 @@ def command(
             limits_of=limits_of,
             in_integers=in_integers,
         )
+        if steps:
+            say(found.notes)
+            passed = _verified_streams(root, chosen, samples, steps=steps, engines=names, device=device, json_to=json_to)
+            raise click.exceptions.Exit(not passed)
         say((*found.notes, *plan.lines))
         with progress() as display:
             bar = display.add_task("verifying", total=len(chosen))
@@ -124,18 +137,67 @@ def command(
         told = {name: [*r.reports, *({"engine": e, "error": str(error)} for e, error in r.errors.items())] for name, r in results.items()}
         print_json({"samples": plan} | told | skipped | {artifact.name: ANOTHER_NETWORK for artifact in strangers}, json_to)
     if json_to != "-":
-        rows = []
-        for name, result in results.items():
-            if result.reports:
-                used = ", ".join(dict.fromkeys(r.engine for r in result.reports))
-                rows.append([name, used, styled(result.artifact.verdict), plain(evidence_line(result.artifact) + before[name])])
-            rows += [[name, engine, styled("failed"), plain(f"{error}{before[name]}")] for engine, error in result.errors.items()]
+        rows = _rows(results, before)
         rows += [[name, "-", "-", plain(reason + before[name])] for name, reason in skipped.items()]
         rows += [[plain(artifact.name), "-", styled("failed"), ANOTHER_NETWORK] for artifact in strangers]
         where = bundle.path if found.kept else source
         print_table(f"{where}: {len(samples)} samples of {samples.origin}", ["artifact", "engine", "parity", "evidence"], rows)
     if strangers or not all(result.passed for result in results.values()):
         raise click.exceptions.Exit(1)
+
+
+def _rows(results: Mapping[str, Verified], before: Mapping[str, str]) -> list[list[str]]:
+    """Of the table: a row for each artifact that was run, and one for each engine that could not."""
+    rows: list[list[str]] = []
+    for name, result in results.items():
+        if result.reports:
+            used = ", ".join(dict.fromkeys(r.engine for r in result.reports))
+            rows.append([name, used, styled(result.artifact.verdict), plain(evidence_line(result.artifact) + before[name])])
+        rows += [[name, engine, styled("failed"), plain(f"{error}{before[name]}")] for engine, error in result.errors.items()]
+    return rows
+
+
+def _verified_streams(
+    root: Artifact,
+    chosen: Sequence[Artifact],
+    samples: Samples,
+    *,
+    steps: int,
+    engines: Mapping[str, Sequence[str]],
+    device: str,
+    json_to: str | None,
+) -> bool:
+    """Run and show streams; whether all of them passed."""
+    from toolkit.pipeline.streams import run_streams
+
+    with progress() as display:
+        bar = display.add_task(f"running {steps} steps", total=len(chosen))
+        done = lambda name: display.update(bar, advance=1, description=name)  # noqa: E731 - one line of a callback
+        results = run_streams(root, chosen, samples, steps=steps, engines=engines, device=device, on_done=done)
+    if json_to:
+        print_json(results, json_to)
+    if json_to != "-":
+        reports = [each for result in results.values() for each in result.reports]
+        columns = list(dict.fromkeys(span.steps for each in reports for span in each.spans))
+        rows = []
+        for name, result in results.items():
+            for each in result.reports:
+                errors = {span.steps: f"{span.max_abs:.0e}" for span in each.spans}
+                verdict, reason = styled(each.report.verdict), plain(each.report.reason)
+                rows.append([name, each.report.engine, verdict, *(errors.get(column, "-") for column in columns), reason])
+            rows += [[name, engine, styled("failed"), *["-" for _ in columns], plain(error)] for engine, error in result.errors.items()]
+        pairs = [f"{before} = {after}" for each in reports[:1] for before, after in each.states.items()]
+        console().print(
+            f"Largest error in steps of a stream, over {len(samples)} samples of {plain(samples.origin)}; states: {plain(', '.join(pairs))}"
+        )
+        print_table(
+            root.manifest.model,
+            ["artifact", "engine", "parity", *columns, "evidence"],
+            rows,
+            right=columns,
+            whole=["artifact", "engine", "parity", *columns],
+        )
+    return all(result.passed for result in results.values())
 
 
 def _before(artifact: Artifact) -> str:

@@ -117,6 +117,7 @@ class Signature:
         fixes: by symbol the sizes that a format without free ones is made for, one of several; the first are those of samples.
         ranges: between which sizes it is to be right, as its user says.
         values: by input the number that it is in all samples that say nothing of it, such as the start of a state.
+        states: by input the output that is its next value, as its user says or their names do.
     """
 
     inputs: tuple[TensorSpec, ...]
@@ -126,6 +127,7 @@ class Signature:
     fixes: tuple[dict[str, int], ...] = ()
     ranges: tuple[SizeRange, ...] = ()
     values: dict[str, float] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"({', '.join(map(str, self.inputs))}) -> ({', '.join(map(str, self.outputs))})"

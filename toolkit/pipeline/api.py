@@ -86,6 +86,7 @@ def convert(
     fix: Fix = None,
     ranges: str | Sequence[str] = (),
     values: Mapping[str, float] | None = None,
+    states: Mapping[str, str] | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     calibration: int = CALIBRATION_SAMPLES,
@@ -114,6 +115,7 @@ def convert(
         fix: sizes where a format needs fixed ones, ``"h=32,w=320"`` or ``{"h": 32, "w": 320}``; several make several signatures.
         ranges: bounds of free sizes, ``"w=32:960:32"``, whose ends are verified too.
         values: what an input is in every sample, ``{"sr": 16000}``.
+        states: by input the output that is its next value, ``{"h": "h_out"}``; by default those whose names say so.
         out: the folder of bundles; by default ``artifacts``, or the model's own bundle.
         overwrite: whether another trained model there may be lost.
         calibration: at most so many samples calibrate.
@@ -137,7 +139,7 @@ def convert(
         weights=weights,
         out=out,
         sizes=sizes,
-        sizing=as_sizing(fix, ranges, values),
+        sizing=as_sizing(fix, ranges, values, states),
     ) as read:
         request = request_for(
             read.source,
@@ -172,6 +174,7 @@ def quantize(
     fix: Fix = None,
     ranges: str | Sequence[str] = (),
     values: Mapping[str, float] | None = None,
+    states: Mapping[str, str] | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     calibration: int = CALIBRATION_SAMPLES,
@@ -199,7 +202,7 @@ def quantize(
         name=name,
         out=out,
         sizes=(calibration, evaluation),
-        sizing=as_sizing(fix, ranges, values),
+        sizing=as_sizing(fix, ranges, values, states),
     ) as read:
         split, choosing = quantizing.divide(read.split, choice)
         request = request_for(read.source, split, targets, asked=asked, out=read.out, overwrite=overwrite, data=read.data)
@@ -224,6 +227,7 @@ def optimize(
     fix: Fix = None,
     ranges: str | Sequence[str] = (),
     values: Mapping[str, float] | None = None,
+    states: Mapping[str, str] | None = None,
     out: str | Path | None = None,
     overwrite: bool = False,
     calibration: int = CALIBRATION_SAMPLES,
@@ -246,7 +250,15 @@ def optimize(
     targets, named = targets_of(to, precision, recipes, default=OPTIMIZED)
     asked = _asked(metric, task, max_drop)
     with _read(
-        model, inputs, targets, data=data, asked=asked, name=name, out=out, sizes=(calibration, None), sizing=as_sizing(fix, ranges, values)
+        model,
+        inputs,
+        targets,
+        data=data,
+        asked=asked,
+        name=name,
+        out=out,
+        sizes=(calibration, None),
+        sizing=as_sizing(fix, ranges, values, states),
     ) as read:
         request = request_for(
             read.source, read.split, targets, asked=asked, out=read.out, recipes=named, overwrite=overwrite, data=read.data
@@ -262,6 +274,7 @@ def verify(
     fix: Fix = None,
     ranges: str | Sequence[str] = (),
     values: Mapping[str, float] | None = None,
+    states: Mapping[str, str] | None = None,
     metric: str = "",
     task: str = "",
     max_drop: float | str | None = None,
@@ -277,6 +290,7 @@ def verify(
         fix: as `convert` takes it.
         ranges: as `convert` takes them.
         values: as `convert` takes them.
+        states: as `convert` takes them.
         engines: by default the first that runs each format.
         evaluation: at most so many samples.
         device: of the engines.
@@ -286,7 +300,7 @@ def verify(
         ToolkitError: there is nothing to verify, or the data cannot be used.
     """
     loaded = Bundle.load(Path(bundle.path if isinstance(bundle, Bundle) else bundle))
-    sizing = as_sizing(fix, ranges, values)
+    sizing = as_sizing(fix, ranges, values, states)
     root, artifacts = Opened(loaded, sizing=sizing).subject, current(loaded)
     if not artifacts:
         raise InputError(f"'{loaded.path}' holds nothing to verify", expected="artifacts beside the trained model", hint="call convert")
@@ -306,6 +320,7 @@ def benchmark(
     fix: Fix = None,
     ranges: str | Sequence[str] = (),
     values: Mapping[str, float] | None = None,
+    states: Mapping[str, str] | None = None,
     engines: Sequence[str] | None = None,
     threads: Sequence[int] | None = None,
     batches: Sequence[int] = (1,),
@@ -320,6 +335,7 @@ def benchmark(
         fix: as `convert` takes it.
         ranges: as `convert` takes them.
         values: as `convert` takes them.
+        states: as `convert` takes them.
         data: inputs, by default those that the bundle remembers, else random ones.
         engines: by default all that run each format.
         threads: by default as many as this process may use.
@@ -332,7 +348,7 @@ def benchmark(
         ToolkitError: nothing can be measured.
     """
     loaded = Bundle.load(Path(bundle.path if isinstance(bundle, Bundle) else bundle))
-    sizing = as_sizing(fix, ranges, values)
+    sizing = as_sizing(fix, ranges, values, states)
     root = Opened(loaded, sizing=sizing).subject
     samples = split_samples(root, named_data(data, root.manifest.signature), evaluation=2048, may_draw=True, sizing=sizing).evaluation
     benchmarks.check_sizes(root, samples)
@@ -357,6 +373,7 @@ def evaluate(
     fix: Fix = None,
     ranges: str | Sequence[str] = (),
     values: Mapping[str, float] | None = None,
+    states: Mapping[str, str] | None = None,
     metric: str = "",
     task: str = "",
     engine: str | None = None,
@@ -370,6 +387,7 @@ def evaluate(
         fix: as `convert` takes it.
         ranges: as `convert` takes them.
         values: as `convert` takes them.
+        states: as `convert` takes them.
         data: by default what its bundle remembers.
         metric: one of the task's, or a user's own; by default all of the task's.
         task: what the outputs mean.
@@ -380,7 +398,7 @@ def evaluate(
     Raises:
         ToolkitError: nothing says what the outputs mean, or the data do not fit.
     """
-    sizing = as_sizing(fix, ranges, values)
+    sizing = as_sizing(fix, ranges, values, states)
     with named_source(artifact, None) as (text, _), opened(text, sizing=sizing) as found:
         single = found.single
         limits, _ = limits_for(_asked(metric, task, None), single.path.parent)

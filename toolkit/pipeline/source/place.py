@@ -304,7 +304,7 @@ def from_module(
     """
     sizing = sizing or Sizing()
     check_inputs(inputs)
-    said = sizing.applied(Signature(tuple(map(TensorSpec.parse, inputs)), ()), of=str(module))
+    said = replace(sizing, states={}).applied(Signature(tuple(map(TensorSpec.parse, inputs)), ()), of=str(module))
     folder = Path(tempfile.mkdtemp(prefix="toolkit-"))
     try:
         made = export_user_module(
@@ -319,6 +319,7 @@ def from_module(
             ranges=tuple(each for each in said.ranges if each.symbol not in fixed),
             values=said.values,
         )
+        own = Sizing(states=sizing.states).applied(own, of=str(module))  # Only now its outputs are known.
         made = replace(made, manifest=replace(made.manifest, signature=own))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""What a user says of sizes and values: ``--fix h=32,w=320``, ``--range w=32:960:32``, ``--set sr=16000``."""
+"""What a user says of sizes, values and states: ``--fix h=32,w=320``, ``--range w=32:960:32``, ``--set sr=16000``, ``--state h=h_out``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from toolkit.core import InputError, Samples, Signature, SizeRange
 from toolkit.core.free_sizes import sizes_text
+from toolkit.core.states import check_states, paired_states
 
 _RANGE = re.compile(r"(\w+)=(\d+):(\d+)(?::(\d+))?")
 
@@ -20,20 +21,26 @@ class Sizing:
         fixes: by symbol the sizes where a format needs fixed ones, one of several.
         ranges: between which sizes it is to be right.
         values: by input the number that it is in every sample.
+        states: by input the output that is its next value.
     """
 
     fixes: tuple[dict[str, int], ...] = ()
     ranges: tuple[SizeRange, ...] = ()
     values: dict[str, float] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
 
     @classmethod
-    def parse(cls, *, fix: Iterable[str] = (), ranges: Iterable[str] = (), values: Iterable[str] = ()) -> Sizing:
+    def parse(
+        cls, *, fix: Iterable[str] = (), ranges: Iterable[str] = (), values: Iterable[str] = (), states: Iterable[str] = ()
+    ) -> Sizing:
         """From the words of the options; raises `InputError`."""
         found = tuple(_range(word) for text in ranges for word in text.split(","))
-        return cls(tuple(map(_fix, fix)), found, _values(values))
+        return cls(tuple(map(_fix, fix)), found, _values(values), _states(states))
 
     def applied(self, signature: Signature, *, of: str) -> Signature:
-        """The signature of the source `of` with what is said; raises `InputError` for names that it does not have."""
+        """The signature of the source `of` with what is said, and the states that are known by their names where nothing is said of them;
+        raises `InputError` for names that it does not have.
+        """
         for option, names in (
             ("--fix", [name for each in self.fixes for name in each]),
             ("--range", [each.symbol for each in self.ranges]),
@@ -46,11 +53,13 @@ class Sizing:
                 raise InputError(f"--set {name}", expected=f"an input of '{of}': {', '.join(inputs)}", got=f"'{name}'")
         if self.fixes and any(set(each) != set(self.fixes[0]) for each in self.fixes):
             raise InputError("--fix", expected="the same names each time", got=" and ".join(sizes_text(each) for each in self.fixes))
+        check_states(self.states, signature, of=of)
         return replace(
             signature,
             fixes=self.fixes or signature.fixes,
             ranges=self.ranges or signature.ranges,
             values={**signature.values, **self.values},
+            states=self.states or signature.states or paired_states(signature),
         )
 
 
@@ -58,11 +67,20 @@ Fix = str | Mapping[str, int] | Sequence[str | Mapping[str, int]] | None
 """One ``--fix``, as text or by name, or several."""
 
 
-def as_sizing(fix: Fix = None, ranges: str | Sequence[str] = (), values: Mapping[str, float] | None = None) -> Sizing:
+def as_sizing(
+    fix: Fix = None,
+    ranges: str | Sequence[str] = (),
+    values: Mapping[str, float] | None = None,
+    states: Mapping[str, str] | None = None,
+) -> Sizing:
     """From the arguments of the Python API: ``fix`` as a mapping, as text, or several of these; ``ranges`` as text; raises `InputError`."""
     several: Sequence[str | Mapping[str, int]] = [] if fix is None else [fix] if isinstance(fix, str | Mapping) else fix
     texts = [sizes_text(each) if isinstance(each, Mapping) else str(each) for each in several]
-    return replace(Sizing.parse(fix=texts, ranges=[ranges] if isinstance(ranges, str) else ranges), values=dict(values or {}))
+    return replace(
+        Sizing.parse(fix=texts, ranges=[ranges] if isinstance(ranges, str) else ranges),
+        values=dict(values or {}),
+        states=dict(states or {}),
+    )
 
 
 def sizes_of(samples: Samples, signature: Signature) -> dict[str, int]:
@@ -144,6 +162,16 @@ def _values(texts: Iterable[str]) -> dict[str, float]:
         if not equals or not name:
             raise InputError(f"--set {text}", expected="an input and a number, such as --set sr=16000")
         found[name] = value
+    return found
+
+
+def _states(texts: Iterable[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in texts:
+        before, equals, after = text.partition("=")
+        if not equals or not before or not after:
+            raise InputError(f"--state {text}", expected="an input and the output that is its next value, such as --state h=h_out")
+        found[before] = after
     return found
 
 
