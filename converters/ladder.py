@@ -132,7 +132,7 @@ class Trials:
 
     def attempt(self, setting: Setting) -> None:
         """Make another file, which is the best one from now on if it is better."""
-        products = {layer.name for layer in self.layers if layer.multiply_adds}
+        products = {layer.name for layer in self.layers if layer.multiply_adds} or {layer.name for layer in self.layers}
         if setting in self._seen or products <= setting.keep_float:  # Nothing would be left in integers: that is the float file.
             return
         try:

@@ -23,6 +23,7 @@ from toolkit.formats import find_format, format_of
 
 from .base import Actual, OpenRequest, Runtime, Session, SessionOptions
 from .isolated import check_isolation, open_isolated
+from .stream import Stream
 
 __all__ = [
     "Actual",
@@ -30,6 +31,7 @@ __all__ = [
     "Runtime",
     "Session",
     "SessionOptions",
+    "Stream",
     "all_runtimes",
     "elsewhere",
     "find_runtime",

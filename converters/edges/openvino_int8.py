@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from toolkit.core import Artifact, Format, Precision, Samples, Scalar
-from toolkit.formats import find_format
 from toolkit.formats.parts.openvino_core import openvino_core
-from toolkit.formats.parts.openvino_model import read_model
+from toolkit.formats.parts.openvino_model import openvino_layers, read_model
 
 from ..base import Node, Recipe
 from ..batches import batches, calibration_batch
@@ -98,7 +97,8 @@ class _Calibrated:
         self._exact = not signature.has_free_batch
         self._batch = calibration_batch(signature, self._samples)
         self._model = read_model(source.model_file)
-        self.layers = find_format(Format.OPENVINO).layers(source.model_file)
+        first = next(batches(self._samples, self._batch if self._exact else 1, exact=self._exact))
+        self.layers = openvino_layers(self._model, {name: array.shape for name, array in first.items()})
         self.exact = Exact(lambda: self.outputs(source.model_file))
 
     def graph(self) -> Graph:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,28 +32,36 @@ def read_model(file: Path, *, fold: bool = True) -> Any:
     return model
 
 
-def openvino_layers(model: Any) -> tuple[Layer, ...]:
-    """The operations of an `openvino.Model` that NNCF can quantize, in order of computation, and recurrent ones."""
-    one = _numbered(model)
+def openvino_layers(model: Any, shapes: Mapping[str, Sequence[int]] | None = None) -> tuple[Layer, ...]:
+    """The operations of an `openvino.Model` that NNCF can quantize, in order of computation, and recurrent ones.
+
+    Their products are counted for inputs of the `shapes`, else for one row and the least numbers that the network takes for its free sizes;
+    where it takes none of those, nobody knows how many there are, and they are 0.
+    """
+    numbered = _numbered(model, shapes or {})
+    counts = _COUNTS if numbered else {}
     return tuple(
-        Layer(node.get_friendly_name(), kind, _COUNTS[kind](node) if kind in _COUNTS else 0)
-        for node in one.get_ordered_ops()
+        Layer(node.get_friendly_name(), kind, counts[kind](node) if kind in counts else 0)
+        for node in (numbered or model).get_ordered_ops()
         if (kind := node.get_type_name()) in _COUNTS or (kind in _ELEMENTWISE and not _constant(node))
     )
 
 
-def _numbered(model: Any) -> Any:
-    """A copy for one row, with the least numbers for its free sizes that it takes: a window of 512 samples is in none that has one."""
-    problem = RuntimeError()
-    for free in _FREE_SIZES:
+def _numbered(model: Any, shapes: Mapping[str, Sequence[int]]) -> Any:
+    """A copy for those shapes, else for one row with numbers for its free sizes: a window of 512 samples is in none of 256. None where no
+    numbers fit.
+    """
+    own = [(port, port.get_partial_shape()) for port in model.inputs]
+    squares = [[[_number(size, free if axis else 1) for axis, size in enumerate(shape)] for _, shape in own] for free in _FREE_SIZES]
+    given = [[list(shapes[name]) for port, _ in own for name in port.get_names() if name in shapes][: len(own)]]
+    for sizes in [*(each for each in given if len(each) == len(own)), *squares]:
         one = model.clone()
-        shapes = [(port, port.get_partial_shape()) for port in one.inputs]
         try:
-            one.reshape({port: [_number(size, free if axis else 1) for axis, size in enumerate(shape)] for port, shape in shapes})
+            one.reshape(dict(zip(one.inputs, sizes, strict=True)))
             return one
-        except RuntimeError as error:
-            problem = error
-    raise problem
+        except RuntimeError:
+            continue
+    return None
 
 
 def _number(size: Any, free: int) -> int:
