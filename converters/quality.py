@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from toolkit.core import DataError, Manifest, Precision, Samples, rule_for
+from toolkit.core import DataError, Manifest, Precision, Samples, Signature, rule_for
 from toolkit.core.evidence import scale_of
+from toolkit.core.sample_axes import rows_first
 from toolkit.tasks import Limits, is_users, task_for
 from toolkit.tasks.user_metric import users_score
 
@@ -94,7 +95,7 @@ class Judge:
         self._exact = exact
         self._uncovered: frozenset[str] = frozenset()
         if is_users(limits.metric):
-            self._score = _users(samples, limits)
+            self._score = _users(manifest, samples, limits)
         else:
             self._score, self._uncovered = _tasks(manifest, exact, samples, limits)
         self._limits, self._count = limits, len(samples or ())
@@ -155,14 +156,14 @@ Score = Callable[[list[Outputs], Scored | None], Scored]
 that have none."""
 
 
-def _users(samples: Samples | None, limits: Limits) -> Score | None:
+def _users(manifest: Manifest, samples: Samples | None, limits: Limits) -> Score | None:
     """By the user's own function; none without targets."""
     if samples is None or samples.drawn or samples.targets is None:
         return None
-    count, targets = len(samples), np.asarray(samples.targets)
+    joined, targets = _joining(manifest.signature, samples), np.asarray(samples.targets)
 
     def score(batches: list[Outputs], _known: Scored | None) -> Scored:
-        about, value = users_score(limits.metric, outputs=_joined(batches, list(batches[0]), count), targets=targets)
+        about, value = users_score(limits.metric, outputs=joined(batches, list(batches[0])), targets=targets)
         return Scored(value, about.unit, about.higher_is_better, targets)
 
     return score
@@ -175,7 +176,7 @@ def _tasks(manifest: Manifest, exact: Exact, samples: Samples | None, limits: Li
     if samples is None or samples.drawn:
         return None, frozenset()
     try:
-        shown = _shown(exact, len(samples))
+        shown = _shown(exact, joined := _joining(manifest.signature, samples))
         task, metric = task_for(manifest, samples.targets, task=limits.task, metric=limits.metric, outputs=shown)
         if task is not None and samples.targets is not None:
             task.check(manifest.signature, samples.targets, samples.origin)
@@ -183,27 +184,39 @@ def _tasks(manifest: Manifest, exact: Exact, samples: Samples | None, limits: Li
         return None, frozenset()
     if task is None or metric is None:
         return None, frozenset()
-    judged, count, targets = task.judged(manifest.signature), len(samples), samples.targets
+    judged, targets = task.judged(manifest.signature), samples.targets
 
     def score(batches: list[Outputs], known: Scored | None) -> Scored:
-        predictions = task.predictions(_joined(batches, judged, count))
+        predictions = task.predictions(joined(batches, judged))
         actual = known.targets if known else task.as_targets(predictions) if targets is None else np.asarray(targets)
         return Scored(metric.score(predictions, actual).value, metric.unit, metric.higher_is_better, actual)
 
     return score, frozenset(spec.name for spec in manifest.signature.outputs) - frozenset(task.covered(manifest.signature, metric))
 
 
-def _shown(exact: Exact, count: int) -> dict[str, np.ndarray] | None:
+def _shown(exact: Exact, joined: _Joined) -> dict[str, np.ndarray] | None:
     """The outputs of all samples; None where they are too large to be kept, or are no rows: numbers, or other sizes in each batch."""
     if not exact.is_kept:
         return None
     batches = list(exact)
     try:
-        return _joined(batches, list(batches[0]), count)
+        return joined(batches, list(batches[0]))
     except ValueError:
         return None
 
 
-def _joined(batches: list[Outputs], names: Iterable[str], count: int) -> dict[str, np.ndarray]:
-    """The last batch of a fixed size was filled up with samples that it has already."""
-    return {name: np.concatenate([batch[name] for batch in batches])[:count] for name in names}
+_Joined = Callable[[list[Outputs], Iterable[str]], dict[str, np.ndarray]]
+"""Outputs of some names over all samples, their rows first, from those of batches."""
+
+
+def _joining(signature: Signature, samples: Samples) -> _Joined:
+    specs, count, alone = {spec.name: spec for spec in signature.outputs}, len(samples), samples.one_by_one
+
+    def rows(batch: Outputs, name: str) -> np.ndarray:
+        return rows_first(batch[name], specs[name], signature, one_by_one=alone) if name in specs else batch[name]
+
+    def joined(batches: list[Outputs], names: Iterable[str]) -> dict[str, np.ndarray]:
+        # The last batch of a fixed size was filled up with samples that it has already.
+        return {name: np.concatenate([rows(batch, name) for batch in batches])[:count] for name in names}
+
+    return joined

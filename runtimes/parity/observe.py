@@ -23,6 +23,7 @@ from toolkit.core import (
 )
 from toolkit.core.free_sizes import sizes_text
 from toolkit.core.mapped import GrowingFile, adopted, spill_file
+from toolkit.core.sample_axes import rows_first
 
 from .. import find_runtime
 from ..base import Actual, Session, SessionOptions
@@ -252,15 +253,10 @@ def _write(parts: Iterable[Mapping[str, np.ndarray]], files: Mapping[str, Path])
 
 
 def _rows_first(outputs: Mapping[str, np.ndarray], signature: Signature, samples: Samples) -> dict[str, np.ndarray]:
-    """Outputs with their rows first, where an axis is theirs; of what has none all is one."""
+    """Outputs with their rows first."""
     specs = {spec.name: spec for spec in signature.outputs}
     alone = samples.one_by_one and not samples.drawn
-    found = {}
-    for name, array in outputs.items():
-        shape = specs[name].shape
-        axis = shape.index(signature.rows) if signature.rows in shape else 0
-        found[name] = np.moveaxis(array, axis, 0) if axis else array[None] if alone or not array.ndim else array
-    return found
+    return {name: rows_first(array, specs[name], signature, one_by_one=alone) for name, array in outputs.items()}
 
 
 def _checked(session: Session, inputs: list[np.ndarray], batch: int) -> dict[str, np.ndarray]:

@@ -38,6 +38,7 @@ def batches(array: np.ndarray) -> Iterator[Outputs]:
 def metric(tmp_path: Path) -> str:
     (tmp_path / "mine.py").write_text(
         "def wrong(output, target):\n    return float(output.argmax() != target)\nwrong.higher_is_better = False\nwrong.unit = 'points'\n"
+        "def late(output, target):\n    return float(output[-1].argmax() == target)\n"
         "def odd(outputs, targets):\n    raise ValueError('too few')\n"
     )
     return str(tmp_path / "mine.py")
@@ -71,6 +72,22 @@ def test_a_tasks_metric_decides_with_the_users_own_limit(limits: Limits, lost: f
     found = judge(SAMPLES, limits, task="classification").quality(lambda: batches(turned(2)))
     assert found.measured
     assert found.lost == pytest.approx(lost)
+
+
+@pytest.mark.parametrize("shape", [(3, "batch", 2), ("time", 1, 2)])
+def test_the_metric_gets_samples_whatever_axis_they_are_on(metric: str, shape: tuple[int | str, ...]) -> None:
+    """Characters by time, ``[T, batch, C]``, or one call a sample, ``[T, 1, C]``: the calls lay behind each other in time, no metric fitted
+    that, and int8 was judged by decibels.
+    """
+    free = shape[1] == "batch"
+    signature = Signature((TensorSpec("x", "float32", ("batch" if free else 1, 2)),), (TensorSpec("y", "float32", shape),))
+
+    def calls(array: np.ndarray) -> Iterator[Outputs]:
+        yield from ({"y": np.stack([part[:, ::-1], part[:, ::-1], part])} for part in np.split(array, 2 if free else 20))
+
+    limits = Limits(20.0, metric=f"{metric}:late")
+    found = Judge(replace(MANIFEST, signature=signature), Exact(lambda: calls(SURE)), SAMPLES, limits).quality(lambda: calls(turned(2)))
+    assert (found.measured, found.lost) == (True, pytest.approx(0.5))
 
 
 def test_a_metric_that_is_undefined_on_the_calibration_samples_is_not_measured(metric: str) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from toolkit.core import DataError, Samples, Signature, TensorSpec
+from toolkit.core.sample_axes import rows_first
 
 STATEFUL = Signature(
     (
@@ -91,3 +92,25 @@ def test_the_state_of_a_fixed_batch_is_found_by_the_number_of_rows() -> None:
     arrays = {**{name: _arrays(7)[name] for name in ("x",)}, "h": np.zeros((2, 7, 3), np.float32), "table": np.ones((3, 2), np.float32)}
     fitted = Samples(arrays).fit(signature)
     assert {name: array.shape for name, array in fitted.batch(slice(0, 1)).items()} == {"x": (1, 4), "h": (2, 1, 3), "table": (3, 2)}
+
+
+@pytest.mark.parametrize(
+    ("first", "shape", "got", "rows"),
+    [
+        ("batch", ("batch", 4), (5, 4), (5, 4)),
+        ("batch", (20, "batch", 4), (20, 5, 4), (5, 20, 4)),
+        ("batch", (), (), (1,)),
+        (1, (1, 4), (1, 4), (1, 4)),
+        (1, ("time", 1, 4), (20, 1, 4), (1, 20, 1, 4)),
+        (1, (9, 4), (9, 4), (1, 9, 4)),
+        (1, (), (), (1,)),
+        (8, (8, 4), (8, 4), (8, 4)),
+    ],
+)
+def test_the_rows_of_an_output_come_first(
+    first: int | str, shape: tuple[int | str, ...], got: tuple[int, ...], rows: tuple[int, ...]
+) -> None:
+    """Of ddddocr, whose only sample has characters by time on the first axis, the user's metric got each character as a sample."""
+    spec = TensorSpec("y", "float32", shape)
+    signature = Signature((TensorSpec("x", "float32", (first, 2)),), (spec,))
+    assert rows_first(np.zeros(got, np.float32), spec, signature).shape == rows

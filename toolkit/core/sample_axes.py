@@ -62,6 +62,20 @@ def as_rows(array: np.ndarray, axis: int) -> np.ndarray:
     return np.ascontiguousarray(np.moveaxis(array, axis, 0)) if axis > 0 and array.ndim > axis else array
 
 
+def rows_first(array: np.ndarray, spec: TensorSpec, signature: Signature, *, one_by_one: bool = False) -> np.ndarray:
+    """An output of one call with its rows first: on whatever axis they are, and where a call takes one sample all of an output that has no
+    axis of one, such as characters by time ``[20, 1, 8210]``.
+
+    Args:
+        one_by_one: whether no input has an axis for samples.
+    """
+    if signature.rows:
+        axis = spec.shape.index(signature.rows) if signature.rows in spec.shape else 0
+        return np.moveaxis(array, axis, 0) if axis else array if array.ndim else array[None]
+    single = all(each.shape[:1] == (1,) for each in signature.inputs) and spec.shape[:1] != (1,)
+    return array[None] if one_by_one or single or not array.ndim else array
+
+
 def as_value(spec: TensorSpec, array: np.ndarray) -> np.ndarray:
     """What every call takes, of an array of one value, or of the same one in each row, or of the whole input."""
     if not spec.shape and array.size and (array == array.reshape(-1)[0]).all():
