@@ -57,7 +57,7 @@ class Recordings(DataReader):
             got = ", ".join(map(str, wanted.signature.inputs))
             raise DataError("recordings do not fill the inputs of this network", expected="one input of floating-point numbers", got=got)
         spec = wanted.fixed.inputs[0]
-        _length(spec, sound)
+        length_of(spec, sound)
         place, rows, target = _listed(path, given.target)
         files = [(str(row[_FILE].resolve()), row[_FILE].stat().st_size, row[_FILE].stat().st_mtime_ns) for _, row in rows]
         known = [row.get(target) for _, row in rows]
@@ -135,9 +135,9 @@ def _listed(path: Path, target: str) -> tuple[Path, list[Row], str]:
 
 def _input(file: Path, spec: TensorSpec, sound: Sound) -> np.ndarray:
     """The input of a recording, in the shape of the network's."""
-    samples, rate = _samples(file)
-    values = sound.resampled(samples, rate)
-    length, shape = _length(spec, sound), tuple(size if isinstance(size, int) else -1 for size in spec.shape[1:])
+    samples, rate = recording(file)
+    values = sound.resampled(samples.mean(axis=1), rate)
+    length, shape = length_of(spec, sound), tuple(size if isinstance(size, int) else -1 for size in spec.shape[1:])
     values = np.pad(values[:length], (0, max(0, length - len(values))))
     if sound.features == "waveform":
         return values.astype(spec.dtype).reshape(shape)
@@ -146,7 +146,7 @@ def _input(file: Path, spec: TensorSpec, sound: Sound) -> np.ndarray:
     return (bands.T if frames_first else bands).astype(spec.dtype).reshape(shape)
 
 
-def _length(spec: TensorSpec, sound: Sound) -> int:
+def length_of(spec: TensorSpec, sound: Sound) -> int:
     """How many samples an input is of; raises `DataError` where nobody says it, or it is no input for these features."""
     sizes = [size for size in spec.shape[1:] if size != 1]
     if sound.features == "log-mel":
@@ -164,8 +164,8 @@ def _length(spec: TensorSpec, sound: Sound) -> int:
     return fixed if fixed is not None else round((sound.seconds or 0) * sound.rate)
 
 
-def _samples(file: Path) -> tuple[np.ndarray, int]:
-    """Samples in [-1, 1], the mean over the channels, and how many there are a second; raises `DataError`."""
+def recording(file: Path) -> tuple[np.ndarray, int]:
+    """Samples ``[S, channels]`` in [-1, 1], and how many there are a second; raises `DataError`."""
     try:
         with wave.open(str(file), "rb") as stream:
             about = stream.getparams()
@@ -181,7 +181,7 @@ def _samples(file: Path) -> tuple[np.ndarray, int]:
         wide = np.zeros((len(raw), 4), np.uint8)  # The bytes of a sample, the largest last, above zeros.
         wide[:, 4 - about.sampwidth :] = raw
         values = wide.view("<i4")[:, 0] / 2.0**31
-    return values.reshape(-1, about.nchannels).mean(axis=1), about.framerate
+    return values.reshape(-1, about.nchannels), about.framerate
 
 
 def _unreadable(file: Path, why: str) -> DataError:
@@ -191,6 +191,6 @@ def _unreadable(file: Path, why: str) -> DataError:
 
 def _note(spec: TensorSpec, sound: Sound) -> str:
     """In words."""
-    length = _length(spec, sound)
+    length = length_of(spec, sound)
     features = "the samples themselves" if sound.features == "waveform" else f"{sound.mels} log-mel bands every {sound.hop} samples"
     return f"recordings are {length / sound.rate:g} s at {sound.rate:,} Hz, {features}; another preparation: {FILE} or --prepare"

@@ -1,0 +1,8 @@
+"""A doctor for what an app hands to a network: which of the usual mistakes explains its array."""
+
+from __future__ import annotations
+
+from .base import Change, Kind, Steps
+from .diagnose import Diagnosis, diagnose
+
+__all__ = ["Change", "Diagnosis", "Kind", "Steps", "diagnose"]
