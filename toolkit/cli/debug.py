@@ -105,7 +105,7 @@ def _app_input(source: str, artifact: str | None, app: Path | None, origin: Path
         console().print(f"[bold {'green' if diagnosis.right else 'red'}]{plain(diagnosis.verdict)}[/]")
         for change in diagnosis.changes:
             console().print(f"mend: {plain(change.mend)}")
-        console().print(f"{diagnosis.tried} inputs made of {plain(diagnosis.source)} were compared")
+        console().print(f"{diagnosis.tried} inputs made of {plain(diagnosis.source)} were compared; {plain(diagnosis.wanted)}")
     if not diagnosis.right:
         raise click.exceptions.Exit(1)
 

@@ -70,6 +70,10 @@ class Kind(ABC, Generic[S]):
         """
 
     @abstractmethod
+    def wanted(self, steps: S) -> str:
+        """The right steps in words."""
+
+    @abstractmethod
     def array(self, steps: S) -> np.ndarray:
         """What these steps give, without the batch."""
 

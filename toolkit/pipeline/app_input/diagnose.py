@@ -26,6 +26,7 @@ class Diagnosis:
 
     Args:
         source: the file that the app's array is of.
+        wanted: how it becomes the network's input.
         right: whether it is what the network takes.
         changes: the mistakes that explain it; none where nothing does.
         off: how far the array is from the right one, the root mean square of the difference over the right one's spread; None where they
@@ -36,6 +37,7 @@ class Diagnosis:
     """
 
     source: str
+    wanted: str
     right: bool
     changes: tuple[Change, ...]
     off: float | None
@@ -82,10 +84,10 @@ def diagnose(artifact: Artifact, app: np.ndarray, file: Path) -> Diagnosis:
     right = search.off(())
     best = search.best(right)
     off, left = _known(right), _known(search.off(best))
-    explained = search.off(best) <= kind.tolerance
-    if not explained:
-        return Diagnosis(str(file), False, (), off, left, search.count, nearest=best)
-    return Diagnosis(str(file), not best and not dtype, (*best, *dtype), off, left, search.count)
+    about = str(file), kind.wanted(steps)
+    if search.off(best) > kind.tolerance:
+        return Diagnosis(*about, False, (), off, left, search.count, nearest=best)
+    return Diagnosis(*about, not best and not dtype, (*best, *dtype), off, left, search.count)
 
 
 def _known(number: float) -> float | None:

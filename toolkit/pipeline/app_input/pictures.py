@@ -117,6 +117,10 @@ class Pictures(Kind[PictureSteps]):
             layout=base.layout,
         )
 
+    def wanted(self, steps: PictureSteps) -> str:
+        """As `toolkit convert` says it."""
+        return steps.base.note
+
     def array(self, steps: PictureSteps) -> np.ndarray:
         """Step by step."""
         raw = _placed(steps)

@@ -12,7 +12,7 @@ import numpy as np
 from toolkit.core import DataError, Manifest, Sound
 from toolkit.core.sounds import mel_bands
 from toolkit.pipeline.data._preparation import FILE, Preparation
-from toolkit.pipeline.data.audio import SUFFIXES, length_of, recording
+from toolkit.pipeline.data.audio import SUFFIXES, length_of, note_of, recording
 
 from .base import Change, Kind, Steps
 
@@ -80,6 +80,10 @@ class Sounds(Kind[SoundSteps]):
         length_of(spec, sound)
         recording(file)
         return SoundSteps(spec=spec, file=file, sound=sound, log=sound.log)
+
+    def wanted(self, steps: SoundSteps) -> str:
+        """As `toolkit convert` says it."""
+        return note_of(steps.spec, steps.sound)
 
     def array(self, steps: SoundSteps) -> np.ndarray:
         """Step by step."""

@@ -68,6 +68,13 @@ class Texts(Kind[TextSteps]):
             raise DataError(f"'{file}': {error}") from error
         return TextSteps(spec=spec, text=text, tokens=tokens, length=length)
 
+    def wanted(self, steps: TextSteps) -> str:
+        """In words."""
+        case = "in lower case" if steps.tokens.lower else "as they are written"
+        return (
+            f"texts are {case}, {steps.length} {steps.tokens.split} of {len(steps.tokens.tokens)}, filled up behind with {steps.tokens.pad}"
+        )
+
     def array(self, steps: TextSteps) -> np.ndarray:
         """Step by step."""
         tokens = steps.tokens if steps.tokens.unknown is not None else replace(steps.tokens, unknown=_UNKNOWN)

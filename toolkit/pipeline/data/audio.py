@@ -75,7 +75,7 @@ class Recordings(DataReader):
                 value=lambda _spec, array, _place: array,
             )
             labels = reading.look(iter(rows)) if target else ()
-            reading.notes.append(_note(spec, sound))
+            reading.notes.append(note_of(spec, sound))
             with readable(place):
                 written(
                     folder,
@@ -189,7 +189,7 @@ def _unreadable(file: Path, why: str) -> DataError:
     return DataError(f"'{file}' cannot be read as a WAV recording: {why}", expected="whole numbers of 8 to 32 bits (PCM)", hint=hint)
 
 
-def _note(spec: TensorSpec, sound: Sound) -> str:
+def note_of(spec: TensorSpec, sound: Sound) -> str:
     """In words."""
     length = length_of(spec, sound)
     features = "the samples themselves" if sound.features == "waveform" else f"{sound.mels} log-mel bands every {sound.hop} samples"
