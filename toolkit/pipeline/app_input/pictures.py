@@ -255,9 +255,9 @@ def _middle(size: tuple[int, int], base: PictureInput, *, whole: bool) -> tuple[
     width, height = size
     ratio = max(base.width / width, base.height / height)
     wide, high = base.width / ratio, base.height / ratio
-    left, top = (width - wide) / 2, (height - high) / 2
+    left, top = max(0.0, (width - wide) / 2), max(0.0, (height - high) / 2)
     if not whole:
-        return left, top, left + wide, top + high
+        return left, top, min(left + wide, width), min(top + high, height)
     return round(left), round(top), round(left) + round(wide), round(top) + round(high)
 
 
