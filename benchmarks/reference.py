@@ -23,7 +23,7 @@ _NEVER = "Made by `make docs`; never edited by hand."
 # What an app meets, by where it is defined.
 _API = (
     ("toolkit", ("load", "Bundle", "Artifact", "ToolkitError")),
-    ("toolkit.runtimes", ("Session", "Stream", "SessionOptions", "Actual", "open_session")),
+    ("toolkit.runtimes", ("Session", "Stream", "Batcher", "SessionOptions", "Actual", "open_session")),
     ("toolkit.core", ("Signature", "TensorSpec", "Samples", "Precision", "Format")),
 )
 

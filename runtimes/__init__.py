@@ -22,11 +22,13 @@ from toolkit.core import (
 from toolkit.formats import find_format, format_of
 
 from .base import Actual, OpenRequest, Runtime, Session, SessionOptions
+from .batcher import Batcher
 from .isolated import check_isolation, open_isolated
 from .stream import Stream
 
 __all__ = [
     "Actual",
+    "Batcher",
     "OpenRequest",
     "Runtime",
     "Session",

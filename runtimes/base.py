@@ -45,6 +45,7 @@ from toolkit.core import (
 )
 from toolkit.formats import format_of
 
+from .batcher import Batcher
 from .stream import Stream
 
 _NDARRAY = np.ndarray  # One lookup less in each call.
@@ -212,6 +213,13 @@ class Session(ABC):
     def stream(self, *, states: Mapping[str, str] | None = None, start: Mapping[str, float | np.ndarray] | None = None) -> Stream:
         """One sequence of calls with a memory, such as one microphone's: `Stream`, whose arguments these are; raises `SignatureError`."""
         return Stream(self, states, start)
+
+    @final
+    def batcher(self, *, most: int = 32, delay_s: float = 0.0, waiting: int = 1024) -> Batcher:
+        """Futures and coroutines for callers that wait, who are answered together: `Batcher`, whose arguments these are; raises
+        `SignatureError`.
+        """
+        return Batcher(self, most=most, delay_s=delay_s, waiting=waiting)
 
     @final
     def close(self) -> None:

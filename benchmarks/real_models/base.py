@@ -39,6 +39,7 @@ class Network:
         options: further options of ``toolkit convert``.
         to: the formats asked for.
         integers: whether the file is in integers already, so that there is no float network to make.
+        whole: whether all of an output is its only sample's, such as characters by time ``[20, 1, 8210]``.
         run: how a file is called on samples; one call each by default.
         rows: what the toolkit gets as its data, where that is more than the samples: an input that an earlier call gives.
         needs: further packages whose code makes the network.
@@ -56,6 +57,7 @@ class Network:
     options: tuple[str, ...] = ()
     to: tuple[str, ...] = ("onnx", "tflite", "openvino")
     integers: bool = False
+    whole: bool = False
     run: Callable[[Call, Arrays], list[dict[str, np.ndarray]]] = each_row
     rows: Callable[[Call, Arrays], Arrays] = lambda _call, samples: samples
 

@@ -105,9 +105,8 @@ def _of_raw(network: Network, file: Path, raw: Path, kept: HeldOut) -> Compared:
 
 def _alike(network: Network, mine: Arrays, theirs: Arrays) -> float:
     mine = _named(mine, theirs)
-    (only, *others) = (array[0] for array in mine.values())
-    output = {name: array[0] for name, array in mine.items()} if others else only
-    return network.metric(output, network.decide(theirs))
+    rows = dict(mine) if network.whole else {name: array[0] for name, array in mine.items()}
+    return network.metric(rows if len(rows) > 1 else next(iter(rows.values())), network.decide(theirs))
 
 
 def _error(mine: Arrays, theirs: Arrays) -> float:

@@ -57,11 +57,11 @@ def _cells(outputs: Arrays) -> np.ndarray:
 NETWORKS = [
     Network(
         name="ddddocr", package=_PACKAGE, file="ddddocr/common.onnx", what="reads captchas; the file declares another output than it has",
-        samples=captchas, metric=characters_read, decide=_read,
+        samples=captchas, metric=characters_read, decide=_read, whole=True,
     ),
     Network(
         name="ddddocr-int8", package=_PACKAGE, file="ddddocr/common_old.onnx", what="reads captchas, quantized by its makers",
-        integers=True, samples=captchas, metric=characters_read, decide=_read,
+        integers=True, samples=captchas, metric=characters_read, decide=_read, whole=True,
     ),
     Network(
         name="ddddocr-det", package=_PACKAGE, file="ddddocr/common_det.onnx", what="finds the things in a captcha",
