@@ -174,7 +174,7 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
     signatures share their biases, whose scale follows from these ranges, so the ranges must not depend on the batch size.
     """
     quiet()
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+    from ai_edge_litert.interpreter import Interpreter
     from ai_edge_quantizer.calibrator import Calibrator
     from ai_edge_quantizer.recipe_manager import RecipeManager
     from ai_edge_quantizer.utils.qsv_utils import min_max_update
@@ -187,11 +187,7 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
     def ranges(*, delegate: bool) -> Any:
         calibrator = Calibrator(str(source), qsv_update_func=min_max_update)
         if not delegate:
-            plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
-            calibrator._tfl_interpreter = Interpreter(
-                str(source), experimental_op_resolver_type=plain, experimental_preserve_all_tensors=True
-            )
-            calibrator._tfl_interpreter.allocate_tensors()
+            calibrator._tfl_interpreter = _readable(source)
         fit = [name for name, details in inputs.items() if _fits(details, samples, [spec.name for spec in signature.inputs])]
         known = {name: inputs[name] for name in (_affordable(source, fit) if compute_alike(source) else fit)}
         for name, details in known.items():
@@ -208,6 +204,27 @@ def calibrate(source: Path, recipe: Any, samples: Samples, signature: Signature)
             raise
         # XNNPACK leaves out what nobody reads, such as a part of a split in the first step of a recurrence; the calibrator asks for it.
         return ranges(delegate=False)
+
+
+def _readable(source: Path) -> Any:
+    """An interpreter without delegates that has all its tensors but those that have no values at all: of a loop what nobody reads."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    class Readable(Interpreter):  # type: ignore[misc]
+        def get_tensor_details(self, subgraph_index: int = 0) -> list[dict[str, Any]]:
+            return [each for each in super().get_tensor_details(subgraph_index) if self._has_values(each["index"], subgraph_index)]
+
+        def _has_values(self, tensor: int, subgraph: int) -> bool:
+            try:
+                self.get_tensor(tensor, subgraph)
+            except ValueError:
+                return False
+            return True
+
+    plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Readable(str(source), experimental_op_resolver_type=plain, experimental_preserve_all_tensors=True)
+    interpreter.allocate_tensors()
+    return interpreter
 
 
 def outputs(file: Path, samples: Samples) -> Iterator[dict[str, np.ndarray]]:

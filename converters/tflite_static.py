@@ -11,7 +11,7 @@ import numpy as np
 
 from toolkit.core import Artifact, Format, Samples, Scalar
 from toolkit.formats import find_format
-from toolkit.formats.tflite import CONVERSIONS, layer_name, output_tensors, read_graph
+from toolkit.formats.tflite import CONVERSIONS, layer_name, output_tensors, read_graph, read_graphs, signature_graphs
 
 from .base import Recipe
 from .ends import Graph, Operation
@@ -94,6 +94,7 @@ class _Calibrated:
         self._integer_io = integer_io
         # Without the last two the files' own inputs and outputs become integers.
         self._recipe = [*rules, *(_float(operation) for operation in ("DIV", *(() if integer_io else ("INPUT", "OUTPUT"))))]
+        self._recipe += _called(self._model)
         self._ranges = calibrate(self._model, self._recipe, samples, self._signature)
         self.layers = find_format(Format.TFLITE).layers(self._model)
         self.exact = Exact(lambda: self.outputs(self._model))
@@ -133,6 +134,13 @@ class _Calibrated:
     def outputs(self, file: Path) -> Iterator[dict[str, np.ndarray]]:
         """By LiteRT."""
         return outputs(file, self._samples)
+
+
+def _called(file: Path) -> list[dict[str, Any]]:
+    """Rules by which what loops and branches call stays float: the quantizer measures no ranges there, and asks for them."""
+    signatures = signature_graphs(file)
+    called = [graph for graph in read_graphs(file) if graph not in signatures]
+    return [stays_float(layer_name(graph, node)) for graph in called for node in graph.nodes if node.outputs]
 
 
 def stays_float(name: str) -> dict[str, Any]:
