@@ -36,6 +36,8 @@ def test_every_format_keeps_which_outputs_are_states(bundle: Path) -> None:
     assert {artifact.name: artifact.manifest.signature.states for artifact in Bundle.load(bundle)} == {
         name: {"a": "b"} for name in ("onnx-fp32", "openvino-fp32", "tflite-fp32")
     }
+    shown = CliRunner().invoke(command, ["inspect", str(bundle / "tflite-fp32")], catch_exceptions=False)
+    assert "state a, next value b" in shown.output
     with toolkit.load(bundle / "tflite-fp32") as session:
         stream = session.stream()
         assert [float(stream.run(np.ones((1, 2), np.float32))["y"][0, 1]) for _ in range(3)] == [10, 20, 30]

@@ -50,6 +50,8 @@ def _show(manifest: Manifest, path: Path, total: int) -> None:
     for what, specs in (("in", manifest.signature.inputs), ("out", manifest.signature.outputs)):
         for spec in specs:
             out.print(f"  {what:4}{plain(spec)}")
+    for before, after in manifest.signature.states.items():
+        out.print(f"  state {plain(before)}, next value {plain(after)}")
     if manifest.operators:
         kinds = sorted(manifest.operators.by_type.items(), key=lambda kind: -kind[1])
         out.print(f"operators: {manifest.operators.total}, of them {manifest.operators.quantized} quantized")
