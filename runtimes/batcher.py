@@ -10,21 +10,14 @@ from collections.abc import Hashable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 
-from toolkit.core import Arrays, EngineError, InputError, Outputs, Signature, SignatureError
+from toolkit.core import Arrays, EngineError, InputError, Outputs, SignatureError
 from toolkit.core.sample_axes import rows_first
 
-
-class Runs(Protocol):
-    """What a batcher calls: a session."""
-
-    signature: Signature
-
-    def run(self, inputs: Arrays) -> Outputs:
-        """The outputs of one call."""
+from .stream import Runs
 
 
 @dataclass(frozen=True)

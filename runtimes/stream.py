@@ -13,7 +13,7 @@ from toolkit.core.states import agree, paired_states
 
 
 class Runs(Protocol):
-    """What a stream calls: a session."""
+    """What a stream or a batcher calls: a session."""
 
     signature: Signature
 

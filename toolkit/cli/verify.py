@@ -172,7 +172,10 @@ def _verified_streams(
 
     with progress() as display:
         bar = display.add_task(f"running {steps} steps", total=len(chosen))
-        done = lambda name: display.update(bar, advance=1, description=name)  # noqa: E731 - one line of a callback
+
+        def done(name: str) -> None:
+            display.update(bar, advance=1, description=name)
+
         results = run_streams(root, chosen, samples, steps=steps, engines=engines, device=device, on_done=done)
     if json_to:
         print_json(results, json_to)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import Change, Kind, Steps
+from .base import Change, InputSteps, Kind
 from .diagnose import Diagnosis, diagnose
 
-__all__ = ["Change", "Diagnosis", "Kind", "Steps", "diagnose"]
+__all__ = ["Change", "Diagnosis", "InputSteps", "Kind", "diagnose"]

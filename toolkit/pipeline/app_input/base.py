@@ -16,11 +16,11 @@ import numpy as np
 from toolkit.core import Manifest, TensorSpec
 from toolkit.pipeline.data._preparation import Preparation
 
-S = TypeVar("S", bound="Steps")
+S = TypeVar("S", bound="InputSteps")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Steps:
+class InputSteps:
     """How a file becomes an input: what a kind adds to this are the steps, each as the network was trained with unless a mistake changes
     it.
     """

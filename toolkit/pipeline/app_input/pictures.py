@@ -13,7 +13,7 @@ from toolkit.core import Manifest
 from toolkit.pipeline.data._pictures import SUFFIXES, opened
 from toolkit.pipeline.data._preparation import PictureInput, Placement, Preparation, picture_input
 
-from .base import Change, Kind, Steps
+from .base import Change, InputSteps, Kind
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -44,7 +44,7 @@ _TURNS = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureSteps(Steps):
+class PictureSteps(InputSteps):
     """How a picture becomes an input.
 
     Args:

@@ -14,7 +14,7 @@ from toolkit.core.sounds import mel_bands
 from toolkit.pipeline.data._preparation import FILE, Preparation
 from toolkit.pipeline.data.audio import SUFFIXES, length_of, note_of, recording
 
-from .base import Change, Kind, Steps
+from .base import Change, InputSteps, Kind
 
 _LOGS = {
     "natural": "natural logarithms",
@@ -28,7 +28,7 @@ _FLOOR = 1e-10
 
 
 @dataclass(frozen=True, kw_only=True)
-class SoundSteps(Steps):
+class SoundSteps(InputSteps):
     """How a recording becomes an input.
 
     Args:

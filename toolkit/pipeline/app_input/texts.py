@@ -12,13 +12,13 @@ from toolkit.core import DataError, InputError, Manifest, Tokens
 from toolkit.core.reading import read_file
 from toolkit.pipeline.data._preparation import FILE, Preparation
 
-from .base import Change, Kind, Steps
+from .base import Change, InputSteps, Kind
 
 _UNKNOWN = -1
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextSteps(Steps):
+class TextSteps(InputSteps):
     """How a text becomes an input.
 
     Args:
