@@ -73,6 +73,7 @@ class Trials:
         fragile: kinds of layers that round badly.
         groups: the outputs whose parts have ranges of their own.
         alone_db: the ratio in decibels with each group of layers alone in integers.
+        may_float: whether layers may stay in float.
     """
 
     def __init__(
@@ -88,10 +89,12 @@ class Trials:
         fragile: Collection[str],
         groups: Collection[str],
         alone_db: Callable[[list[list[str]]], list[float]],
+        may_float: bool = True,
     ) -> None:
         self.write, self._judge = write, judge
         self.layers, self.graph, self.fragile, self.groups, self.alone_db = layers, graph, fragile, groups, alone_db
         self._choices, self._applies, self._fixed = choices, applies, fixed
+        self.may_float = may_float
         self._seen: dict[Setting, Quality | None] = {}
         self.began = time.monotonic()
         self.limit_s = math.inf
@@ -134,6 +137,8 @@ class Trials:
         """Make another file, which is the best one from now on if it is better."""
         products = {layer.name for layer in self.layers if layer.multiply_adds} or {layer.name for layer in self.layers}
         if setting in self._seen or products <= setting.keep_float:  # Nothing would be left in integers: that is the float file.
+            return
+        if setting.keep_float and not self.may_float:
             return
         try:
             tried = self._made(setting)
@@ -218,7 +223,7 @@ def _sensitive(most: int) -> Callable[[Trials], Iterator[Setting]]:
     def settings(trials: Trials) -> Iterator[Setting]:
         layers = [layer.name for layer in trials.layers if layer.name not in trials.best.setting.keep_float]
         runs = runs_of(layers, max(1, min(most, trials.affordable // 2)))
-        if len(runs) < 2:
+        if len(runs) < 2 or not trials.may_float:
             return
         alone = trials.alone_db(runs)
         order, left = noisiest_first(runs, alone), left_db(alone)

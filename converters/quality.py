@@ -26,7 +26,7 @@ _CERTAIN = 3.0
 _LESS = 0.9
 """By so much less must a metric have lost that this says more than decibels do."""
 _AIM = 0.5
-"""So much of what may be lost may be lost on the samples by which a file is chosen: on others the best of several loses more."""
+"""So much of what may be lost may be lost on the samples by which a noisy file is chosen: on others the best of several loses more."""
 _FLOOR = rule_for(Precision.INT8).floor
 """What parity asks of integers where no metric decides."""
 
@@ -67,7 +67,8 @@ class Quality:
         """Whether parity may fail by what the calibration samples say: by the metric alone where there is one and they can tell."""
         names = self.uncovered if self.measured and not self.coarse else self.ratios
         noisy = _FLOOR is not None and min((self.ratios[name] for name in names), default=math.inf) < _FLOOR.sqnr_db
-        return noisy or (self.measured and self.lost > _AIM)
+        aim = 1 if self.worst_db >= ENOUGH_DB else _AIM  # With little noise it is one sample of few that is lost.
+        return noisy or (self.measured and self.lost > aim)
 
     def beats(self, other: Quality) -> bool:
         """Whether this is better by what is worth an operation in float: a decibel that matters in any output, else of the worst one."""

@@ -130,6 +130,7 @@ class StaticQuantizer(Converter):
             fragile=self.fragile,
             groups=first.exact.groups if not recipe.keep_float and recipe.effort else {},
             alone_db=lambda runs: sensitivity(first, runs, work),
+            may_float=not recipe.choices.integer_io,  # For devices that have none.
         )
 
     @abstractmethod

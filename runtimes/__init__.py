@@ -21,10 +21,10 @@ from toolkit.core import (
 )
 from toolkit.formats import find_format, format_of
 
+from ._batcher import Batcher
+from ._stream import Stream
 from .base import Actual, OpenRequest, Runtime, Session, SessionOptions
-from .batcher import Batcher
 from .isolated import check_isolation, open_isolated
-from .stream import Stream
 
 __all__ = [
     "Actual",

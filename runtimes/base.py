@@ -45,8 +45,8 @@ from toolkit.core import (
 )
 from toolkit.formats import format_of
 
-from .batcher import Batcher
-from .stream import Stream
+from ._batcher import Batcher
+from ._stream import Stream
 
 _NDARRAY = np.ndarray  # One lookup less in each call.
 DEVICES = ("cpu", "gpu", "npu", "auto")

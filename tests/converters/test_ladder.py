@@ -98,7 +98,8 @@ def test_what_would_fail_has_its_sensitive_layers_in_float_and_more_time_for_tha
 
 @pytest.mark.parametrize(("quality", "fails"), [
     (Quality({"y": 19.0}), True), (Quality({"y": 21.0}), False),
-    (Quality({"y": 9.0}, lost=0.5, measured=True), False), (Quality({"y": 40.0}, lost=0.6, measured=True), True),
+    (Quality({"y": 9.0}, lost=0.5, measured=True), False), (Quality({"y": 40.0}, lost=1.5, measured=True), True),
+    (Quality({"y": 24.0}, lost=0.6, measured=True), True), (Quality({"y": 26.0}, lost=0.6, measured=True), False),
 ])  # fmt: skip
 def test_a_metric_says_what_would_fail_and_decibels_where_there_is_none(quality: Quality, *, fails: bool) -> None:
     assert quality.fails is fails
@@ -208,3 +209,11 @@ def test_where_all_but_one_run_of_layers_in_float_still_fails_its_better_half_is
     climb(trials, effort=1, seconds=100.0)
     assert {*names} - trials.best.setting.keep_float == {"layer42"}
     assert not trials.best.quality.fails
+
+
+def test_devices_without_floats_get_no_layer_in_float() -> None:
+    """Integers at the borders of a file (``integer_io``) and a last layer in float contradict each other."""
+    bench = Bench({"middle": 40, "last": 40, "reduce_range=False": 5})
+    bench.trials.may_float = False
+    assert bench.climb(3) == Setting(Choices(reduce_range=False))
+    assert not any(setting.keep_float for setting in bench.made)

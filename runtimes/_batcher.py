@@ -17,7 +17,7 @@ import numpy as np
 from toolkit.core import Arrays, EngineError, InputError, Outputs, SignatureError
 from toolkit.core.sample_axes import rows_first
 
-from .stream import Runs
+from ._stream import Runs
 
 
 @dataclass(frozen=True)
