@@ -153,7 +153,8 @@ def test_the_value_beside_a_policy_must_hold_the_ratio(tmp_path: Path) -> None:
     assert bad.verdict is Verdict.FAILED
     assert bad.reason.endswith(" dB, expected at least 20 dB")
     ratio = float(bad.reason.partition("'value': ")[2].partition(" dB")[0])
-    assert ratio == pytest.approx(5, abs=0.7), "of 500 samples: four standard deviations"
+    # The powers of 500 normal numbers and of 500 of noise each have a deviation of 6 %: .27 dB, .39 together.
+    assert ratio == pytest.approx(5, abs=1.6), "four standard deviations"
     by_value = Limits(task="policy-value", metric="value-mae")
     targets = np.column_stack([policy.argmax(1), value + 1])
     other = judged(
