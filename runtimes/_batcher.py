@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import queue
 import threading
 import time
@@ -15,7 +14,6 @@ from typing import Self
 import numpy as np
 
 from toolkit.core import Arrays, EngineError, InputError, Outputs, SignatureError
-from toolkit.core.sample_axes import rows_first
 
 from ._stream import Runs
 
@@ -56,6 +54,7 @@ class Batcher:
         self._most, self._delay_s = most, delay_s
         self._check_signature()
         self._outputs = Outputs.named([spec.name for spec in self._signature.outputs])
+        self._output_axes = [spec.shape.index(self._signature.rows) for spec in self._signature.outputs]
         self._axes = [self._signature.batch_axis(spec) for spec in self._signature.inputs]
         self._queue: queue.Queue[_Caller | None] = queue.Queue(waiting)
         self._lock, self._closed = threading.Lock(), False
@@ -96,6 +95,8 @@ class Batcher:
 
     async def answer(self, inputs: Arrays) -> Outputs:
         """As `run`, for coroutines; one that is cancelled leaves the others alone."""
+        import asyncio  # Thirty milliseconds of every app's start; who has coroutines has it.
+
         return await asyncio.wrap_future(self.submit(inputs))
 
     def close(self) -> None:
@@ -153,18 +154,18 @@ class Batcher:
             return
         try:
             outputs = self._session.run(self._joined(callers))
-            columns = [rows_first(array, spec, self._signature) for array, spec in zip(outputs, self._signature.outputs, strict=True)]
-            if {len(column) for column in columns} != {sum(caller.rows for caller in callers)}:
+            if {array.shape[axis] for array, axis in zip(outputs, self._output_axes, strict=True)} != {
+                sum(caller.rows for caller in callers)
+            }:
                 raise EngineError("outputs have other rows than inputs")
         except Exception:  # What is wrong with one of them is not the others'.
             for caller in callers:
                 self._answer_alone(caller)
             return
-        start = 0
-        for caller in callers:
-            part = slice(start, start + caller.rows)
-            start = part.stop
-            _settle(caller.answer, self._outputs(self._as_given(column[part], place) for place, column in enumerate(columns)))
+        ends = np.cumsum([caller.rows for caller in callers])[:-1]
+        parts = [np.split(array, ends, axis=axis) for array, axis in zip(outputs, self._output_axes, strict=True)]
+        for caller, own in zip(callers, zip(*parts, strict=True), strict=True):
+            _settle(caller.answer, self._outputs(part.copy() for part in own))
 
     def _answer_alone(self, caller: _Caller) -> None:
         try:
@@ -177,12 +178,6 @@ class Batcher:
             callers[0].arrays[place] if axis is None else np.concatenate([caller.arrays[place] for caller in callers], axis=axis)
             for place, axis in enumerate(self._axes)
         ]
-
-    def _as_given(self, rows: np.ndarray, place: int) -> np.ndarray:
-        """An output's rows where the network has them, the caller's own."""
-        shape, symbol = self._signature.outputs[place].shape, self._signature.rows
-        axis = shape.index(symbol) if symbol in shape else 0
-        return np.ascontiguousarray(np.moveaxis(rows, 0, axis)) if axis else rows.copy()
 
 
 def _settle(answer: Future[Outputs], result: Outputs | Exception) -> None:
