@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from toolkit.core import Arrays, Outputs, Signature, SignatureError
-from toolkit.core.states import agree, paired_states
+from toolkit.core.states import agree, states_of
 
 
 class Runs(Protocol):
@@ -38,7 +38,7 @@ class Stream:
     ) -> None:
         signature = session.signature
         self._session = session
-        self._states = dict(states if states is not None else signature.states or paired_states(signature))
+        self._states = dict(states) if states is not None else states_of(signature)
         self._check_states()
         self._inputs = [spec for spec in signature.inputs if spec.name not in self._states]
         shown = [spec.name for spec in signature.outputs if spec.name not in self._states.values()]

@@ -33,6 +33,11 @@ def paired_states(signature: Signature) -> dict[str, str]:
     return {} if twice or len(found) == len(signature.inputs) else found
 
 
+def states_of(signature: Signature) -> dict[str, str]:
+    """By input the output that is its next value: what is said of the network, else what its names say."""
+    return dict(signature.states) or paired_states(signature)
+
+
 def _follows(before: str, after: str) -> bool:
     """Whether two names are one but for words such as ``in`` and ``out``, of which there is at least one."""
     first, second = _words(before), _words(after)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core import Artifact, Bundle, InputError, Samples, ToolkitError, Verdict
-from toolkit.core.states import paired_states
+from toolkit.core.states import states_of
 from toolkit.runtimes import find_runtime
 from toolkit.runtimes.parity import Steps, StreamReport, compare_streams, observe
 
@@ -99,7 +99,7 @@ def run_streams(
         InputError: no input of the trained model is known to be a state.
         ToolkitError: the trained model does not run.
     """
-    states = root.manifest.signature.states or paired_states(root.manifest.signature)
+    states = states_of(root.manifest.signature)
     if not states:
         raise InputError(
             f"'{root.manifest.model}' has no state that its names tell",

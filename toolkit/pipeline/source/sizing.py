@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from toolkit.core import InputError, Samples, Signature, SizeRange
 from toolkit.core.free_sizes import sizes_text
-from toolkit.core.states import check_states, paired_states
+from toolkit.core.states import check_states, states_of
 
 _RANGE = re.compile(r"(\w+)=(\d+):(\d+)(?::(\d+))?")
 
@@ -59,7 +59,7 @@ class Sizing:
             fixes=self.fixes or signature.fixes,
             ranges=self.ranges or signature.ranges,
             values={**signature.values, **self.values},
-            states=self.states or signature.states or paired_states(signature),
+            states=self.states or states_of(signature),
         )
 
 
