@@ -48,7 +48,8 @@ class PictureSteps(InputSteps):
     """How a picture becomes an input.
 
     Args:
-        file: the picture.
+        picture: itself.
+        upright: turned as its camera says.
         base: what the network takes.
         fit: stretch, letterbox or crop.
         pad: the raw value of a letterbox's border.
@@ -57,7 +58,7 @@ class PictureSteps(InputSteps):
             is resized, the latter between pixels.
         resize: by what filter.
         turn: how the values are turned.
-        exif: whether it is turned as its camera says.
+        exif: whether the upright one is taken.
         inverted: whether dark is bright.
         order: of the channels.
         late: whether the channels change their order after the mean was subtracted.
@@ -68,7 +69,8 @@ class PictureSteps(InputSteps):
         whole: whether the scaled values are cut to whole numbers.
     """
 
-    file: Path
+    picture: Image
+    upright: Image
     base: PictureInput
     fit: str
     pad: int
@@ -101,12 +103,16 @@ class Pictures(Kind[PictureSteps]):
     def right(self, file: Path, manifest: Manifest, preparation: Preparation) -> PictureSteps:
         """As `toolkit convert` prepares pictures."""
         base = picture_input(manifest.signature, preparation, manifest.preprocessing, fit="stretch")
-        with opened(file):
-            pass
+        from PIL import ImageOps
+
+        mode = "L" if base.channels == "gray" else "RGB"
+        with opened(file) as image:
+            picture, upright = image.convert(mode), ImageOps.exif_transpose(image).convert(mode)
         (spec,) = manifest.signature.inputs
         return PictureSteps(
             spec=spec,
-            file=file,
+            picture=picture,
+            upright=upright,
             base=base,
             fit=base.fit,
             pad=base.pad,
@@ -178,10 +184,9 @@ def _of_values(steps: PictureSteps) -> Iterator[Change]:
         yield Change("whole numbers: values were divided as integers", f"x = x.astype(np.float32) * {base.scale:.6g}", {"whole": True})
     if not np.isclose(base.scale, 1 / 255):
         yield Change(f"values were divided by 255: the network takes them times {base.scale:.6g}", right, {"scale": (1 / 255,)})
-    signed = {"scale": (2 / 255,), "means": (ones,), "stds": (ones,)}
     as_it_is = f"x = (x * {base.scale:.6g} - {_text(base.mean)}) / {_text(base.std)}"
     if not (np.isclose(base.scale, 2 / 255) and base.mean == ones):
-        yield Change("values from -1 to 1 (x / 127.5 - 1)", as_it_is, dict(signed))
+        yield Change("values from -1 to 1 (x / 127.5 - 1)", as_it_is, {"scale": (2 / 255,), "means": (ones,), "stds": (ones,)})
     if norm:
         yield Change("mean and std were left out", as_it_is, {"means": (zeros,), "stds": (ones,)})
         yield Change("mean and std were applied twice", as_it_is, {"means": (base.mean,) * 2, "stds": (base.std,) * 2})
@@ -223,12 +228,7 @@ def _text(values: tuple[float, ...]) -> str:
 
 def _placed(steps: PictureSteps) -> np.ndarray:
     """Raw values ``[height, width, channels]`` in float64."""
-    from PIL import ImageOps
-
-    base = replace(steps.base, fit=steps.fit)
-    with opened(steps.file) as image:
-        picture = ImageOps.exif_transpose(image) if steps.exif else image
-        picture = picture.convert("L" if base.channels == "gray" else "RGB")
+    base, picture = replace(steps.base, fit=steps.fit), steps.upright if steps.exif else steps.picture
     place = base.placement(*picture.size)
     box = None
     if steps.rounds in {"before", "box"}:

@@ -32,7 +32,8 @@ class SoundSteps(InputSteps):
     """How a recording becomes an input.
 
     Args:
-        file: the recording.
+        samples: of the recording, ``[S, channels]``.
+        rate: how many there are a second.
         sound: what is done with it.
         gain: what samples are multiplied by.
         channel: mean, left or sum.
@@ -46,7 +47,8 @@ class SoundSteps(InputSteps):
         ahead: whether silence stands in front of what is too short.
     """
 
-    file: Path
+    samples: np.ndarray
+    rate: int
     sound: Sound
     gain: float = 1.0
     channel: str = "mean"
@@ -78,8 +80,8 @@ class Sounds(Kind[SoundSteps]):
             raise DataError(f"nothing says how '{file}' becomes {manifest.signature.inputs[0]}", hint=f"say it in {FILE}: [audio]")
         spec = manifest.signature.inputs[0]
         length_of(spec, sound)
-        recording(file)
-        return SoundSteps(spec=spec, file=file, sound=sound, log=sound.log)
+        samples, rate = recording(file)
+        return SoundSteps(spec=spec, samples=samples, rate=rate, sound=sound, log=sound.log)
 
     def wanted(self, steps: SoundSteps) -> str:
         """As `toolkit convert` says it."""
@@ -88,7 +90,7 @@ class Sounds(Kind[SoundSteps]):
     def array(self, steps: SoundSteps) -> np.ndarray:
         """Step by step."""
         sound, spec = steps.sound, steps.spec
-        samples, rate = recording(steps.file)
+        samples, rate = steps.samples, steps.rate
         one = {"mean": samples.mean(axis=1), "left": samples[:, 0], "sum": samples.sum(axis=1)}[steps.channel]
         values = (sound.resampled(one, rate) if steps.resampled else one) * steps.gain
         length = length_of(spec, sound)
@@ -104,7 +106,7 @@ class Sounds(Kind[SoundSteps]):
 
     def changes(self, steps: SoundSteps) -> Iterator[Change]:
         """The usual ones."""
-        rate = recording(steps.file)[1]
+        rate = steps.rate
         sound = steps.sound
         if rate != sound.rate:
             yield Change(
