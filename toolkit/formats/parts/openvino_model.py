@@ -53,8 +53,9 @@ def _numbered(model: Any, shapes: Mapping[str, Sequence[int]]) -> Any:
     """
     own = [(port, port.get_partial_shape()) for port in model.inputs]
     squares = [[[_number(size, free if axis else 1) for axis, size in enumerate(shape)] for _, shape in own] for free in _FREE_SIZES]
-    given = [[list(shapes[name]) for port, _ in own for name in port.get_names() if name in shapes][: len(own)]]
-    for sizes in [*(each for each in given if len(each) == len(own)), *squares]:
+    named = [next((name for name in port.get_names() if name in shapes), None) for port, _ in own]
+    given = [list(shapes[name]) for name in named if name is not None]
+    for sizes in [*([given] if len(given) == len(own) else []), *squares]:
         one = model.clone()
         try:
             one.reshape(dict(zip(one.inputs, sizes, strict=True)))
