@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -39,6 +40,7 @@ class EngineProcess:
         self._number = 0
         self._busy = False
         self._problem = ""
+        self._left = False
         self._shapes: list[tuple[int, ...]] | None = None  # Of the call whose arrays lie where those of the next one may; None for none.
         self._inputs: list[np.ndarray] = []
         self._outputs: list[np.ndarray] = []
@@ -124,7 +126,13 @@ class EngineProcess:
         self._inputs, self._outputs = [], []
         self._memory.close()
 
+    def leave(self) -> None:
+        """End it because the app ends. What is still in a call then is a daemon thread, which would only say that its call has failed."""
+        self._left = True
+        self.end()
+
     def _make_ready(self) -> None:
+        self._stand_still_if_left()
         if self._problem:
             raise EngineError(self._problem)
         if os.getpid() != self._owner:
@@ -172,8 +180,13 @@ class EngineProcess:
             raise class_of(answer.error, EngineError)(answer.text)
         return answer
 
+    def _stand_still_if_left(self) -> None:
+        if self._left and threading.current_thread().daemon:
+            threading.Event().wait()
+
     def _ended(self, doing: str, how: str = "", *, hint: str) -> EngineError:
         """The error of a process that has ended, or that stands still and is stopped."""
+        self._stand_still_if_left()
         assert self._child is not None
         if how:
             self._child.kill()

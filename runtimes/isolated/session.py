@@ -28,7 +28,7 @@ class IsolatedSession(Session):
         super().__init__(process.opened.signature, process.opened.actual)
         self.pid = process.pid
         self._process = process
-        self._end = weakref.finalize(self, process.end)  # It ends with its session, and with this process, closed or not.
+        self._end = weakref.finalize(self, process.leave)  # It ends with its session, and with this process, closed or not.
 
     def _bind(self, array: np.ndarray) -> Call:  # noqa: ARG002 - the process knows the shapes of its last call
         run = self._process.run

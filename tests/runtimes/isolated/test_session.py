@@ -227,7 +227,9 @@ def test_nothing_is_left_of_a_session_that_is_closed_or_dropped(tmp_path: Path) 
 
 
 APP = """
-import os, signal, sys, threading, time
+import atexit, os, signal, sys, threading, time
+
+atexit.register(time.sleep, .3)  # What was registered first is called last: a thread has time to say something.
 from pathlib import Path
 import numpy as np
 import toolkit
