@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from toolkit.core import Arrays, Outputs, Signature, SignatureError
-from toolkit.core.states import agree, states_of
+from toolkit.core.states import agree, growing_states, states_of
+
+from ._generate import Decoder, Sampling
 
 
 class Runs(Protocol):
@@ -27,7 +29,7 @@ class Stream:
     Args:
         session: stays open as long as the stream is used; several streams may share one.
         states: by input the output that is its next value; by default those of the model's manifest, else those that the names say.
-        start: by state its first value, a number or an array; by default what ``--set`` said, else 0.
+        start: by state its first value, a number or an array; by default what ``--set`` said, else 0, and empty for one that grows.
 
     Raises:
         SignatureError: no such input or output, or none is known to be a state.
@@ -73,6 +75,7 @@ class Stream:
         }
         self._now: dict[str, np.ndarray] = {}
         self._steps = 0
+        self._said: list[int] = []
 
     @property
     def steps(self) -> int:
@@ -106,6 +109,50 @@ class Stream:
             self._steps += 1
         return self._shown(outputs[name] for name in self._shown.names)
 
+    def generate(
+        self,
+        prompt: Sequence[int] | np.ndarray,
+        count: int,
+        *,
+        temperature: float = 0.0,
+        top_k: int = 0,
+        seed: int = 0,
+        stop: Collection[int] = (),
+    ) -> Iterator[int]:
+        """The tokens that a language model puts behind a prompt, one by one; another prompt goes on behind them.
+
+        Args:
+            prompt: token numbers, at least one.
+            count: how many tokens come at most.
+            temperature: divides the scores; 0 takes the likeliest token, larger ones draw by their softmax.
+            top_k: only so many of the likeliest are drawn from; 0 for all.
+            seed: the same one draws the same tokens.
+            stop: tokens that end it; they are not given.
+
+        Raises:
+            SignatureError: the network is no language model with a memory, or an argument does not fit.
+            EngineError: the engine failed.
+        """
+        given, sampling = np.asarray(prompt), Sampling(temperature, top_k)
+        if given.ndim != 1 or given.dtype.kind not in "iu" or not given.size:
+            raise SignatureError("prompt", expected="a list of token numbers, at least one", got=f"{given.dtype}{list(given.shape)}")
+        if count < 1:
+            raise SignatureError("count", expected="a whole number from 1 on", got=str(count))
+        decoder, random = Decoder(self._session.signature, self._states), np.random.default_rng(seed)
+
+        def said() -> Iterator[int]:
+            # What was said last has not been read yet: the network reads it before what comes behind it.
+            tokens = [*self._said, *given.tolist()]
+            for _ in range(count):
+                for part in decoder.calls(tokens):
+                    outputs = self.run(decoder.inputs(part, self._now, self._steps))
+                self._said = tokens = [sampling.choose(decoder.scores(outputs), random)]
+                if tokens[0] in stop:
+                    return
+                yield tokens[0]
+
+        return said()
+
     def reset(self, start: Mapping[str, float | np.ndarray] | None = None) -> None:
         """Begin anew, with other first values if `start` has some."""
         with self._lock:
@@ -125,7 +172,8 @@ class Stream:
         return {**self._known, **dict(zip(names, arrays, strict=True))}
 
     def _started(self, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The first states, as large as the inputs of the first step say."""
+        """The first states, as large as the inputs of the first step say; those that grow are empty."""
+        growing = growing_states(self._session.signature, self._states)
         sizes: dict[str, int] = {}
         for spec in self._inputs:
             spec.check(given[spec.name])
@@ -136,15 +184,16 @@ class Stream:
                 continue
             value = self._start.get(spec.name, 0)
             if isinstance(value, np.ndarray):
-                spec.check(value)
+                spec.check(value, may_be_empty=growing.get(spec.name, ()))
                 found[spec.name] = value
                 continue
-            missing = [size for size in spec.shape if isinstance(size, str) and size not in sizes]
+            known = sizes | {str(spec.shape[axis]): 0 for axis in growing.get(spec.name, ())}
+            missing = [size for size in spec.shape if isinstance(size, str) and size not in known]
             if missing:
                 raise SignatureError(
                     f"state '{spec.name}' has a size that no input says",
                     expected=f"its first value: start={{'{spec.name}': array}}",
                     got=f"{spec} with a free '{missing[0]}'",
                 )
-            found[spec.name] = np.full([size if isinstance(size, int) else sizes[size] for size in spec.shape], value, spec.dtype)
+            found[spec.name] = np.full([size if isinstance(size, int) else known[size] for size in spec.shape], value, spec.dtype)
         return found

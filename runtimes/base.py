@@ -43,6 +43,7 @@ from toolkit.core import (
     without_telemetry,
     words_of,
 )
+from toolkit.core.states import growing_states, states_of
 from toolkit.formats import format_of
 
 from ._batcher import Batcher
@@ -141,6 +142,7 @@ class Session(ABC):
         self._lock = threading.Lock()
         self._closed = False
         self._outputs = Outputs.named([spec.name for spec in signature.outputs])
+        self._growing = growing_states(signature, states_of(signature))
         self._acquire, self._release = self._lock.acquire, self._lock.release
         # Most calls repeat the shape of the last one: the shape and dtype of a single input, and the call for arrays like that.
         # It is one tuple, so that other threads see all of it or nothing.
@@ -172,7 +174,7 @@ class Session(ABC):
                         return self._outputs(call(inputs))
                 finally:
                     self._release()
-            arrays = self.signature.check(inputs)
+            arrays = self.signature.check(inputs, may_be_empty=self._growing)
             if self.concurrent:
                 return self._first_of_shape(arrays)
             with self._lock:
@@ -212,7 +214,10 @@ class Session(ABC):
     @final
     def stream(self, *, states: Mapping[str, str] | None = None, start: Mapping[str, float | np.ndarray] | None = None) -> Stream:
         """One sequence of calls with a memory, such as one microphone's: `Stream`, whose arguments these are; raises `SignatureError`."""
-        return Stream(self, states, start)
+        stream = Stream(self, states, start)
+        if states is not None:
+            self._growing |= growing_states(self.signature, states)
+        return stream
 
     @final
     def batcher(self, *, most: int = 32, delay_s: float = 0.0, waiting: int = 1024) -> Batcher:

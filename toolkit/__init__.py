@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolkit.core import Artifact, Bundle, ToolkitError
     from toolkit.pipeline.api import benchmark, convert, evaluate, optimize, quantize, verify
+    from toolkit.pipeline.generate import generate
     from toolkit.pipeline.load import load
     from toolkit.pipeline.recommend import recommend
     from toolkit.pipeline.streams import verify_streams
@@ -32,6 +33,7 @@ __all__ = [
     "benchmark",
     "convert",
     "evaluate",
+    "generate",
     "load",
     "optimize",
     "quantize",
@@ -44,6 +46,7 @@ _HOME = {
     "Artifact": "toolkit.core",
     "Bundle": "toolkit.core",
     "ToolkitError": "toolkit.core",
+    "generate": "toolkit.pipeline.generate",
     "load": "toolkit.pipeline.load",
     "recommend": "toolkit.pipeline.recommend",
     "verify_streams": "toolkit.pipeline.streams",

@@ -29,7 +29,7 @@ ITSELF = {"benchmark", "check", "clean", "convert", "data", "demo", "optimize", 
 ANEW = {"go match", "go selfplay"}
 NOTHING_TO_RESUME = {
     "bundle", "cache", "cache clear", "debug", "doctor", "evaluate", "export bom", "export c", "export card", "export web", "formats",
-    "gate", "go demo", "go gtp", "go play", "go strength", "inspect", "models", "recipes", "report", "run",
+    "gate", "generate", "go demo", "go gtp", "go play", "go strength", "inspect", "models", "recipes", "report", "run",
 }  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from toolkit.core import InputError, Signature, TensorSpec
-from toolkit.core.states import check_states, paired_states
+from toolkit.core.states import check_states, growing_states, paired_states
 
 
 def signature(inputs: list[str], outputs: list[str]) -> Signature:
@@ -17,7 +17,7 @@ def signature(inputs: list[str], outputs: list[str]) -> Signature:
     [
         ("h", "h_out"), ("state", "stateN"), ("h0", "hn"), ("lstm_c0", "lstm_cn"), ("hidden_in", "hidden_out"), ("cache", "new_cache"),
         ("prev_state", "next_state"), ("past_key_values.3.key", "present.3.key"), ("input_state", "output_state"), ("h_in", "h"),
-        ("encoder.conv_cache_in", "encoder.conv_cache_out"),
+        ("encoder.conv_cache_in", "encoder.conv_cache_out"), ("past", "present"), ("old", "new"),
     ],
 )  # fmt: skip
 def test_names_that_say_it(before: str, after: str) -> None:
@@ -49,6 +49,14 @@ def test_several_states_keep_their_layers() -> None:
         ["logits:float32[batch,9]", *(f"{name.replace('past_key_values', 'present')}:float32[batch,2,next,4]" for name in names)],
     )
     assert paired_states(found) == {name: name.replace("past_key_values", "present") for name in names}
+
+
+def test_a_cache_grows_where_its_next_value_has_another_free_size() -> None:
+    found = signature(
+        ["ids:int64[batch,time]", "past:float32[batch,2,before,4]", "h:float32[batch,3]", "fixed:float32[batch,16]"],
+        ["logits:float32[batch,time,9]", "present:float32[batch,2,after,4]", "h_out:float32[rows,3]", "fixed_out:float32[batch,16]"],
+    )
+    assert growing_states(found, {"past": "present", "h": "h_out", "fixed": "fixed_out"}) == {"past": (2,)}
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,12 @@ def name_sizes(inputs: Sequence[Declared], outputs: Sequence[Declared]) -> tuple
     return tuple(map(of, inputs)), tuple(map(of_output, outputs))
 
 
+def is_invented(size: str, name: str) -> bool:
+    """Whether `name_sizes` may have made the name `size` of a tensor `name`, so that it says nothing of other tensors' sizes."""
+    prefix = _prefix(name)
+    return size in {"batch", "height", "width"} or size.startswith(("dim_", f"{prefix}_"))
+
+
 def _free_name(port: Declared, axis: int, taken: set[str | int | None]) -> str:
     name = "batch" if axis == 0 else _image_axes(port).get(axis, f"dim_{axis}")
     choices = [name, _own_name(port, name.removeprefix("dim_"))]
@@ -83,8 +89,12 @@ def _free_name(port: Declared, axis: int, taken: set[str | int | None]) -> str:
 
 
 def _own_name(port: Declared, end: str) -> str:
-    own = re.sub(r"\W+", "_", port.name).strip("_") or "tensor"
-    return f"{own if own.isidentifier() else f'tensor_{own}'}_{end}"
+    return f"{_prefix(port.name)}_{end}"
+
+
+def _prefix(name: str) -> str:
+    own = re.sub(r"\W+", "_", name).strip("_") or "tensor"
+    return own if own.isidentifier() else f"tensor_{own}"
 
 
 def _image_axes(port: Declared) -> dict[int, str]:

@@ -83,8 +83,8 @@ class TensorSpec:
             got = f"[{', '.join(map(str, self.shape[:_MOST_AXES]))}]"
             raise SignatureError(f"{what} '{self.name}' has an impossible shape", expected="sizes from 1 on that fit in memory", got=got)
 
-    def check(self, array: object, *, what: str = "input") -> None:
-        """Raise `SignatureError` unless `array` is an ndarray of this dtype and shape."""
+    def check(self, array: object, *, what: str = "input", may_be_empty: Sequence[int] = ()) -> None:
+        """Raise `SignatureError` unless `array` is an ndarray of this dtype and shape; only these axes may have no element."""
         if not isinstance(array, np.ndarray):
             raise SignatureError(
                 f"{what} '{self.name}'", expected=f"a NumPy array {self}", got=type(array).__name__, hint="wrap it in numpy.asarray"
@@ -96,7 +96,8 @@ class TensorSpec:
                 got=str(array.dtype),
                 hint=f"convert it with .astype('{self.dtype}')",
             )
-        if not fits(array.shape, self.shape) or 0 in array.shape:
+        empty = [axis for axis, size in enumerate(array.shape) if size == 0 and axis not in may_be_empty]
+        if not fits(array.shape, self.shape) or empty:
             raise SignatureError(
                 f"{what} '{self.name}' has the wrong shape",
                 expected=f"[{', '.join(map(str, self.shape))}]",
@@ -211,12 +212,15 @@ class Signature:
             raise SignatureError("wrong number of inputs", expected=f"{len(self.inputs)}: {self}", got=str(len(values)))
         return values
 
-    def check(self, inputs: Arrays) -> list[np.ndarray]:
-        """`inputs` in signature order, each checked, and each symbol bound to one size; raises `SignatureError`."""
+    def check(self, inputs: Arrays, *, may_be_empty: Mapping[str, Sequence[int]] | None = None) -> list[np.ndarray]:
+        """`inputs` in signature order, each checked, and each symbol bound to one size; raises `SignatureError`.
+
+        `may_be_empty` are by input the axes that may have no element.
+        """
         arrays = self.order(inputs)
         bound: dict[str, tuple[int, str]] = {}
         for spec, array in zip(self.inputs, arrays, strict=True):
-            spec.check(array)
+            spec.check(array, may_be_empty=may_be_empty.get(spec.name, ()) if may_be_empty else ())
             for symbol, size in zip(spec.shape, array.shape, strict=True):
                 if not isinstance(symbol, str):
                     continue

@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping, Sequence
 
 from .errors import InputError
+from .free_sizes import is_invented
 from .signature import Dimension, Signature, TensorSpec
 
 _BEFORE = frozenset({"in", "input", "0", "old", "prev", "previous", "past", "init", "initial", "last"})
 _AFTER = frozenset({"out", "output", "n", "new", "next", "present", "updated"})
 """Words that exporters put before or behind the name of a state that goes in, and of one that comes out."""
+_EARLIER, _LATER = frozenset({"old", "prev", "previous", "past"}), frozenset({"new", "next", "present", "updated"})
+"""Those that are names on their own: ``in`` and ``out`` are none of a state."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _SHORT = re.compile(r"(?<![A-Za-z])([b-df-hj-np-tv-z])n(?![A-Za-z])")
 """``hn`` and ``cn``, as PyTorch's documentation calls what a recurrence gives."""
@@ -38,9 +41,26 @@ def states_of(signature: Signature) -> dict[str, str]:
     return dict(signature.states) or paired_states(signature)
 
 
+def growing_states(signature: Signature, states: Mapping[str, str]) -> dict[str, tuple[int, ...]]:
+    """By state the axes along which its next value is longer, as an attention's cache is by each token: the file gives both sizes names
+    that differ, and no input that is no state has that size.
+    """
+    known = {size for spec in signature.inputs if spec.name not in states for size in spec.shape}
+    before, after = ({spec.name: spec.shape for spec in specs} for specs in (signature.inputs, signature.outputs))
+
+    def longer(name: str, one: Dimension, two: Dimension) -> bool:
+        return isinstance(one, str) and one != two and one not in known and not is_invented(one, name)
+
+    pairs = {name: enumerate(zip(before[name], after[output], strict=True)) for name, output in states.items()}
+    found = {name: tuple(axis for axis, sizes in own if longer(name, *sizes)) for name, own in pairs.items()}
+    return {name: axes for name, axes in found.items() if axes}
+
+
 def _follows(before: str, after: str) -> bool:
-    """Whether two names are one but for words such as ``in`` and ``out``, of which there is at least one."""
+    """Whether two names are one but for words such as ``in`` and ``out``, of which there is at least one, or are ``past`` and ``present``."""
     first, second = _words(before), _words(after)
+    if len(first) == len(second) == 1 and first[0] in _EARLIER and second[0] in _LATER:
+        return True
     stem, other = _without(first, _BEFORE), _without(second, _AFTER)
     return stem == other and bool(stem) and (len(stem) < len(first) or len(other) < len(second))
 
