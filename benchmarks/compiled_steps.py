@@ -16,9 +16,10 @@ from pathlib import Path
 
 from toolkit.core import this_machine, write_file
 from toolkit.core.statistics import bootstrap_ratio
+from toolkit.core.threads import let_threads_sleep
 from toolkit.models import find_model
 from toolkit.models.data import find_data
-from toolkit.models.training.learner import Learner, let_threads_sleep, reproducible
+from toolkit.models.training.learner import Learner, reproducible
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ("mlp", "cnn", "lenet", "lstm", "transformer", "resnet")

@@ -21,11 +21,12 @@ import numpy as np
 from tests.pipeline.quantize.breaking import broken_net, build, digits
 from toolkit.core import Artifact, Format, Precision, Samples, this_machine, write_file
 from toolkit.core.statistics import Interval, bootstrap_ratio, paired_difference
+from toolkit.core.threads import let_threads_sleep
 from toolkit.models import TrainingRecipe, find_model
 from toolkit.models.base import ImageClassifier
 from toolkit.models.data import DataSet, find_data
 from toolkit.models.training import export_pt2, outputs_of
-from toolkit.models.training.learner import let_threads_sleep, reproducible
+from toolkit.models.training.learner import reproducible
 from toolkit.models.training.run import TrainingRun
 from toolkit.models.training.trainer import qat_recipe
 from toolkit.pipeline.convert import Request, convert, nodes

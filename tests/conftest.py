@@ -21,11 +21,17 @@ from tests import by_file, own_process
 from tests.commands import PATH
 from toolkit.core import cache_home
 from toolkit.core.forks import fork_server
+from toolkit.core.threads import let_threads_sleep
 
 ROOT = Path(__file__).parents[1]
 
 # Kernels are compiled once for all runs: their folders are named after the sources. Before any test module imports them.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
+
+# Two workers share the machine's processors with what they start: one thread each of torch where a test asks for no number, and none that
+# spins while it waits. Before torch is first imported.
+let_threads_sleep()
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # The tests of these folders call libraries directly, whose warnings about themselves are named here by their texts.
 CALL_LIBRARIES = ("tests/converters/", "tests/pipeline/debug/")

@@ -21,15 +21,6 @@ if TYPE_CHECKING:
 _BF16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}
 
 
-def let_threads_sleep() -> None:
-    """Call before torch is first imported: a thread that waits must not spin.
-
-    On a machine with other work, two spinning threads trained four times slower than two sleeping ones (digits cnn: 227 s against
-    40 s). A user who has set ``OMP_WAIT_POLICY`` is left alone.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
 @contextlib.contextmanager
 def reproducible() -> Iterator[None]:
     """Fixed threads and deterministic kernels inside the block; generators and settings are given back after it.

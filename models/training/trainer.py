@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from toolkit.core import MANIFEST, QAT_EPOCHS, Artifact, Format, Precision, Scalar, artifact_name, needs
+from toolkit.core.threads import let_threads_sleep
 from toolkit.models.base import Classifier, Generator, Model, TrainingRecipe
 from toolkit.models.baselines import Baseline
 from toolkit.models.data import DataSet
@@ -19,7 +20,7 @@ from .evaluate import Score
 from .export import export_pt2
 from .fake_quantization import LEARNING_RATE
 from .features import feature_extractor
-from .learner import let_threads_sleep, reproducible, told_in_one_line
+from .learner import reproducible, told_in_one_line
 from .run import METRICS, EpochProgress, TrainingRun, check_recipe
 
 _NETWORK = artifact_name(Format.PT2, Precision.FP32)

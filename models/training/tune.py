@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from toolkit.core import InputError, make_folder, needs
+from toolkit.core.threads import let_threads_sleep
 from toolkit.models.base import Generator, Model, TrainingRecipe
 from toolkit.models.data import DataSet
 
 from .choice import chosen_samples
 from .features import feature_extractor
-from .learner import let_threads_sleep, reproducible, told_in_one_line
+from .learner import reproducible, told_in_one_line
 from .run import TrainingRun, check_recipe
 
 if TYPE_CHECKING:

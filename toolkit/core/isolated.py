@@ -27,6 +27,7 @@ from .errors import ProcessError, StorageError, ToolkitError, class_of, words_of
 from .forks import NeedsFreshProcessError, fork
 from .machine import available_memory
 from .memory import tree_bytes
+from .threads import SLEEPING
 
 _GROUPS = os.name == "posix"
 _LOOK_S = 0.2
@@ -71,7 +72,8 @@ def run_isolated(
             is looked at several times a second, which a measuring child would notice. On Windows nothing is looked at.
         log: file that receives the child's output (its standard output and error), appended.
         environment: variables set besides the parent's own.
-        fresh: never a fork of a process that has imported frameworks (`forks`): for what measures, and for what such a process cannot run.
+        fresh: never a fork of a process that has imported frameworks (`forks`), and with threads that wait as their libraries do: for what
+            measures, and for what such a process cannot run.
 
     Raises:
         ToolkitError: the child's own error, as the same class.
@@ -88,7 +90,7 @@ def run_isolated(
         with output.open("wb") as sink:
             stopped: list[str] = []
             ended = threading.Event()
-            child = _start(sink, {**os.environ, **(environment or {})}, fresh=fresh)
+            child = _start(sink, {**({} if fresh else SLEEPING), **os.environ, **(environment or {})}, fresh=fresh)
             # A timer instead of wait(timeout), which polls: a measuring child must have the processor to itself.
             timer = threading.Timer(timeout_s, _stop, (child, stopped, f"took longer than {timeout_s:g} s and was stopped"))
             timer.daemon = True

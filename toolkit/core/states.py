@@ -57,7 +57,7 @@ def growing_states(signature: Signature, states: Mapping[str, str]) -> dict[str,
 
 
 def _follows(before: str, after: str) -> bool:
-    """Whether two names are one but for words such as ``in`` and ``out``, of which there is at least one, or are ``past`` and ``present``."""
+    """Whether two names are one but for words such as ``in`` and ``out``, at least one of them, or are ``past`` and ``present``."""
     first, second = _words(before), _words(after)
     if len(first) == len(second) == 1 and first[0] in _EARLIER and second[0] in _LATER:
         return True

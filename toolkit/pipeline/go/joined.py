@@ -7,7 +7,6 @@ Positions and answers lie in memory that both sides see; a message says only how
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -19,6 +18,7 @@ from typing import Any, cast
 import numpy as np
 
 from toolkit.core import DeviceError, EngineError, ProcessError, needs, words_of
+from toolkit.core.threads import let_threads_sleep
 from toolkit.models.alphago.games import Game
 from toolkit.models.alphago.net import NetOptions, build_net
 from toolkit.runtimes import find_runtime
@@ -118,7 +118,7 @@ def _tell(connection: Connection, message: str) -> None:
 
 def _serve(control: Connection, seats: Sequence[Seat], game: Game, options: NetOptions, gpu: bool) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle: it ends this process.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_threads_sleep()
     with needs("train"):
         from safetensors.torch import load_file
 

@@ -6,7 +6,6 @@ exported, converted and verified; what passed plays next. A checkpoint at the en
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ import numpy as np
 
 from toolkit.converters.base import Node
 from toolkit.core import MANIFEST, Format, InputError, Precision, Samples, ToolkitError, artifact_name, make_folder, write_file
+from toolkit.core.threads import let_threads_sleep
 from toolkit.models.alphago.checkpoint import CHECKPOINT, WEIGHTS, Generation, Rated, Standing, load, save, save_weights
 from toolkit.models.alphago.games import Game
 from toolkit.models.alphago.learner import Learner, LearnerOptions, Losses
@@ -115,8 +115,7 @@ class GoTraining:
         _check_free(out, resume=resume, overwrite=overwrite)
         self._game, self._options, self._out = game, options, out
         self._report = on_progress or (lambda _: None)
-        # Two spinning threads that wait for one another train many times slower on a busy machine; read when torch is first imported.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        let_threads_sleep()
         self._learner = Learner(game, options.net, options.learner, seed=options.seed)
         self._rating = Rating(game, options.rating, folder=out / "rated", seed=options.seed)
         self._replay = Replay(game, least=options.window)
