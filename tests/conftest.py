@@ -28,6 +28,10 @@ ROOT = Path(__file__).parents[1]
 # Kernels are compiled once for all runs: their folders are named after the sources. Before any test module imports them.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
 
+# What the tests start are hundreds of processes: each would compile the sources that it imports, where whoever calls wants no files of that.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 # Two workers share the machine's processors with what they start: one thread each of torch where a test asks for no number, and none that
 # spins while it waits. Before torch is first imported.
 let_threads_sleep()

@@ -17,6 +17,7 @@ import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import inspect
 import json
 import os
 import select
@@ -153,6 +154,8 @@ def serve(main: Callable[[], None]) -> None:
             for name in modules:
                 with contextlib.suppress(ImportError):  # A task that needs it will say so.
                     importlib.import_module(name)
+        # Who asks for the stack, as coverage does in every fork, has the files of all modules looked up: once, here.
+        inspect.stack()
         # The collector would walk through all of it in every fork, and the walk copies each page.
         gc.collect()
         gc.freeze()
