@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 # Kernels are compiled once for all runs: their folders are named after the sources. Before any test module imports them.
 os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
 
-# What the tests start are hundreds of processes: each would compile the sources that it imports, where whoever calls wants no files of that.
+# Tests start hundreds of processes, each of which would compile the sources that it imports where the caller wants no files of that.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
