@@ -34,7 +34,7 @@ class Numbers:
         """The numbers of a text such as ``12 7 301``."""
         words = text.split()
         if not words or not all(word.isdecimal() for word in words):
-            hint = "give a tokenizer, --tokenizer tokenizer.json, or convert with a prepare.toml that has the model's tokens"
+            hint = "give a tokenizer, --tokenizer tokenizer.json, or convert with a prepare.toml whose [text] has the tokens"
             raise InputError("prompt", expected="token numbers, such as '12 7 301': the model says of no tokens", got=repr(text), hint=hint)
         return [int(word) for word in words]
 
