@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import json
 import os
 import signal
@@ -31,6 +32,9 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
 # Tests start hundreds of processes, each of which would compile the sources that it imports where the caller wants no files of that.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# What the frameworks hold is millions of objects that live as long as the process: a tenth of an export was walking through them.
+gc.set_threshold(50_000, 20, 100)
 
 # Two workers share the machine's processors with what they start: one thread each of torch where a test asks for no number, and none that
 # spins while it waits. Before torch is first imported.

@@ -69,12 +69,11 @@ def test_a_choice_makes_another_file_that_still_names_the_digits(
 
 
 @pytest.mark.parametrize("converter", [one for one in all_converters() if one.choices], ids=lambda one: one.name)
-def test_the_default_said_aloud_is_the_default(converter: Converter, made: dict[Node, Artifact], recipe: Recipe, tmp_path: Path) -> None:
+def test_the_default_said_aloud_is_the_default(converter: Converter, recipe: Recipe) -> None:
+    """It is recorded as the same, and makes the same file: `check_converter`."""
     aloud = {name: values[0] for name, values in converter.choices.items()}
     spelled = replace(recipe, choices=Choices(**aloud))  # type: ignore[arg-type]
     assert converter.recipe_record(spelled) == converter.recipe_record(recipe)
-    result = converter.convert(made[converter.source], tmp_path / "made", spelled)
-    assert result.manifest.content_sha256 == made[converter.target].manifest.content_sha256
 
 
 @pytest.mark.parametrize("converter", all_converters(), ids=lambda one: one.name)
@@ -265,7 +264,7 @@ def test_weights_in_half_of_their_range_add_up_on_every_processor(name: str, tmp
     signature = Signature((TensorSpec("x", "float32", ("batch", 64)),), (TensorSpec("y", "float32", ("batch", 4)),))
     source = export(tmp_path / "pt2-fp32", net, (torch.zeros(2, 64),), signature, "large")
     x = np.random.default_rng(0).uniform(0.8, 1, (64, 64)).astype(np.float32)
-    made = convert_all(source, FLOATS, Recipe())
+    made = convert_all(source, {edge(name).source}, Recipe())
     halved = converted(name, made, Recipe(Samples({"x": x})), tmp_path, Choices(reduce_range=True))
     with torch.no_grad(), open_session(halved, engine="openvino") as session:
         expected = net(torch.from_numpy(x)).numpy()

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
-from tests.runtimes.contract import check_runtime
+from tests.runtimes.contract import check_runtime, check_sessions
 from toolkit.core import Artifact, Format
 from toolkit.runtimes import Runtime, all_runtimes
 
+NETS = ("cnn", "two", "tokens")
+"""Of which the first is held to the whole contract, the others to what depends on the network."""
 MARKS = {"torch-compiled": [pytest.mark.slow]}
 TENSORFLOW = [pytest.mark.tensorflow]
 CASES = [
@@ -26,7 +28,21 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("net", ["cnn", "two", "tokens"])
+@pytest.fixture(scope="module")
+def kept_open() -> Iterator[Callable[[Runtime, Artifact], None]]:
+    """Keeps a session of an engine in a browser open: it is started once, and not for each session of the contract."""
+    with ExitStack() as stack:
+        known: set[str] = set()
+
+        def keep(runtime: Runtime, artifact: Artifact) -> None:
+            if not runtime.in_process and runtime.name not in known:
+                known.add(runtime.name)
+                stack.enter_context(runtime.open(artifact))
+
+        yield keep
+
+
+@pytest.mark.parametrize("net", NETS)
 @pytest.mark.parametrize(("runtime", "format"), CASES)
 def test_contract(
     runtime: Runtime,
@@ -34,12 +50,13 @@ def test_contract(
     net: str,
     bundles: dict[str, dict[Format, Artifact]],
     references: dict[str, Callable[[dict[str, np.ndarray]], tuple[np.ndarray, ...]]],
+    kept_open: Callable[[Runtime, Artifact], None],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     if not runtime.is_installed():
         repair = runtime.install_command()
         pytest.skip(f"{runtime.name} is {runtime.missing()}" + (f"; run: {repair}" if repair else ""))
-    # A browser stays while one of its pages is open: it is started once, and not for each session of the contract.
-    with nullcontext() if runtime.in_process else runtime.open(bundles[net][format]):
-        check_runtime(runtime, bundles[net][format], references[net])
+    check = check_runtime if net == NETS[0] else check_sessions
+    kept_open(runtime, bundles[net][format])
+    check(runtime, bundles[net][format], references[net])
     assert capfd.readouterr().err == ""  # An engine's chatter is not the user's.
