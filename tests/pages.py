@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from toolkit.runtimes.browser.packages import BROWSER_PARTS, chromium, missing, repair
+from toolkit.runtimes.browser.page import WITHOUT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -20,7 +21,7 @@ WIDTHS = (1280, 390)
 THEMES = ("light", "dark")
 _SCRIPT = Path(__file__).with_suffix(".js")
 # The camera is one that Chromium draws, and nobody is asked whether the page may use it.
-_ARGUMENTS = ["--disable-gpu", "--disable-quic", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+_ARGUMENTS = [WITHOUT, "--disable-gpu", "--disable-quic", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 _DRIVEN = BROWSER_PARTS[:2]  # what opens a page: the Python package and Chromium, not the engines for pages
 
 
