@@ -48,8 +48,8 @@ class Sampling:
 class Decoder:
     """The inputs and outputs of a language model that takes the tokens after those of the calls before.
 
-    Its tokens are the one integer input that is no state; an input with ``mask`` in its name is 1 for each token so far, and one called
-    ``position_ids`` or alike is the place of each.
+    Its tokens are the one integer input that is no state; an input with ``mask`` in its name is 1 for each token so far, and 0 behind them
+    where its length is fixed; one called ``position_ids`` or alike is the place of each.
 
     Args:
         signature: the network's.
@@ -94,12 +94,20 @@ class Decoder:
         place = np.arange(before, before + len(tokens))
         found = {self._tokens.name: _shaped(np.array(tokens), self._tokens)}
         found |= {spec.name: _shaped(place, spec) for spec in self._positions}
-        return found | {spec.name: _shaped(np.ones(before + len(tokens)), spec) for spec in self._masks}
+        return found | {spec.name: _shaped(_mask(before + len(tokens), spec), spec) for spec in self._masks}
 
     def scores(self, outputs: Outputs) -> np.ndarray:
         """Those of the token that comes next, ``[V]``."""
         found: np.ndarray = outputs[self._scores.name][0]
         return found if found.ndim == 1 else found[-1]
+
+
+def _mask(count: int, spec: TensorSpec) -> np.ndarray:
+    """1 for each of the first `count` places of a mask; raises `SignatureError` where it has fewer."""
+    size = spec.shape[-1] if spec.shape else 1
+    if isinstance(size, int) and count > size:
+        raise SignatureError(f"'{spec.name}' has room for {size} tokens", expected="a shorter text", got=f"{count} tokens")
+    return np.arange(size if isinstance(size, int) else count) < count
 
 
 def _shaped(values: np.ndarray, spec: TensorSpec) -> np.ndarray:

@@ -11,22 +11,32 @@ from toolkit.core import MANIFEST, Format, Manifest, Precision, Preprocessing, S
 VOCABULARY = 11
 
 
-def said(prompt: list[int], count: int) -> list[int]:
-    """What either network puts behind a prompt."""
+def said(prompt: list[int], count: int, *, masked: bool = False) -> list[int]:
+    """What the networks put behind a prompt; `masked` what one with a mask does, which adds how many tokens there are."""
     tokens = list(prompt)
     for _ in range(count):
-        tokens.append(sum(tokens) % VOCABULARY)
+        tokens.append((sum(tokens) + masked * len(tokens)) % VOCABULARY)
     return tokens[len(prompt) :]
 
 
-def summing_step(file: Path) -> Path:
-    """ONNX: ``token: int64[batch]`` and a state ``total: int64[batch]`` -> ``logits: float32[batch, 11]`` and ``total_out``."""
+def summing_step(file: Path, *, mask: int = 0) -> Path:
+    """ONNX: ``token: int64[batch]`` and a state ``total: int64[batch]`` -> ``logits: float32[batch, 11]`` and ``total_out``.
+
+    With a `mask` an ``attention_mask`` of that length too, whose sum is added.
+    """
     from onnx import TensorProto, helper
 
-    nodes = [helper.make_node("Add", ["total", "token"], ["total_out"]), *_scores("total_out")]
+    nodes = [helper.make_node("Add", ["total", "token"], ["total_out"])]
+    if mask:
+        nodes += [
+            helper.make_node("ReduceSum", ["attention_mask", "last"], ["seen"], keepdims=0),
+            helper.make_node("Add", ["total_out", "seen"], ["all"]),
+        ]
+    nodes += _scores("all" if mask else "total_out")
     inputs = [_value(name, TensorProto.INT64, ["batch"]) for name in ("token", "total")]
+    inputs += [_value("attention_mask", TensorProto.INT64, ["batch", mask])] if mask else []
     outputs = [_value("logits", TensorProto.FLOAT, ["batch", VOCABULARY]), _value("total_out", TensorProto.INT64, ["batch"])]
-    return _saved(file, nodes, inputs, outputs)
+    return _saved(file, nodes, inputs, outputs, {"last": np.array([1], np.int64)})
 
 
 def summing_cache(file: Path) -> Path:

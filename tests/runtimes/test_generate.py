@@ -36,6 +36,13 @@ def test_what_comes_next_is_known(net: Callable[[Path], Path], engine: str, star
         assert list(stream.generate(np.array([5]), 3)) == said([5], 3)
 
 
+def test_a_mask_of_fixed_length_is_filled_up(tmp_path: Path) -> None:
+    with open_session(summing_step(tmp_path / "net.onnx", mask=16)) as session:
+        assert list(session.stream().generate(PROMPT, 13)) == said(PROMPT, 13, masked=True)
+        with pytest.raises(SignatureError, match="'attention_mask' has room for 16 tokens: expected a shorter text, got 17 tokens"):
+            list(session.stream().generate(PROMPT, 15))
+
+
 def test_it_ends_at_a_token_and_goes_on_behind_it(tmp_path: Path) -> None:
     with open_session(summing_step(tmp_path / "net.onnx")) as session:
         stream = session.stream()
