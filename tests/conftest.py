@@ -90,8 +90,8 @@ def pytest_configure(config: pytest.Config) -> None:
         # The same for all, tests that start in other folders too: a task is forked only where the server's own is the caller's.
         os.environ["PYTHONPATH"] = PATH
         stack = contextlib.ExitStack()
-        environment = {"TF_CPP_MIN_LOG_LEVEL": "2"} | own_process.coverage(config)
-        os.environ |= stack.enter_context(fork_server(PRELOADED, environment=environment))
+        measured = ("tests.measured",) if own_process.coverage(config) else ()
+        os.environ |= stack.enter_context(fork_server((*PRELOADED, *measured), environment={"TF_CPP_MIN_LOG_LEVEL": "2"}))
         config.add_cleanup(stack.close)
 
 

@@ -212,7 +212,7 @@ def _beside(item: pytest.Item, items: list[pytest.Item]) -> pytest.Item | None:
 
 def coverage(config: pytest.Config) -> dict[str, str]:
     """The variables with which another process measures coverage as this run does: those that last only, since a start of it costs .2 s."""
-    return {"COVERAGE_PROCESS_START": str(config.rootpath / "tests/coverage.toml")} if getattr(config.option, "cov_source", None) else {}
+    return {"COVERAGE_PROCESS_START": str(Path(__file__).with_name("coverage.toml"))} if getattr(config.option, "cov_source", None) else {}
 
 
 def configure(config: pytest.Config) -> None:
