@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 MUTANTS ?= 1000
 SEED ?= 0
 
-.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize bench-intervals bench-gate bench-isolated bench-batcher train-all matrix coverage-table task-table real-models backends docs clean format
+.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize bench-intervals bench-gate bench-isolated bench-batcher bench-generation train-all matrix coverage-table task-table real-models backends docs clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -67,6 +67,9 @@ bench-isolated: $(STAMP) ## what an engine in a process of its own costs: docs/i
 
 bench-batcher: $(STAMP) ## callers that wait, joined and alone, five minutes: docs/batcher.md
 	$(BIN)/python -m benchmarks.batcher
+
+bench-generation: $(STAMP) ## a decoder with and without its cache, three minutes: docs/streams.md
+	$(BIN)/python -m benchmarks.generation
 
 train-all: $(STAMP) ## the full recipes with their bars, under two hours: docs/training.md
 	$(BIN)/python benchmarks/train_all.py
