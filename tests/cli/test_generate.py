@@ -37,8 +37,9 @@ def test_numbers_go_in_and_come_out(net: Path, run: Run) -> None:
     result = run(net, "3 1 4", "--count", "7")
     assert result.returncode == 0, result.stderr
     assert result.stdout == "".join(f" {token}" for token in said(PROMPT, 7)) + "\n"
-    assert "7 tokens: the first after " in result.stderr
-    assert "tokens/s; onnxruntime" in result.stderr.replace("\n", " ")
+    assert "7 tokens, the first after " in result.stderr
+    assert "in a second; onnxruntime" in result.stderr.replace("\n", " ")
+    assert "0 tokens; onnxruntime" in run(net, "3 1 4", "--stop", str(said(PROMPT, 1)[0])).stderr
 
 
 def test_json_holds_what_was_said_and_how_fast(net: Path, run: Run, tmp_path: Path) -> None:

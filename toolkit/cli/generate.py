@@ -71,9 +71,10 @@ def command(
     if shows:
         click.echo()
         actual, many = result.actual, len(result.tokens)
-        rate = f", then {result.tokens_per_s:.0f} tokens/s" if result.tokens_per_s else ""
+        first = f", the first after {1000 * result.first_s:.0f} ms" if many else ""
+        rate = f", then {result.tokens_per_s:.0f} in a second" if many > 1 else ""
         console(error=True).print(
-            f"{many} {'token' if many == 1 else 'tokens'}: the first after {1000 * result.first_s:.0f} ms{rate}; "
+            f"{many} {'token' if many == 1 else 'tokens'}{first}{rate}; "
             f"{plain(actual.engine)} {plain(actual.engine_version)}, {actual.arithmetic}, {actual.threads} threads",
             style="dim",
         )

@@ -9,11 +9,10 @@ from .errors import InputError
 from .free_sizes import is_invented
 from .signature import Dimension, Signature, TensorSpec
 
-_BEFORE = frozenset({"in", "input", "0", "old", "prev", "previous", "past", "init", "initial", "last"})
-_AFTER = frozenset({"out", "output", "n", "new", "next", "present", "updated"})
-"""Words that exporters put before or behind the name of a state that goes in, and of one that comes out."""
 _EARLIER, _LATER = frozenset({"old", "prev", "previous", "past"}), frozenset({"new", "next", "present", "updated"})
-"""Those that are names on their own: ``in`` and ``out`` are none of a state."""
+"""Words that exporters put before or behind the name of a state, and that are names of states on their own."""
+_BEFORE, _AFTER = _EARLIER | {"in", "input", "0", "init", "initial", "last"}, _LATER | {"out", "output", "n"}
+"""All such words: of a state that goes in, and of one that comes out."""
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _SHORT = re.compile(r"(?<![A-Za-z])([b-df-hj-np-tv-z])n(?![A-Za-z])")
 """``hn`` and ``cn``, as PyTorch's documentation calls what a recurrence gives."""

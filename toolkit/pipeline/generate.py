@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -104,7 +105,7 @@ def generate(
     threads: int | None = None,
     on_text: Callable[[str], None] | None = None,
 ) -> Generated:
-    """Let a language model go on with a prompt, as ``toolkit generate``; the engine runs in a process of its own.
+    """Let a language model go on with a prompt, as ``toolkit generate``; the engine runs in a process of its own, but on Windows.
 
     Args:
         model: as `load` takes it: it takes tokens and states, and gives scores of the next token and the states' next values.
@@ -138,18 +139,28 @@ def generate(
             return text
         return shown
 
-    with load(model, engine=engine, device=device, threads=threads, isolated=True) as session:
-        start = time.perf_counter()
-        for token in session.stream(states=states).generate(given, count, temperature=temperature, top_k=top_k, seed=seed, stop=stop):
-            times.append(time.perf_counter() - start)
+    with load(model, engine=engine, device=device, threads=threads, isolated=os.name == "posix") as session:
+        said = session.stream(states=states).generate(given, count, temperature=temperature, top_k=top_k, seed=seed, stop=stop)
+        for token, took_s in _timed(said):
+            times.append(took_s)
             tokens.append(token)
             text = coder.decode(tokens)
             shown = shown if text.endswith(_HALF) else show(text)
         actual = session.actual
     text = coder.decode(tokens)
     show(text)
-    rate = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 0.0
+    rate = (len(times) - 1) / sum(times[1:]) if len(times) > 1 else 0.0
     return Generated(text, tuple(tokens), tuple(given), times[0] if times else 0.0, rate, actual)
+
+
+def _timed(tokens: Iterator[int]) -> Iterator[tuple[int, float]]:
+    """Each token with the seconds that it took to come, without what is done with it."""
+    while True:
+        start = time.perf_counter()
+        token = next(tokens, None)
+        if token is None:
+            return
+        yield token, time.perf_counter() - start
 
 
 def _own(model: Path) -> Tokens | None:
