@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from toolkit.core import Outputs, Signature, SignatureError, TensorSpec
-from toolkit.core.states import growing_states
 
 _MASK, _POSITION = re.compile(r"mask", re.IGNORECASE), re.compile(r"(?<![A-Za-z])(cache_)?pos(ition)?s?(?![A-Za-z])", re.IGNORECASE)
 
@@ -54,12 +53,13 @@ class Decoder:
     Args:
         signature: the network's.
         states: by input the output that is its next value.
+        growing: by state the axes along which it grows with each token.
 
     Raises:
         SignatureError: it has no such inputs, or no scores of tokens.
     """
 
-    def __init__(self, signature: Signature, states: Mapping[str, str]) -> None:
+    def __init__(self, signature: Signature, states: Mapping[str, str], growing: Mapping[str, Sequence[int]]) -> None:
         given = [spec for spec in signature.inputs if spec.name not in states and spec.name not in signature.values]
         self._masks = [spec for spec in given if _MASK.search(spec.name)]
         self._positions = [spec for spec in given if spec not in self._masks and _POSITION.search(spec.name)]
@@ -73,7 +73,7 @@ class Decoder:
                 got=str(signature),
             )
         self._tokens, self._scores = tokens[0], scores[0]
-        self._growing = growing_states(signature, states)
+        self._growing = growing
 
     def calls(self, tokens: Sequence[int]) -> Iterable[Sequence[int]]:
         """The tokens of each call: all of them in one, or one after the other where the network takes so many; raises `SignatureError`."""

@@ -42,6 +42,8 @@ class Stream:
         self._session = session
         self._states = dict(states) if states is not None else states_of(signature)
         self._check_states()
+        self.growing = growing_states(signature, self._states)
+        """By state the axes along which it grows with each step, from nothing."""
         self._inputs = [spec for spec in signature.inputs if spec.name not in self._states]
         shown = [spec.name for spec in signature.outputs if spec.name not in self._states.values()]
         self._shown = Outputs.named(shown or [spec.name for spec in signature.outputs])
@@ -138,7 +140,7 @@ class Stream:
             raise SignatureError("prompt", expected="a list of token numbers, at least one", got=f"{given.dtype}{list(given.shape)}")
         if count < 1:
             raise SignatureError("count", expected="a whole number from 1 on", got=str(count))
-        decoder, random = Decoder(self._session.signature, self._states), np.random.default_rng(seed)
+        decoder, random = Decoder(self._session.signature, self._states, self.growing), np.random.default_rng(seed)
 
         def said() -> Iterator[int]:
             # What was said last has not been read yet: the network reads it before what comes behind it.
@@ -173,7 +175,6 @@ class Stream:
 
     def _started(self, given: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The first states, as large as the inputs of the first step say; those that grow are empty."""
-        growing = growing_states(self._session.signature, self._states)
         sizes: dict[str, int] = {}
         for spec in self._inputs:
             spec.check(given[spec.name])
@@ -184,10 +185,10 @@ class Stream:
                 continue
             value = self._start.get(spec.name, 0)
             if isinstance(value, np.ndarray):
-                spec.check(value, may_be_empty=growing.get(spec.name, ()))
+                spec.check(value, may_be_empty=self.growing.get(spec.name, ()))
                 found[spec.name] = value
                 continue
-            known = sizes | {str(spec.shape[axis]): 0 for axis in growing.get(spec.name, ())}
+            known = sizes | {str(spec.shape[axis]): 0 for axis in self.growing.get(spec.name, ())}
             missing = [size for size in spec.shape if isinstance(size, str) and size not in known]
             if missing:
                 raise SignatureError(

@@ -12,6 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self, final
@@ -142,7 +143,6 @@ class Session(ABC):
         self._lock = threading.Lock()
         self._closed = False
         self._outputs = Outputs.named([spec.name for spec in signature.outputs])
-        self._growing = growing_states(signature, states_of(signature))
         self._acquire, self._release = self._lock.acquire, self._lock.release
         # Most calls repeat the shape of the last one: the shape and dtype of a single input, and the call for arrays like that.
         # It is one tuple, so that other threads see all of it or nothing.
@@ -174,7 +174,7 @@ class Session(ABC):
                         return self._outputs(call(inputs))
                 finally:
                     self._release()
-            arrays = self.signature.check(inputs, may_be_empty=self._growing)
+            arrays = self.signature.check(inputs, may_be_empty=self._may_be_empty)
             if self.concurrent:
                 return self._first_of_shape(arrays)
             with self._lock:
@@ -216,8 +216,16 @@ class Session(ABC):
         """One sequence of calls with a memory, such as one microphone's: `Stream`, whose arguments these are; raises `SignatureError`."""
         stream = Stream(self, states, start)
         if states is not None:
-            self._growing |= growing_states(self.signature, states)
+            self._growing = self._growing | stream.growing
         return stream
+
+    @cached_property
+    def _growing(self) -> dict[str, tuple[int, ...]]:
+        """By state the axes along which it grows from nothing; looked for where an input is empty."""
+        return growing_states(self.signature, states_of(self.signature))
+
+    def _may_be_empty(self, name: str) -> tuple[int, ...]:
+        return self._growing.get(name, ())
 
     @final
     def batcher(self, *, most: int = 32, delay_s: float = 0.0, waiting: int = 1024) -> Batcher:

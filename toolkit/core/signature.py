@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -96,7 +96,7 @@ class TensorSpec:
                 got=str(array.dtype),
                 hint=f"convert it with .astype('{self.dtype}')",
             )
-        empty = [axis for axis, size in enumerate(array.shape) if size == 0 and axis not in may_be_empty]
+        empty = 0 in array.shape and any(size == 0 and axis not in may_be_empty for axis, size in enumerate(array.shape))
         if not fits(array.shape, self.shape) or empty:
             raise SignatureError(
                 f"{what} '{self.name}' has the wrong shape",
@@ -212,15 +212,15 @@ class Signature:
             raise SignatureError("wrong number of inputs", expected=f"{len(self.inputs)}: {self}", got=str(len(values)))
         return values
 
-    def check(self, inputs: Arrays, *, may_be_empty: Mapping[str, Sequence[int]] | None = None) -> list[np.ndarray]:
+    def check(self, inputs: Arrays, *, may_be_empty: Callable[[str], Sequence[int]] | None = None) -> list[np.ndarray]:
         """`inputs` in signature order, each checked, and each symbol bound to one size; raises `SignatureError`.
 
-        `may_be_empty` are by input the axes that may have no element.
+        `may_be_empty` tells the axes that may have no element; it is asked of an input that has none along one.
         """
         arrays = self.order(inputs)
         bound: dict[str, tuple[int, str]] = {}
         for spec, array in zip(self.inputs, arrays, strict=True):
-            spec.check(array, may_be_empty=may_be_empty.get(spec.name, ()) if may_be_empty else ())
+            spec.check(array, may_be_empty=may_be_empty(spec.name) if may_be_empty and 0 in getattr(array, "shape", ()) else ())
             for symbol, size in zip(spec.shape, array.shape, strict=True):
                 if not isinstance(symbol, str):
                     continue

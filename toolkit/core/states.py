@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from .errors import InputError
 from .free_sizes import is_invented
@@ -64,8 +65,9 @@ def _follows(before: str, after: str) -> bool:
     return stem == other and bool(stem) and (len(stem) < len(first) or len(other) < len(second))
 
 
-def _words(name: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(_SHORT.sub(r"\1_n", name.replace(_HUGGING_FACE, "past")))]
+@lru_cache(maxsize=1024)  # Each name of hundreds of caches is compared with each.
+def _words(name: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORD.findall(_SHORT.sub(r"\1_n", name.replace(_HUGGING_FACE, "past"))))
 
 
 def _without(words: Sequence[str], marks: frozenset[str]) -> list[str]:
