@@ -12,7 +12,6 @@ import argparse
 import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ import torch
 import toolkit
 from toolkit.core import Artifact, load_average, this_machine, write_file
 from toolkit.core.statistics import Interval, bootstrap_ratio
+from toolkit.pipeline.generate import timed
 from toolkit.runtimes import Session, SessionOptions, open_session, runtimes_for
 
 from .decoder import HEADS, LAYERS, LENGTH, SIZE, VOCABULARY, Decoder, Growing, Step
@@ -119,13 +119,8 @@ def without_cache(session: Session) -> Iterator[int]:
 
 def listened(tokens: Iterator[int]) -> Said:
     """All of them, timed."""
-    said, took, before = [], [], time.perf_counter()
-    for token in tokens:
-        now = time.perf_counter()
-        said.append(token)
-        took.append(now - before)
-        before = now
-    return Said(said, took)
+    said = list(timed(tokens))
+    return Said([token for token, _ in said], [took_s for _, took_s in said])
 
 
 def measure(form: str, artifact: Artifact, whole: Artifact, engine: str) -> Row:

@@ -21,7 +21,7 @@ import pytest
 from tests import by_file, own_process
 from tests.commands import PATH
 from toolkit.core import cache_home
-from toolkit.core.forks import fork_server
+from toolkit.core.forks import COLLECT, fork_server
 from toolkit.core.threads import let_threads_sleep
 
 ROOT = Path(__file__).parents[1]
@@ -33,8 +33,7 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_home() / "kernels"))
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# What the frameworks hold is millions of objects that live as long as the process: a tenth of an export was walking through them.
-gc.set_threshold(50_000, 20, 100)
+gc.set_threshold(*COLLECT)
 
 # Two workers share the machine's processors with what they start: one thread each of torch where a test asks for no number, and none that
 # spins while it waits. Before torch is first imported.

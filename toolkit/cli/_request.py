@@ -131,6 +131,12 @@ def source_options(function: F) -> F:
     return _input_options(_sizing_options(function))
 
 
+def state_option(function: F) -> F:
+    """``--state``, which may be repeated: ``states``."""
+    help = "A state, with the output that is its next value: h=h_out (docs/streams.md)."
+    return click.option("--state", "states", multiple=True, metavar="INPUT=OUTPUT", help=help)(function)
+
+
 def _sizing_options(function: F) -> F:
     @functools.wraps(function)
     def command(
@@ -141,19 +147,12 @@ def _sizing_options(function: F) -> F:
         return function(*args, sizing=Sizing.parse(fix=fix, ranges=ranges, values=values, states=states), **options)
 
     wrapped = click.option(
-        "--state",
-        "states",
-        multiple=True,
-        metavar="INPUT=OUTPUT",
-        help="A state, with the output that is its next value: h=h_out (docs/streams.md).",
-    )(command)
-    wrapped = click.option(
         "--set",
         "values",
         multiple=True,
         metavar="INPUT=NUMBER",
         help="What an input is in every sample: sr=16000, state=0 (docs/sizes.md).",
-    )(wrapped)
+    )(state_option(command))
     wrapped = click.option(
         "--range", "ranges", multiple=True, metavar="NAME=LOW:HIGH[:STEP]", help="Bounds of a free size, whose ends are verified too."
     )(wrapped)

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from ._common import complete, console, device_option, engine_names, json_option, plain, print_json
+from ._request import state_option
 
 
 @click.command(short_help="Let a language model go on with a prompt.")
@@ -18,7 +19,7 @@ from ._common import complete, console, device_option, engine_names, json_option
 @click.option("--top-k", type=click.IntRange(min=0), default=0, show_default=True, help="Draw from the K likeliest only; 0 for all.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same one draws the same tokens.")
 @click.option("--stop", type=click.IntRange(min=0), multiple=True, metavar="TOKEN", help="A token number that ends it; repeat for several.")
-@click.option("--state", "states", multiple=True, metavar="INPUT=OUTPUT", help="A state, with the output that is its next value.")
+@state_option
 @click.option("--engine", shell_complete=complete(engine_names), help="Engine's name. Default: the fastest for a bundle.")
 @device_option
 @click.option("--threads", type=click.IntRange(min=1), help="Threads of the engine. Default: all that this process may use.")

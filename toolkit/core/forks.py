@@ -38,14 +38,16 @@ import numpy as np
 from .needs import without_telemetry
 
 ADDRESS = "TOOLKIT_FORK_SERVER"
+COLLECT = (50_000, 20, 100)
+"""How rarely garbage is looked for beside frameworks: what they make lives as long as the process, and a tenth of an export was walking
+through that.
+"""
 _SERVE = "from toolkit.core import forks, isolated; forks.serve(isolated.main)"
 # What decides which modules a process finds, and so cannot be changed after its start.
 _AT_START = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 # What crashes beside other frameworks: a fork that imports one of them gives up, and its task is run again in a fresh process.
 _ALONE = {"tensorflow", "keras", "tf_keras"}
 _KILL = b"kill\n"
-_COLLECT = (50_000, 20, 100)
-"""How rarely a fork collects: what its frameworks make lives as long as it does, and a tenth of an export was walking through that."""
 _BACKLOG = 64
 
 
@@ -161,7 +163,7 @@ def serve(main: Callable[[], None]) -> None:
         # The collector would walk through all of it in every fork, and the walk copies each page.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(*_COLLECT)
+        gc.set_threshold(*COLLECT)
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # Nobody waits for the supervisors.
         while True:
             ready, _, _ = select.select([listener, sys.stdin], [], [])

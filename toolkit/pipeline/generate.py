@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from toolkit.core import MANIFEST, Artifact, Bundle, DataError, InputError, Tokens, first_line, needs, read_file
 from toolkit.runtimes.base import Actual
@@ -16,16 +15,6 @@ from .load import load
 
 _HALF = "\N{REPLACEMENT CHARACTER}"
 """What a decoder gives for bytes that are not yet a whole character."""
-
-
-class Tokenizer(Protocol):
-    """Text to token numbers and back."""
-
-    def encode(self, text: str) -> list[int]:
-        """The numbers of a text; raises `InputError` for what has none."""
-
-    def decode(self, numbers: Sequence[int]) -> str:
-        """The text of some numbers."""
 
 
 class Numbers:
@@ -141,7 +130,7 @@ def generate(
 
     with load(model, engine=engine, device=device, threads=threads, isolated=os.name == "posix") as session:
         said = session.stream(states=states).generate(given, count, temperature=temperature, top_k=top_k, seed=seed, stop=stop)
-        for token, took_s in _timed(said):
+        for token, took_s in timed(said):
             times.append(took_s)
             tokens.append(token)
             text = coder.decode(tokens)
@@ -153,7 +142,7 @@ def generate(
     return Generated(text, tuple(tokens), tuple(given), times[0] if times else 0.0, rate, actual)
 
 
-def _timed(tokens: Iterator[int]) -> Iterator[tuple[int, float]]:
+def timed(tokens: Iterator[int]) -> Iterator[tuple[int, float]]:
     """Each token with the seconds that it took to come, without what is done with it."""
     while True:
         start = time.perf_counter()
