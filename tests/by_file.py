@@ -39,7 +39,13 @@ class ByFile(LoadScopeScheduling):
         return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
 
     def _reschedule(self, node: WorkerController) -> None:
-        """A worker runs a test only where it knows the next one, or that there is none: one test alone stays where it is."""
+        """A worker runs a test only where it knows the next one, or that there is none: one test alone stays where it is.
+
+        One that takes the place of a crashed one gets tests once it has collected; then this is called again. xdist gives it some as soon as
+        another one has: where two had crashed at a time, the run ended in a `KeyError`.
+        """
+        if self.workqueue and node not in self.registered_collections:
+            return
         super()._reschedule(node)
         if not node.shutting_down and self._pending_of(self.assigned_work[node]) < 2:
             self._reschedule(node)
