@@ -18,6 +18,8 @@ _TOGETHER = f"""
     while len([*pathlib.Path().glob("*.here")]) < 2: time.sleep(.01)
     {_CRASH}
 """
+# Of two that take the places of crashed ones, one has collected long before the other.
+_SLOW = "import os, time; os.environ.get('PYTEST_XDIST_WORKER') == 'gw3' and time.sleep(2)"
 _ONCE = f"import pathlib; there = pathlib.Path('once'); there.exists() or (there.touch(), exec({_CRASH!r}))"
 
 
@@ -31,6 +33,7 @@ def test_a_worker_that_crashes_costs_one_test(files: int, crashing: set[int], cr
     for number in range(files):
         here = crash if number in crashing else "pass"
         (tmp_path / f"test_{number:02}.py").write_text(f"def test_a(): {here}\ndef test_b(): pass\n")
+    (tmp_path / "conftest.py").write_text(_SLOW if len(crashing) > 1 else "")
     plugins = ("-p", "tests.by_file", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:anyio")
     command = [sys.executable, "-m", "pytest", "-q", *plugins, "--numprocesses", "2"]
     outer = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}  # Those of this run's own worker.
