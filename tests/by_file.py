@@ -41,8 +41,8 @@ class ByFile(LoadScopeScheduling):
     def _reschedule(self, node: WorkerController) -> None:
         """A worker runs a test only where it knows the next one, or that there is none: one test alone stays where it is.
 
-        One that takes the place of a crashed one gets tests once it has collected; then this is called again. xdist gives it some once another
-        one has: where two had crashed at a time, the run ended in a `KeyError`.
+        One that takes the place of a crashed one gets tests once it has collected; then this is called again. xdist gives it some earlier,
+        where two had crashed at a time: the run ended in a `KeyError`.
         """
         if self.workqueue and node not in self.registered_collections:
             return

@@ -19,7 +19,12 @@ _TOGETHER = f"""
     {_CRASH}
 """
 # Of two that take the places of crashed ones, one has collected long before the other.
-_SLOW = "import os, time; os.environ.get('PYTEST_XDIST_WORKER') == 'gw3' and time.sleep(2)"
+_SLOW = """
+import os, time
+
+def pytest_collection():
+    if os.environ.get("PYTEST_XDIST_WORKER") == "gw3": time.sleep(2)
+"""
 _ONCE = f"import pathlib; there = pathlib.Path('once'); there.exists() or (there.touch(), exec({_CRASH!r}))"
 
 
