@@ -71,6 +71,7 @@ class TfLiteSession(Session):
         self._primary = _sizes_of(self._inputs)
         self._resized: list[tuple[int, ...]] = []
         self._batch = self._axes.count(self._primary)
+        self._any_shape = bool(self._batch) or self._resizes
         # For each size of a sample the signatures by their batches.
         self._signatures: dict[tuple[tuple[int, ...], ...], dict[int, str]] = {self._sample(self._primary): {}}
         for key, ins in found.items():
@@ -97,7 +98,7 @@ class TfLiteSession(Session):
         )
 
     def _bind(self, array: np.ndarray) -> Call:
-        if not (self._plain and len(self._output_indices) == 1 and (not self._batch or array.shape == self._primary[0])):
+        if not (self._plain and len(self._output_indices) == 1 and (array.shape == self._primary[0] or not self._any_shape)):
             return super()._bind(array)
         set_tensor, invoke, get_tensor = self._interpreter.set_tensor, self._interpreter.invoke, self._interpreter.get_tensor
         (source,), (target,) = self._input_indices, self._output_indices
@@ -116,7 +117,7 @@ class TfLiteSession(Session):
         return [port.decode(array) for port, array in zip(self._outputs_of_file, outputs, strict=True)]
 
     def _run_any(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        if [array.shape for array in arrays] == self._primary or not self._batch:
+        if [array.shape for array in arrays] == self._primary or not self._any_shape:
             return self._run_primary(arrays)
         return self._run_batch(arrays)
 

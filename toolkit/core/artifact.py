@@ -48,8 +48,8 @@ class Preprocessing:
     """How a raw sample becomes an input: an image as ``(raw * scale - mean) / std`` per channel, in the given layout; a text by its
     vocabulary or its tokens, a recording as ``sound`` says.
 
-    Where a picture of any size was made to fit, ``size`` is its height and width, ``fit`` how it got them (stretch, letterbox, crop) and
-    ``channels`` their order (rgb, bgr, gray); earlier manifests have none of these.
+    Where a picture of any size was made to fit, ``size`` is its height and width, ``fit`` how it got them (stretch, letterbox, crop),
+    ``pad`` the raw value of a letterbox's border and ``channels`` their order (rgb, bgr, gray); earlier manifests have none of these.
     """
 
     scale: float = 1.0
@@ -63,6 +63,7 @@ class Preprocessing:
     size: tuple[int, int] | None = None
     fit: str = ""
     channels: str = ""
+    pad: int = 114
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ class Preparation:
     std: float | tuple[float, ...] | None = None
     layout: Literal["NCHW", "NHWC"] | None = None
     dtype: str | None = None
-    pad: int = 114
+    pad: int | None = None
     audio: Sound | None = None
     text: Tokens | None = None
     target: Tokens | None = None
@@ -155,7 +155,14 @@ class PictureInput:
     def preprocessing(self) -> Preprocessing:
         """What a manifest keeps of it."""
         return Preprocessing(
-            self.scale, self.mean, self.std, self.layout, size=(self.height, self.width), fit=self.fit, channels=self.channels
+            self.scale,
+            self.mean,
+            self.std,
+            self.layout,
+            size=(self.height, self.width),
+            fit=self.fit,
+            channels=self.channels,
+            pad=self.pad,
         )
 
     @property
@@ -168,11 +175,12 @@ class PictureInput:
 
     def placement(self, width: int, height: int) -> Placement:
         """Where a picture of this size comes to lie."""
-        across, down = self.width / width, self.height / height
         if self.fit == "stretch":
-            return Placement(across, down, 0, 0, self.width, self.height)
-        ratio = min(across, down) if self.fit == "letterbox" else max(across, down)
-        wide, high = max(1, round(width * ratio)), max(1, round(height * ratio))
+            return Placement(self.width / width, self.height / height, 0, 0, self.width, self.height)
+        choose = min if self.fit == "letterbox" else max
+        # Rounded in whole numbers, a half up, so that a file that prepares its picture itself comes to the same.
+        wide = max(1, choose(self.width, (2 * width * self.height + height) // (2 * height)))
+        high = max(1, choose(self.height, (2 * height * self.width + width) // (2 * width)))
         return Placement(wide / width, high / height, (self.width - wide) // 2, (self.height - high) // 2, wide, high)
 
     def array(self, picture: Image) -> np.ndarray:
@@ -240,7 +248,9 @@ def picture_input(signature: Signature, preparation: Preparation, known: Preproc
     number = 1 if channels == "gray" else 3
     mean = _numbers("mean", own.mean if preparation.mean is None else preparation.mean, number)
     std = _numbers("std", own.std if preparation.std is None else preparation.std, number)
-    scale = _scale(own.scale if preparation.scale is None else preparation.scale)
+    # Without a size the manifest speaks of a set's own levels, which end at 16 in digits: times its scale they end at 1, as these do.
+    levels = own.scale if own.size or spec.dtype == "uint8" else 1 / 255
+    scale = _scale(levels if preparation.scale is None else preparation.scale)
     if spec.dtype == "uint8" and (scale != 1 or {*mean, *std} - {0.0, 1.0}):
         raise DataError(f"input {spec} takes raw values", expected="no scale, mean and std", got=f"scale {scale:g}")
     if not all(map(math.isfinite, (*mean, *std))) or min(std) <= 0:
@@ -253,7 +263,7 @@ def picture_input(signature: Signature, preparation: Preparation, known: Preproc
         layout=layout,
         dtype=spec.dtype,
         fit=preparation.fit or (known.fit if known and known.fit else fit),
-        pad=preparation.pad,
+        pad=own.pad if preparation.pad is None else preparation.pad,
         scale=scale,
         mean=mean,
         std=std,
