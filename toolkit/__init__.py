@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from toolkit.core import Artifact, Bundle, ToolkitError
     from toolkit.pipeline.api import benchmark, convert, evaluate, optimize, quantize, verify
+    from toolkit.pipeline.embed import embed
     from toolkit.pipeline.generate import generate
     from toolkit.pipeline.load import load
     from toolkit.pipeline.recommend import recommend
@@ -32,6 +33,7 @@ __all__ = [
     "__version__",
     "benchmark",
     "convert",
+    "embed",
     "evaluate",
     "generate",
     "load",
@@ -46,6 +48,7 @@ _HOME = {
     "Artifact": "toolkit.core",
     "Bundle": "toolkit.core",
     "ToolkitError": "toolkit.core",
+    "embed": "toolkit.pipeline.embed",
     "generate": "toolkit.pipeline.generate",
     "load": "toolkit.pipeline.load",
     "recommend": "toolkit.pipeline.recommend",

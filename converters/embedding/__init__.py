@@ -11,7 +11,7 @@ __all__ = ["GIVEN", "Embedder", "Picture", "all_embedders", "find_embedder"]
 
 def all_embedders() -> tuple[Embedder, ...]:
     """One for each format whose files can take it."""
-    return discover(__name__, Embedder)  # type: ignore[type-abstract] # Its concrete classes are found.
+    return discover(__name__, Embedder)
 
 
 def find_embedder(format: Format) -> Embedder:

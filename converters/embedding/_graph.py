@@ -129,7 +129,7 @@ def _weights(name: str, size: str, resized: str, start: str, count: int) -> list
 
 
 def _rounded(name: str, axis: int, count: int) -> list[str]:
-    """`name`: whole levels of the sums `name`\\ ``_f``, which have the upper bits before the lower ones on `axis`."""
+    """`name`: whole levels of ``<name>_f``, sums that have the upper bits before the lower ones on `axis`."""
     return [
         *_constant(f"{name}_halves", "int64", [count, count]),
         f"{name}_high, {name}_low = Split<axis={axis}>({name}_f, {name}_halves)",
@@ -181,7 +181,12 @@ def _bordered(picture: Picture) -> list[str]:
             f"{name}_after = Not({name}_below)",
             f"{name}_out = Or({name}_before, {name}_after)",
         ]
-    return [*lines, "outside = Or(v_out, u_out)", *_constant("pad", "float", [float(picture.about.pad)], []), "whole = Where(outside, pad, down)"]
+    return [
+        *lines,
+        "outside = Or(v_out, u_out)",
+        *_constant("pad", "float", [float(picture.about.pad)], []),
+        "whole = Where(outside, pad, down)",
+    ]
 
 
 def _scaled(picture: Picture) -> list[str]:

@@ -1,8 +1,8 @@
 """What an embedder is: it writes an artifact's file again, with what makes a network's input of a picture in front.
 
 The arithmetic is Pillow's resize as `toolkit.pipeline.data` prepares with, bit for bit, in operators that every format has
-(``src/libImaging/Resample.c``: a triangle that widens where a picture shrinks, as 22-bit fractions; across and then down, rounded to whole
-levels after each).
+(``src/libImaging/Resample.c``: a triangle that widens where a picture shrinks, as 22-bit fractions, rounded to whole levels after each
+pass). It goes across and then down, as Pillow did before 13 for pictures of any size.
 """
 
 from __future__ import annotations

@@ -212,7 +212,8 @@ class PictureInput:
         from PIL import Image
 
         place = self.placement(*picture.size)
-        sized = picture.resize((place.width, place.height), resampling)
+        # Across and then down: Pillow from 13 on turns that round for tall pictures, which rounds other levels.
+        sized = picture.resize((place.width, picture.height), resampling).resize((place.width, place.height), resampling)
         if self.fit == "stretch":
             return sized
         whole = Image.new(picture.mode, (self.width, self.height), border)
