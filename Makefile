@@ -7,7 +7,7 @@ STAMP := $(VENV)/.ready
 MUTANTS ?= 1000
 SEED ?= 0
 
-.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize bench-intervals bench-gate bench-isolated bench-batcher bench-generation train-all matrix coverage-table task-table real-models backends docs clean format
+.PHONY: demo setup check test test-slow fuzz bench bench-go bench-qat bench-optimize bench-intervals bench-gate bench-isolated bench-batcher bench-generation bench-embed train-all matrix coverage-table task-table real-models backends docs clean format
 
 demo: $(STAMP) ## the whole road on built-in data
 	$(BIN)/toolkit demo
@@ -70,6 +70,9 @@ bench-batcher: $(STAMP) ## callers that wait, joined and alone, five minutes: do
 
 bench-generation: $(STAMP) ## a decoder with and without its cache, three minutes: docs/streams.md
 	$(BIN)/python -m benchmarks.generation
+
+bench-embed: $(STAMP) ## a picture's preparation inside the file against Pillow before it, two minutes: docs/embed.md
+	$(BIN)/python -m benchmarks.embed
 
 train-all: $(STAMP) ## the full recipes with their bars, under two hours: docs/training.md
 	$(BIN)/python benchmarks/train_all.py

@@ -15,6 +15,7 @@ from PIL import Image
 import toolkit
 from tests.conftest import Trained
 from toolkit.cli import toolkit as command
+from toolkit.converters.embedding import Picture
 from toolkit.core import Artifact, InputError, Precision, Preprocessing, Samples, ToolkitError, UnknownNameError, Verdict
 from toolkit.pipeline import embed as embedding
 from toolkit.pipeline.embed import embed
@@ -67,7 +68,8 @@ def _five() -> np.ndarray:
 
     found = load_digits()
     row = np.flatnonzero(found.target == 5)[3]
-    return np.rint(found.images[row] * 255 / 16).astype(np.uint8)
+    levels: np.ndarray = np.rint(found.images[row] * 255 / 16).astype(np.uint8)
+    return levels
 
 
 def test_one_artifact_and_another_folder(bundle: Path, tmp_path: Path) -> None:
@@ -90,14 +92,11 @@ def test_without_samples_drawn_pictures_verify(bundle: Path, tmp_path: Path) -> 
 
 
 def test_a_wrong_preparation_fails(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(task: embedding.Task, **options: Any) -> Any:
-        about = replace(task.picture.about, mean=(0.5,)) if isinstance(task, embedding.Task) else None
-        task = replace(task, picture=replace(task.picture, about=about)) if about else task
-        return run(name_of[type(task)], task, **options)
+    def darker(artifact: Artifact, out: Path, picture: Picture) -> Artifact:
+        return make(artifact, out, replace(picture, about=replace(picture.about, mean=(0.5,))))
 
-    run = embedding.run_isolated
-    name_of = {embedding.Task: "toolkit.pipeline.embed:embed_task", embedding.Asked: "toolkit.pipeline.embed:answer_task"}
-    monkeypatch.setattr(embedding, "run_isolated", lambda _name, task, **options: wrong(task, **options))
+    make = embedding._make
+    monkeypatch.setattr(embedding, "_make", darker)
     (made,) = embed(bundle / "onnx-fp32", out=tmp_path / "app", evaluation=50)
     assert made.artifact is not None
     assert made.artifact.verdict is Verdict.FAILED

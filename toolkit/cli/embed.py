@@ -6,14 +6,11 @@ from pathlib import Path
 
 import click
 
-from toolkit._interrupted import RESUMES
-
-from ._commands import Command
 from ._common import complete, console, data_names, evidence_line, json_option, plain, print_json, print_table, progress, styled
 from ._request import source_argument
 
 
-@click.command(cls=Command, interrupted=RESUMES, short_help="Put a picture's preparation inside the model files.")
+@click.command(short_help="Put a picture's preparation inside the model files.")
 @source_argument
 @click.option("--out", type=click.Path(path_type=Path), help="The folder of the new bundle. Default: SOURCE-embedded.")
 @click.option(

@@ -37,7 +37,6 @@ from toolkit.tasks import Limits
 
 from .data._preparation import PictureInput, Preparation, picture_input
 from .in_memory import named_data
-from .source.opened import Opened, opened
 from .source.remembered import limits_for
 from .source.samples import split_samples
 from .verify import default_engine
@@ -82,7 +81,7 @@ def embed(
     Args:
         model: a bundle, its folder, or the folder of one artifact.
         out: the folder of the new bundle; by default the bundle's with ``-embedded`` behind its name.
-        channels: those of the app's pictures, rgb, bgr or gray; by default the network's own order, and rgb where that is bgr.
+        channels: those of the app's pictures, rgb, bgr or gray; by default gray for a grey network, else rgb.
         prepare: a ``prepare.toml``; by default as the manifest says, else stretched.
         data: samples to verify with, as `verify` takes them; they become pictures of several sizes.
         evaluation: at most so many.
@@ -91,33 +90,8 @@ def embed(
     Raises:
         ToolkitError: the network takes no picture, nothing says how large, or the folder holds something else.
     """
-    path = Path(model.path if isinstance(model, Bundle) else model)
-    with opened(str(path)) as found:
-        if not found.kept:
-            raise InputError(f"'{path}' is no bundle", expected="a bundle, or one of its artifacts", hint="run: toolkit convert")
-        return _embedded(found, out, channels, prepare, data=data, evaluation=evaluation, on_progress=on_progress)
-
-
-def _embedded(
-    found: Opened,
-    out: str | Path | None,
-    channels: str,
-    prepare: str | Path,
-    *,
-    data: Any,
-    evaluation: int,
-    on_progress: Callable[[str, str], None] | None,
-) -> tuple[Embedded, ...]:
+    bundle, first, chosen = _subjects(Path(model.path if isinstance(model, Bundle) else model).resolve())
     report = on_progress or (lambda _name, _event: None)
-    bundle = found.bundle
-    root = next((each for each in bundle if not each.manifest.root), None)
-    chosen = [found.artifact] if found.artifact else [each for each in bundle if each.manifest.root and each.path not in bundle.strangers()]
-    if not chosen:
-        raise InputError(f"'{bundle.path}' holds nothing to embed a preparation in", expected="artifacts", hint="run: toolkit convert")
-    reasons = [reason for each in chosen if (reason := _unable(each))]
-    if len(reasons) == len(chosen):
-        raise InputError(reasons[0], expected=f"one of {', '.join(sorted(each.format for each in all_embedders()))}")
-    first = root or chosen[0]
     home = Path(out) if out is not None else bundle.path.with_name(f"{bundle.path.name}-embedded")
     _check_home(home, chosen)
     given = named_data(data, first.manifest.signature)
@@ -143,6 +117,22 @@ def _embedded(
             results.append(Embedded(artifact.name, None, str(error)))
         report(artifact.name, "verified")
     return tuple(results)
+
+
+def _subjects(path: Path) -> tuple[Bundle, Artifact, list[Artifact]]:
+    """The bundle, the artifact that its files are compared with, and those to write again: one that is named, or all of the bundle but a
+    trained model whose format takes no preparation. Raises `ToolkitError`.
+    """
+    named = Artifact.load(path) if (path / MANIFEST).is_file() else None
+    bundle = Bundle.load(path.parent if named else path)
+    own = [each for each in bundle if each.path not in bundle.strangers()]
+    root = next((each for each in own if not each.manifest.root), None)
+    chosen = [named] if named else [each for each in own if each.manifest.root or not _unable(each)]
+    reasons = [_unable(each) for each in chosen]
+    if all(reasons):
+        able = ", ".join(sorted(each.format for each in all_embedders()))
+        raise InputError(reasons[0] if reasons else f"'{bundle.path}' holds no file for a preparation", expected=f"one of {able}")
+    return bundle, root or chosen[0], chosen
 
 
 def _check_home(home: Path, chosen: Sequence[Artifact]) -> None:
