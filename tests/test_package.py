@@ -14,19 +14,8 @@ ROOT = Path(__file__).parents[1]
 
 
 def test_the_public_names() -> None:
-    commands = [
-        "benchmark",
-        "convert",
-        "embed",
-        "evaluate",
-        "generate",
-        "load",
-        "optimize",
-        "quantize",
-        "recommend",
-        "verify",
-        "verify_streams",
-    ]
+    commands = ["benchmark", "convert", "embed", "evaluate", "generate", "load", "optimize", "pull", "push"]
+    commands += ["quantize", "recommend", "verify", "verify_streams"]
     assert toolkit.__all__ == ["Artifact", "Bundle", "ToolkitError", "__version__", *commands]
     assert all(getattr(toolkit, name) for name in toolkit.__all__)
     assert toolkit.__version__ == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from toolkit.pipeline.generate import generate
     from toolkit.pipeline.load import load
     from toolkit.pipeline.recommend import recommend
+    from toolkit.pipeline.store import pull, push
     from toolkit.pipeline.streams import verify_streams
 
 __version__ = "0.1.0"
@@ -38,6 +39,8 @@ __all__ = [
     "generate",
     "load",
     "optimize",
+    "pull",
+    "push",
     "quantize",
     "recommend",
     "verify",
@@ -51,6 +54,8 @@ _HOME = {
     "embed": "toolkit.pipeline.embed",
     "generate": "toolkit.pipeline.generate",
     "load": "toolkit.pipeline.load",
+    "pull": "toolkit.pipeline.store",
+    "push": "toolkit.pipeline.store",
     "recommend": "toolkit.pipeline.recommend",
     "verify_streams": "toolkit.pipeline.streams",
 } | dict.fromkeys(("benchmark", "convert", "evaluate", "optimize", "quantize", "verify"), "toolkit.pipeline.api")

@@ -29,7 +29,8 @@ ITSELF = {"benchmark", "check", "clean", "convert", "data", "demo", "optimize", 
 ANEW = {"go match", "go selfplay"}
 NOTHING_TO_RESUME = {
     "bundle", "cache", "cache clear", "debug", "doctor", "embed", "evaluate", "export bom", "export c", "export card", "export web",
-    "formats", "gate", "generate", "go demo", "go gtp", "go play", "go strength", "inspect", "models", "recipes", "report", "run",
+    "formats", "gate", "generate", "go demo", "go gtp", "go play", "go strength", "inspect", "models", "pull", "push", "recipes",
+    "report", "run",
 }  # fmt: skip
 
 

@@ -15,7 +15,8 @@
     │   └── InconclusiveError     it may hold its limit, but the samples are too few to confirm that
     ├── EngineError               an engine refused a model or failed while running it
     ├── ProcessError              a child process crashed, ran out of time or of memory
-    └── StorageError              the disk is full or a folder cannot be written
+    ├── StorageError              the disk is full or a folder cannot be written
+    └── TransferError             a store cannot be reached, refuses, or lacks what was asked for
 
     ToolkitWarning                something to know, which stops nothing; the command line prints it as one line
 
@@ -130,6 +131,10 @@ class ProcessError(ToolkitError):
 
 class StorageError(ToolkitError):
     """A file or folder could not be written."""
+
+
+class TransferError(ToolkitError):
+    """A store of bundles cannot be reached, refuses, or has not what was asked for."""
 
 
 class ToolkitWarning(UserWarning):

@@ -7,7 +7,7 @@ import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -80,11 +80,10 @@ def check(
     keys = trusted_keys(trust) if trust else None
     with tempfile.TemporaryDirectory(prefix="toolkit-check-") as name:
         folder = Path(name)
-        contents, samples = unpacked(file, folder, keys=keys, on_signature=on_signature)
+        packed = read_packed(file, folder, keys=keys, on_signature=on_signature)
+        contents, samples, expected, artifacts = packed.contents, packed.samples, packed.expected, packed.artifacts
         bundle = Bundle.load(folder)
-        expected = _expected(folder / EXPECTED, contents.reference)
         problems: dict[tuple[str, str], str] = {}
-        artifacts = [Artifact.load(each.path) for each in bundle]
         pairs = [(artifact, engine) for artifact in artifacts for engine in _able(artifact, engines)]
         reports: dict[str, list[ParityReport]] = {}
         for done, (artifact, engine) in enumerate(pairs):
@@ -123,6 +122,30 @@ def check(
             raise BundleInterrupted(told(stop.report)) from stop
 
 
+@dataclass(frozen=True)
+class Packed:
+    """What travels in a field bundle, every file as its hash says."""
+
+    contents: Contents
+    samples: Samples
+    expected: Observation
+    artifacts: tuple[Artifact, ...]
+
+
+def read_packed(
+    file: Path,
+    folder: Path,
+    *,
+    keys: Sequence[PublicKey] | None = None,
+    on_signature: Callable[[str], None] | None = None,
+    name: str = "",
+) -> Packed:
+    """Unpack as `unpacked` does, and read everything but what an engine must open; raises as it does."""
+    contents, samples = unpacked(file, folder, keys=keys, on_signature=on_signature, name=name)
+    artifacts = tuple(Artifact.load(each.path) for each in Bundle.load(folder))
+    return Packed(contents, samples, _expected(folder / EXPECTED, contents.reference), artifacts)
+
+
 def _expected(file: Path, reference: str) -> Observation:
     try:
         found = Observation.of_arrays(reference, read_arrays(file))
@@ -147,7 +170,12 @@ def _able(artifact: Artifact, engines: Sequence[str]) -> tuple[str, ...]:
 
 
 def unpacked(
-    file: Path, folder: Path, *, keys: Sequence[PublicKey] | None = None, on_signature: Callable[[str], None] | None = None
+    file: Path,
+    folder: Path,
+    *,
+    keys: Sequence[PublicKey] | None = None,
+    on_signature: Callable[[str], None] | None = None,
+    name: str = "",
 ) -> tuple[Contents, Samples]:
     """Unpack what `pack` wrote into a folder that is there; the samples are those that travelled.
 
@@ -158,25 +186,27 @@ def unpacked(
         folder: an empty one.
         keys: of whom it must be signed; None where nobody asks.
         on_signature: called with what is known of a signature.
+        name: what messages call the file; by default its path.
 
     Raises:
         TrustError: it is not signed by the owner of one of the keys, or was changed since; nothing was unpacked.
         ArtifactError: the file is no field bundle, or was changed.
         StorageError: there is no room to unpack it.
     """
+    name = name or str(file)
     try:
-        with opened(file, keys, on_signature or (lambda _text: None)) as stream, zipfile.ZipFile(stream) as archive:
+        with opened(file, keys, on_signature or (lambda _text: None), name=name) as stream, zipfile.ZipFile(stream) as archive:
             needed, free = sum(member.file_size for member in archive.infolist()), shutil.disk_usage(folder).free
             if needed > free:
-                raise StorageError(f"no room to unpack '{file}'", expected=f"{needed:,} bytes", got=f"{free:,} bytes")
+                raise StorageError(f"no room to unpack '{name}'", expected=f"{needed:,} bytes", got=f"{free:,} bytes")
             archive.extractall(folder)
         contents = decode_json(read_file(folder / CONTENTS), Contents)
     except (OSError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, msgspec.DecodeError) as error:
-        raise ArtifactError(f"'{file}' is no field bundle: {error}", expected=_MADE_BY) from error
+        raise ArtifactError(f"'{name}' is no field bundle: {error}", expected=_MADE_BY) from error
     if contents.schema != SCHEMA:
-        raise ArtifactError(f"'{file}' has another schema", expected=str(SCHEMA), got=str(contents.schema), hint="pack it again")
+        raise ArtifactError(f"'{name}' has another schema", expected=str(SCHEMA), got=str(contents.schema), hint="pack it again")
     samples = Samples.load(folder / INPUTS)
     same = samples.sha256 == contents.samples_sha256 and sha256_of(folder / EXPECTED) == contents.expected_sha256
     if not same:
-        raise ArtifactError(f"'{file}' was changed: its inputs or outputs are not those that were packed", hint="pack it again")
+        raise ArtifactError(f"'{name}' was changed: its inputs or outputs are not those that were packed", hint="pack it again")
     return contents, replace(samples, origin=contents.samples)

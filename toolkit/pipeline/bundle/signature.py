@@ -112,7 +112,7 @@ def signed_archive(archive: bytes, key: PrivateKey, *, name: str) -> bytes:
 
 
 @contextmanager
-def opened(file: Path, keys: Sequence[PublicKey] | None, on_signature: Callable[[str], None]) -> Iterator[IO[bytes]]:
+def opened(file: Path, keys: Sequence[PublicKey] | None, on_signature: Callable[[str], None], *, name: str = "") -> Iterator[IO[bytes]]:
     """The bytes of a field bundle while the block lasts: with `keys` those that the owner of one of them signed, in a copy that nobody else
     can change meanwhile; without, whatever the file holds.
 
@@ -120,11 +120,13 @@ def opened(file: Path, keys: Sequence[PublicKey] | None, on_signature: Callable[
         file: the zip file.
         keys: who is trusted; None where nobody asks.
         on_signature: called with what is known of a signature, in one line.
+        name: what messages call the file; by default its path.
 
     Raises:
         TrustError: it is not signed, by no trusted key, or was changed; nothing in it was opened.
         OSError: it cannot be read.
     """
+    name = name or str(file)
     with open_file(file) as stream:
         if keys is None:
             if _is_signature(_comment(stream)):
@@ -135,17 +137,17 @@ def opened(file: Path, keys: Sequence[PublicKey] | None, on_signature: Callable[
         comment = _comment(stream)
         if not comment:
             raise TrustError(
-                f"'{file}' is not signed",
+                f"'{name}' is not signed",
                 expected=f"a signature that ends the file, of {_any_of(keys)}",
                 got="none",
                 hint="sign it where it is packed, with toolkit bundle --sign KEY, or get the file again",
             )
-        signer, digest = verified(comment, keys, what=str(file))
+        signer, digest = verified(comment, keys, what=name)
         with tempfile.TemporaryFile(prefix="toolkit-check-") as copy:
             found = _copied(stream, copy, len(comment))
             if found != digest:
                 raise TrustError(
-                    f"'{file}' was changed after it was signed",
+                    f"'{name}' was changed after it was signed",
                     expected=f"SHA-256 {digest[:12]}…",
                     got=f"{found[:12]}…",
                     hint=_AGAIN,

@@ -56,8 +56,10 @@ def export(model: Path, out: Path, *, names: Sequence[str] = ()) -> tuple[str, .
     return tuple(artifact.name for artifact in artifacts)
 
 
-def card(artifacts: Sequence[Artifact], report: BenchmarkReport | None = None) -> str:
-    """The card of artifacts of one network, with the figures of its benchmark if there is one."""
+def card(artifacts: Sequence[Artifact], report: BenchmarkReport | None = None, *, url: str = "") -> str:
+    """The card of artifacts of one network, with the figures of its benchmark if there is one; `url` is where `toolkit pull` finds them
+    packed, for a card that does not lie in their folder.
+    """
     root = trained_of(artifacts)
     about = root.manifest
     parts = [
@@ -69,7 +71,7 @@ def card(artifacts: Sequence[Artifact], report: BenchmarkReport | None = None) -
         _quality(artifacts),
         *_speed(artifacts, report),
         "## How to load it",
-        _usage(artifacts),
+        _usage(artifacts, url),
         "## Limits",
         _limits(artifacts),
         "## Training",
@@ -206,7 +208,7 @@ def _speed(artifacts: Sequence[Artifact], report: BenchmarkReport | None) -> lis
     ]
 
 
-def _usage(artifacts: Sequence[Artifact]) -> str:
+def _usage(artifacts: Sequence[Artifact], url: str) -> str:
     shipped = [artifact for artifact in artifacts if artifact.manifest.root] or list(artifacts)
     passed = any(artifact.verdict is Verdict.PASSED for artifact in shipped) and len(artifacts) > 1
     first = shipped[0]
@@ -217,7 +219,17 @@ def _usage(artifacts: Sequence[Artifact]) -> str:
     inputs = "\n".join(
         f"    {_call(spec, signature.shape(spec, 1, sizes=sizes, free=_FREE_SIZE), signature.values)}" for spec in signature.inputs
     )
-    return f"""In the folder where these files are, with {DISTRIBUTION} and an engine installed:
+    place = (
+        f"""With {DISTRIBUTION} and an engine installed:
+
+```console
+$ toolkit pull {url} --out model
+$ cd model
+```"""
+        if url
+        else f"In the folder where these files are, with {DISTRIBUTION} and an engine installed:"
+    )
+    return f"""{place}
 
 ```python
 import numpy
