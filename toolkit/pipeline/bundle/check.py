@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import zipfile
@@ -142,7 +143,12 @@ def read_packed(
 ) -> Packed:
     """Unpack as `unpacked` does, and read everything but what an engine must open; raises as it does."""
     contents, samples = unpacked(file, folder, keys=keys, on_signature=on_signature, name=name)
-    artifacts = tuple(Artifact.load(each.path) for each in Bundle.load(folder))
+    try:
+        artifacts = tuple(Artifact.load(each.path) for each in Bundle.load(folder))
+    except ArtifactError as error:
+        # The folder is temporary: a message that names it leads nowhere.
+        problem = error.problem.replace(f"{folder}{os.sep}", "").replace(str(folder), "it")
+        raise ArtifactError(f"in '{name or file}': {problem}", expected=error.expected, got=error.got, hint="get the file again") from error
     return Packed(contents, samples, _expected(folder / EXPECTED, contents.reference), artifacts)
 
 

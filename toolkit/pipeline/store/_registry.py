@@ -122,7 +122,7 @@ class Registry:
                 raise TransferError("the connection broke, and the registry does not go on in the middle of a file", hint="pull again")
             if response.status_code not in {200, 206}:
                 _content(response, 200)
-            yield from response.iter_raw(_CHUNK)
+            yield from response.iter_raw()  # As they come: what waits to fill a chunk would be lost where the connection breaks.
 
     def put_blob(self, digest: str, content: bytes | Path, on_bytes: OnBytes) -> None:
         """Send content that the registry has not, which it compares with `digest`; raises as `manifest`."""
@@ -136,20 +136,15 @@ class Registry:
             place = begun.url.join(begun.headers.get("Location", ""))
         size = len(content) if isinstance(content, bytes) else content.stat().st_size
         headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size)}
-        try:
-            with self._answer(
-                "PUT",
-                place.copy_merge_params({"digest": digest}),
-                headers=headers,
-                body=lambda: content if isinstance(content, bytes) else _chunks(content, on_bytes),
-                wait_s=_SLOW_S,
-            ) as sent:
-                _content(sent, 201)
-        except BaseException:
-            # What is not sent to its end has no name; the registry need not keep it until it looks for such things itself.
-            with contextlib.suppress(Exception), self._answer("DELETE", place):
-                pass
-            raise
+        # What is not sent to its end has no name, and the registry clears it away by itself.
+        with self._answer(
+            "PUT",
+            place.copy_merge_params({"digest": digest}),
+            headers=headers,
+            body=lambda: content if isinstance(content, bytes) else _chunks(content, on_bytes),
+            wait_s=_SLOW_S,
+        ) as sent:
+            _content(sent, 201)
 
     @contextlib.contextmanager
     def _answer(
@@ -188,7 +183,8 @@ class Registry:
         told = dict(_CHALLENGE.findall(words))
         service = httpx2.URL(told.get("realm", ""))
         # A password leaves this machine encrypted or not at all.
-        if kind.lower() != "bearer" or not (service.scheme == "https" or (self._plain and _LOCAL.fullmatch(service.host))):
+        here = service.scheme == "http" and self._plain and _LOCAL.fullmatch(service.host)
+        if kind.lower() != "bearer" or not (service.scheme == "https" or here):
             return False
         asked = service.copy_merge_params({key: told[key] for key in ("service", "scope") if key in told})
         with self._client.stream("GET", asked, headers={"Authorization": self._known.basic} if self._known else {}) as answer:

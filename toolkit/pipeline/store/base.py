@@ -23,7 +23,7 @@ OnBytes = Callable[[int], None]
 """Called with how many bytes are through."""
 
 _URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<rest>[^\s\0]+)")
-_PASSWORD = re.compile(r"://[^/\s@]*:[^/\s]*@")
+_PASSWORD = re.compile(r"://[^/@]*:[^/]*@")
 _QUERY = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
 
 
