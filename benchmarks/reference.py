@@ -22,7 +22,7 @@ _WIDTH = "100"
 _NEVER = "Made by `make docs`; never edited by hand."
 # What an app meets, by where it is defined.
 _API = (
-    ("toolkit", ("load", "Bundle", "Artifact", "ToolkitError")),
+    ("toolkit", ("load", "pull", "push", "Bundle", "Artifact", "ToolkitError")),
     ("toolkit.runtimes", ("Session", "Stream", "Batcher", "SessionOptions", "Actual", "open_session")),
     ("toolkit.core", ("Signature", "TensorSpec", "Samples", "Precision", "Format")),
 )

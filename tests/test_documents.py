@@ -40,7 +40,7 @@ def test_at_most_four_commands_a_task() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["README.md", "docs/first-tasks.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/first-tasks.md", "docs/sharing.md"])
 def test_a_page_runs_as_pasted(name: str, trained_cnn: Trained, tmp_path: Path) -> None:
     done = list(run(ROOT / name, tmp_path, trained_cnn.bundle))
     assert len(done) >= 3

@@ -175,3 +175,8 @@ def test_every_option_of_a_command_is_an_argument() -> None:
         options = {renamed.get(str(option.name), option.name) for option in command.params if isinstance(option, click.Option)}
         rest = options - known - terminal - of_data - functions
         assert rest <= {"weights", "inputs", "batch_sizes", "timeout_s", "out"}, name
+    for name in ("push", "pull"):
+        command = commands.get_command(context, name)
+        assert command is not None
+        arguments = {*inspect.signature(getattr(toolkit, name)).parameters} - {"on_progress"}
+        assert {str(option.name) for option in command.params} - terminal == arguments, name

@@ -9,7 +9,7 @@ import click
 from ._common import console, json_option, plain, print_json, progress, size
 
 
-@click.command(short_help="Bring a bundle out of a store.")
+@click.command(short_help="Download a bundle from a store.")
 @click.argument("url")
 @click.option(
     "--out",
@@ -26,7 +26,7 @@ from ._common import console, json_option, plain, print_json, progress, size
 @click.option("--overwrite", is_flag=True, help="Replace something else at PATH.")
 @json_option
 def command(url: str, out: Path | None, trust: Path | None, overwrite: bool, json_to: str | None) -> None:
-    """Bring the bundle at URL out of its store, where toolkit push put it.
+    """Download the bundle at URL, where toolkit push put it.
 
     It is checked before it takes its name: its signature where somebody is trusted, the hash of every file in it. Nothing half is
     left behind.

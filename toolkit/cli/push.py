@@ -9,14 +9,14 @@ import click
 from ._common import console, json_option, plain, print_json, progress, say, size
 
 
-@click.command(short_help="Put a bundle into a store.")
+@click.command(short_help="Upload a bundle to a store.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("url")
 @click.option("--sign", type=click.Path(path_type=Path), metavar="KEY", help="A private key (PEM) that signs the bundle of a folder.")
 @click.option("--overwrite", is_flag=True, help="Replace another bundle that is there.")
 @json_option
 def command(bundle: Path, url: str, sign: Path | None, overwrite: bool, json_to: str | None) -> None:
-    """Put BUNDLE, what toolkit bundle packed or a bundle folder, into the store at URL, from where toolkit pull brings it.
+    """Upload BUNDLE, what toolkit bundle packed or a bundle folder, to the store at URL, for toolkit pull.
 
     URL is hf://ORG/NAME[@REVISION] (Hugging Face Hub), oci://HOST/REPOSITORY:TAG (a registry of containers), or a file's address as
     fsspec has it: file:///FOLDER/cnn.zip, s3://BUCKET/cnn.zip and others. A bundle is there whole or not at all.
@@ -43,4 +43,4 @@ def command(bundle: Path, url: str, sign: Path | None, overwrite: bool, json_to:
     if json_to != "-":
         what = "was there already" if done.unchanged else f"{', '.join(done.artifacts)}; {size(done.bytes)}"
         console().print(f"[bold]{plain(done.url)}[/]: {plain(what)}")
-        console().print(f"To bring this very one: toolkit pull {plain(done.version or done.url)}", soft_wrap=True)
+        console().print(f"To get this very version: toolkit pull {plain(done.version or done.url)}", soft_wrap=True)

@@ -19,12 +19,12 @@ def check_store(url: str, bundles: Bundles, folder: Path, listed: Callable[[], o
     assert not [*folder.iterdir()], "nothing is left of a pull of nothing"
     before = listed()
 
-    def stop_sending(what: str, done: int, _total: int) -> None:
-        if what.startswith("sending") and done:
+    def stop_uploading(what: str, done: int, _total: int) -> None:
+        if what.startswith("uploading") and done:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        push(bundles.plain, url, on_progress=stop_sending)
+        push(bundles.plain, url, on_progress=stop_uploading)
     assert listed() == before, "an interrupted push leaves nothing"
 
     done = push(bundles.plain, url)
@@ -35,22 +35,22 @@ def check_store(url: str, bundles: Bundles, folder: Path, listed: Callable[[], o
     with pytest.raises(TransferError, match=r"is there: expected nothing, or the same bundle, got another one; to replace it: --overwrite"):
         push(bundles.other, url)
     with pytest.raises(KeyboardInterrupt):
-        push(bundles.other, url, overwrite=True, on_progress=stop_sending)
+        push(bundles.other, url, overwrite=True, on_progress=stop_uploading)
     assert listed() == held, "what was there stays until another one is all there"
 
-    def stop_bringing(what: str, done: int, _total: int) -> None:
-        if what.startswith("bringing") and done:
+    def stop_downloading(what: str, done: int, _total: int) -> None:
+        if what.startswith("downloading") and done:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        pull(url, folder / "a.zip", on_progress=stop_bringing)
+        pull(url, folder / "a.zip", on_progress=stop_downloading)
     assert not [*folder.iterdir()], "an interrupted pull leaves nothing"
     steps: list[tuple[str, int, int]] = []
     first = pull(url, folder / "a.zip", on_progress=lambda *step: steps.append(step))
     assert (folder / "a.zip").read_bytes() == bundles.plain.read_bytes()
     assert (first.model, first.artifacts, first.sha256, first.version) == ("tiny", ("onnx-fp16",), done.sha256, done.version)
     total = done.bytes // 1024
-    assert ("bringing, KiB", total, total) in steps
+    assert ("downloading, KiB", total, total) in steps
 
     with pytest.raises(TrustError, match="is not signed"):
         pull(url, folder / "b.zip", trust=bundles.keys[1])

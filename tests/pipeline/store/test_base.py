@@ -99,7 +99,7 @@ def test_what_comes_is_what_was_announced(tmp_path: Path) -> None:
         assert target.stat().st_size < 6, "what never ends is not read to its end"
 
 
-def test_what_is_too_large_is_not_brought(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_large_is_not_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ArtifactError, match="is too large for a bundle: expected at most 4,294,967,296 bytes, got 4,294,967,297"):
         Shelf().download(ADDRESS, Stored(name="x", bytes=MOST_BYTES + 1), tmp_path / "t", nothing)
     usage = shutil.disk_usage(tmp_path)

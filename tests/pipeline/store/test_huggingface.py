@@ -144,7 +144,7 @@ def test_a_bundle_and_its_card_are_one_commit(
     pulled = pull("hf://a/b@dev", trust=bundles.keys[1], on_progress=lambda *step: steps.append(step))
     assert (pulled.path, pulled.version) == (Path("b.zip"), done.version)
     assert (tmp_path / "b.zip").read_bytes() == bundles.signed.read_bytes()
-    assert ("bringing, KiB", done.bytes // 1024, done.bytes // 1024) in steps
+    assert ("downloading, KiB", done.bytes // 1024, done.bytes // 1024) in steps
     assert [path.name for path in tmp_path.iterdir()] == ["b.zip"]
     assert capsys.readouterr() == ("", ""), "the library draws no bars"
 

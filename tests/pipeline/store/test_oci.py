@@ -115,7 +115,7 @@ def test_what_lies_there_is_an_oci_artifact(bundles: Bundles, registry: tuple[st
 
 
 @pytest.mark.skipif(shutil.which("oras") is None, reason="the program oras is not installed")
-def test_oras_brings_it_too(bundles: Bundles, registry: tuple[str, Path], tmp_path: Path) -> None:
+def test_oras_pulls_it_too(bundles: Bundles, registry: tuple[str, Path], tmp_path: Path) -> None:
     push(bundles.plain, f"oci://{registry[0]}/nets/oras:1")
     subprocess.run(["oras", "pull", "--plain-http", f"{registry[0]}/nets/oras:1"], cwd=tmp_path, check=True)
     assert (tmp_path / "oras.zip").read_bytes() == bundles.plain.read_bytes()

@@ -74,7 +74,7 @@ def cutting(host: str, after: int, times: int) -> Iterator[tuple[str, list[str]]
         listener.shutdown(socket.SHUT_RDWR)
 
 
-def test_what_breaks_goes_on_where_it_was(bundles: Bundles, registry: tuple[str, Path], tmp_path: Path) -> None:
+def test_a_download_that_breaks_is_resumed(bundles: Bundles, registry: tuple[str, Path], tmp_path: Path) -> None:
     push(bundles.plain, f"oci://{registry[0]}/nets/broken:1")
     with cutting(registry[0], after=8000, times=2) as (host, asked):
         pull(f"oci://{host}/nets/broken:1", tmp_path / "got.zip")

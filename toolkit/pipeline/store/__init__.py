@@ -1,4 +1,4 @@
-"""Stores of field bundles, one module a kind: found, never listed. `push` puts a bundle there, `pull` brings it and checks it."""
+"""Stores of field bundles, one module a kind: found, never listed. `push` uploads a bundle, `pull` downloads it and checks it."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The part of the OCI Distribution Specification 1.1 that brings and takes one artifact
+"""The part of the OCI Distribution Specification 1.1 that downloads and uploads one artifact
 (https://github.com/opencontainers/distribution-spec/blob/main/spec.md).
 
-Not PyPI's ``oras`` 0.2.43: it reads a file whole before it sends it, does not compare what it brings with its hash, does not go on where a
-connection broke, waits without limit for an answer, and tries an unreachable host for two minutes. The rest is a page over httpx2, which
-huggingface_hub brings anyway.
+Not PyPI's ``oras`` 0.2.43: it reads a file whole before it sends it, does not compare what it downloads with its hash, does not resume
+where a connection broke, waits without limit for an answer, and tries an unreachable host for two minutes. The rest is a page over
+httpx2, which huggingface_hub needs anyway.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _MOST_ANSWER = 4 * 2**20
 """What registries take as a manifest at least, and so what is read of one at most."""
 _TRIES = 4
-"""How often a download goes on where the connection broke, without a byte in between."""
+"""How often a download is resumed without a byte in between."""
 _CHUNK = 2**20
 _TIMEOUT_S = 30.0
 _SLOW_S = 600.0
@@ -98,7 +98,7 @@ class Registry:
             _content(response, 201)
 
     def blob(self, digest: str, size: int) -> Iterator[bytes]:
-        """The content of `size` bytes, which goes on where a connection breaks; raises as `manifest`."""
+        """The content of `size` bytes, resumed where a connection breaks; raises as `manifest`."""
         import httpx2
 
         start, tries = 0, _TRIES
@@ -119,7 +119,7 @@ class Registry:
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
         with self._answer("GET", self._home.join(f"blobs/{digest}"), headers=headers) as response:
             if start and response.status_code == 200:
-                raise TransferError("the connection broke, and the registry does not go on in the middle of a file", hint="pull again")
+                raise TransferError("the connection broke, and the registry does not resume in the middle of a file", hint="pull again")
             if response.status_code not in {200, 206}:
                 _content(response, 200)
             yield from response.iter_raw()  # As they come: what waits to fill a chunk would be lost where the connection breaks.

@@ -1,4 +1,4 @@
-"""What a store of bundles must do: say what is at an address, bring it, and take a bundle that appears there whole or not at all.
+"""What a store of bundles must do: say what is at an address, download it, and take a bundle, which appears whole or not at all.
 
 A new kind of store is one file in this folder with a `Store`; the public method checks and translates errors, the underscored one works.
 """
@@ -128,7 +128,7 @@ class Store(ABC):
 
     @final
     def download(self, address: Address, stored: Stored, target: Path, on_bytes: OnBytes) -> None:
-        """Bring what `find` has found into the file `target`, whole and as the store says it is.
+        """Download what `find` has found into the file `target`, whole and as the store says it is.
 
         Raises:
             ArtifactError: it is too large, or was changed on the way.

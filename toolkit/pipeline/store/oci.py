@@ -1,4 +1,4 @@
-"""Registries of containers, as OCI artifacts: one layer, the zip file itself, so that ``oras pull`` brings it too."""
+"""Registries of containers, as OCI artifacts: one layer, the zip file itself, so that ``oras pull`` downloads it too."""
 
 from __future__ import annotations
 

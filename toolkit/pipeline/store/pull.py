@@ -55,7 +55,7 @@ def pull(
     overwrite: bool = False,
     on_progress: OnCount | None = None,
 ) -> Pulled:
-    """Bring a bundle out of a store. It is checked before it takes its name: its signature if somebody is trusted, every hash in it.
+    """Download a bundle from a store. It is checked before it takes its name: its signature if somebody is trusted, every hash in it.
 
     Args:
         url: as of `push`; the `version` of one that was pushed, too.
@@ -84,13 +84,13 @@ def pull(
     as_file = target.suffix == ZIP
     _check_kind(target, as_file=as_file)
     if as_file and not overwrite and target.exists() and stored.sha256 not in {"", sha256_of(target)}:
-        raise _in_the_way(target)  # Known before anything is brought.
+        raise _in_the_way(target)  # Known before anything is downloaded.
     signature: list[str] = []
     work = working_file(target)
     try:
         total = stored.bytes // 1024
-        report("bringing, KiB", 0, total)
-        store.download(address, stored, work, lambda done: report("bringing, KiB", done // 1024, total))
+        report("downloading, KiB", 0, total)
+        store.download(address, stored, work, lambda done: report("downloading, KiB", done // 1024, total))
         report("checking it", 0, 0)
         place = _placed_file if as_file else _placed_folder
         packed, unchanged = place(work, target, _Check(str(address), keys, signature.append), overwrite=overwrite)

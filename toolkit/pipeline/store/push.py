@@ -32,7 +32,7 @@ class Pushed:
         bytes: the size of the zip file.
         sha256: its hash, in hex.
         artifacts: their names.
-        unchanged: the same bundle was there already, and nothing was sent.
+        unchanged: the same bundle was there already, and nothing was uploaded.
         note: what there is to tell besides; mostly empty.
     """
 
@@ -48,10 +48,10 @@ class Pushed:
 def push(
     bundle: str | Path, url: str, *, sign: str | Path | None = None, overwrite: bool = False, on_progress: OnCount | None = None
 ) -> Pushed:
-    """Put a bundle into a store, where it appears whole or not at all.
+    """Upload a bundle to a store, where it appears whole or not at all.
 
     Args:
-        bundle: what `toolkit bundle` packed, which is sent as it is; or a bundle folder, which is packed on the way as `toolkit bundle`
+        bundle: what `toolkit bundle` packed, which is uploaded as it is; or a bundle folder, which is packed on the way as `toolkit bundle`
             does without options.
         url: ``hf://ORG/NAME[@REVISION]``, ``oci://HOST/REPOSITORY:TAG``, or the address of a file that fsspec knows.
         sign: a private key in PEM that signs a folder's bundle; a packed one is signed where it is packed.
@@ -98,8 +98,8 @@ def push(
             receipt = Receipt(there.version)
         else:
             total = parcel.bytes // 1024
-            report("sending, KiB", 0, total)
-            receipt = store.upload(address, parcel, lambda done: report("sending, KiB", done // 1024, total))
+            report("uploading, KiB", 0, total)
+            receipt = store.upload(address, parcel, lambda done: report("uploading, KiB", done // 1024, total))
     names = tuple(artifact.name for artifact in parcel.artifacts)
     return Pushed(str(address), receipt.version, parcel.bytes, parcel.sha256, names, unchanged, receipt.note)
 
