@@ -88,7 +88,8 @@ def test_an_unknown_scheme_is_answered_with_the_nearest() -> None:
 
 
 def test_what_comes_is_what_was_announced(tmp_path: Path) -> None:
-    target, done = tmp_path / "t", []
+    target = tmp_path / "t"
+    done: list[int] = []
     Shelf().download(ADDRESS, Stored(name="x", bytes=3, sha256=ABC), target, done.append)
     assert (target.read_bytes(), done) == (b"abc", [2, 3])
     with pytest.raises(ArtifactError, match=r"'shelf://x' was changed on the way: expected SHA-256 ba7816bf8f01\.\.\., got "):

@@ -53,7 +53,8 @@ def test_what_the_library_takes_for_no_name(tmp_path: Path) -> None:
 
 def answered(kind: type[errors.HfHubHTTPError], status: int, said: str = "") -> Exception:
     response = httpx2.Response(status, request=httpx2.Request("GET", "https://huggingface.co/api/models/a/b"))
-    return kind(f"{status} Client Error\n\nhunter2", response=response, server_message=said)
+    error: Exception = kind(f"{status} Client Error\n\nhunter2", response=response, server_message=said)
+    return error
 
 
 @pytest.mark.parametrize(

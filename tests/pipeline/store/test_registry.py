@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -165,7 +166,12 @@ def test_a_password_is_not_sent_in_the_clear(
     log_in(host)
     sent: list[httpx2.URL] = []
     real = httpx2.Client.send
-    monkeypatch.setattr(httpx2.Client, "send", lambda self, request, **how: (sent.append(request.url), real(self, request, **how))[1])
+
+    def send(client: httpx2.Client, request: httpx2.Request, **how: Any) -> httpx2.Response:
+        sent.append(request.url)
+        return real(client, request, **how)
+
+    monkeypatch.setattr(httpx2.Client, "send", send)
     with pytest.raises(TransferError, match="is not open to you"):
         pull(f"oci://{host}/nets/tiny:1", tmp_path / "got.zip")
     assert {url.netloc.decode() for url in sent} == {host}
