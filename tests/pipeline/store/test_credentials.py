@@ -59,7 +59,10 @@ def test_a_helper_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         assert credentials("ghcr.io") == Credentials("me", "hunter2")
     kept(credsStore="ours", auths={"quay.io": entry("you", "2")})
     assert credentials("quay.io") == Credentials("you", "2"), "what the helper does not know may stand in the file"
-    for name in ("not-there", "../../bin/sh", ""):
+    # A name that is a path would run what lies in the current folder.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "docker-credential-").mkdir()
+    for name in ("not-there", "/../docker-credential-ours", ""):
         kept(credsStore=name)
         assert credentials("ghcr.io") is None
 
