@@ -125,6 +125,7 @@ class Embedder(ABC):
                 root=source.manifest.root or source.manifest.content_sha256,
                 versions={name: version for name in self.distributions if (version := version_of(name))},
                 preprocessing=None,
+                data="",  # Whose samples are prepared.
                 details=source.manifest.details | {"prepares": picture.given},
                 operators=operators,
                 evidence=(),

@@ -116,7 +116,7 @@ def command(
 
     protocol = Protocol(rounds=rounds, min_seconds=seconds, seed=seed)
     with opened(source, weights=weights, data=data, inputs=inputs, sizing=sizing) as found:
-        subject = found.subject
+        subject = found.example
         samples = split_samples(subject, data, folder=data_dir, evaluation=2048, may_draw=True, sizing=sizing).evaluation
         check_sizes(subject, samples)
         say(found.notes)

@@ -349,7 +349,7 @@ def benchmark(
     """
     loaded = Bundle.load(Path(bundle.path if isinstance(bundle, Bundle) else bundle))
     sizing = as_sizing(fix, ranges, values, states)
-    root = Opened(loaded, sizing=sizing).subject
+    root = Opened(loaded, sizing=sizing).example
     samples = split_samples(root, named_data(data, root.manifest.signature), evaluation=2048, may_draw=True, sizing=sizing).evaluation
     benchmarks.check_sizes(root, samples)
     report = benchmarks.benchmark_bundle(

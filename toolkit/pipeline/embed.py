@@ -45,6 +45,8 @@ MOST_PICTURES = 1000
 """So many verify at most: each is of a size of its own, and a call."""
 _SHARES = (1.0, 4 / 3, 2.0, 3.0)
 """How much larger than the input the samples become as pictures, by turns."""
+_MOST_BYTES = 2**28
+"""Of all pictures: large ones are fewer."""
 _EXACT = 1e-3
 
 
@@ -200,8 +202,11 @@ def _pictures(samples: Samples, own: PictureInput, picture: Picture) -> _Picture
         levels: Iterator[np.ndarray] = _drawn(len(rows), own, picture)
     else:
         levels = (_levels(np.asarray(row), own, samples.origin) for row in rows)
-    raw, prepared = [], []
+    raw: list[np.ndarray] = []
+    prepared: list[np.ndarray] = []
     for level, share in zip(levels, itertools.cycle(_SHARES), strict=False):
+        if sum(each.nbytes for each in raw) > _MOST_BYTES:
+            break
         image = Image.fromarray(level[..., 0] if level.shape[2] == 1 else level)
         size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
         image = image.resize(size, Image.Resampling.BICUBIC)
@@ -209,7 +214,7 @@ def _pictures(samples: Samples, own: PictureInput, picture: Picture) -> _Picture
         array = np.asarray(image)
         raw.append(np.ascontiguousarray(array[..., None] if array.ndim == 2 else array[..., ::-1] if picture.given == "bgr" else array))
         prepared.append(own.array(image))
-    return _Pictures(raw, replace(samples, inputs={own.name: np.stack(prepared)}))
+    return _Pictures(raw, replace(samples.rows(slice(len(raw))), inputs={own.name: np.stack(prepared)}))
 
 
 def _levels(row: np.ndarray, own: PictureInput, origin: str) -> np.ndarray:

@@ -55,7 +55,7 @@ def test_the_manifest_says_what_the_file_takes(pair: tuple[Artifact, Artifact]) 
     assert (spec.name, spec.dtype, spec.shape) == ("picture", "uint8", (rows, "picture_height", "picture_width", 3))
     own = embedded.manifest
     assert (own.parent, own.root) == (source.manifest.content_sha256, source.manifest.root)
-    assert (own.preprocessing, own.evidence, own.details["prepares"]) == (None, (), "bgr")
+    assert (own.preprocessing, own.evidence, own.data, own.details["prepares"]) == (None, (), "", "bgr")
     assert (own.format, own.precision, own.labels) == (source.manifest.format, source.manifest.precision, source.manifest.labels)
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from toolkit.core import MANIFEST, Artifact, Bundle
+from toolkit.core import MANIFEST, Artifact, ArtifactError, Bundle
 from toolkit.models import all_models
 
 from ..data import Given
@@ -41,6 +41,16 @@ class Opened:
     def subject(self) -> Artifact:
         """The artifact that tells the inputs and the data: the one that was named, or the trained model."""
         return self.sized(self.artifact or trained(self.bundle))
+
+    @property
+    def example(self) -> Artifact:
+        """As `subject`, or where a bundle has no trained model, as `toolkit embed` makes them, its first artifact: inputs are all that it
+        has to tell.
+        """
+        try:
+            return self.subject
+        except ArtifactError:
+            return self.sized(next(iter(self.bundle)))
 
     def sized(self, artifact: Artifact) -> Artifact:
         """An artifact with what the user says of sizes; raises `InputError` for names that it does not have."""
