@@ -1,4 +1,4 @@
-// Loads the model and shows what fits it: a pad to draw on, or a form.
+// Loads the model and shows what fits it: a pad to draw on, a picture, the board of a game, or a form.
 import {classifier} from './classifier.js';
 import {form} from './form.js';
 import {photo} from './photo.js';
@@ -33,12 +33,12 @@ function facts(about, model, kept) {
 
 const size = bytes => (bytes < 1e3 ? `${bytes} bytes` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
-function titles(about) {
+function titles(about, game) {
   const digits = about.labels.length === 10 && about.labels.every(label => /^\d$/.test(label));
   const drawn = about.image?.channels === 1;
-  const title = drawn ? (digits ? 'Draw a digit' : 'Draw a picture') : about.image ? 'Show a picture' : about.title;
+  const title = game ? game.title : drawn ? (digits ? 'Draw a digit' : 'Draw a picture') : about.image ? 'Show a picture' : about.title;
   document.title = part('title').textContent = title;
-  part('lead').textContent = `A network of ${size(about.size_bytes)} answers right here: nothing that you ${drawn ? 'draw' : about.image ? 'show' : 'enter'} leaves your device.`;
+  part('lead').textContent = `A network of ${size(about.size_bytes)} answers right here: nothing that you ${game ? 'play' : drawn ? 'draw' : about.image ? 'show' : 'enter'} leaves your device.`;
 }
 
 // Whatever is tried next, an old error and an old answer are gone.
@@ -84,17 +84,24 @@ function alertLine(error) {
   line.scrollIntoView({block: 'nearest'});
 }
 
-async function start() {
-  const kept = await keepForLater();
-  const about = await (await fetch('model.json')).json();
-  titles(about);
-  part('status').textContent = `Loading ${about.engine}…`;
+// A game's network thinks in a worker; others answer so soon that they may hold the page.
+async function opened(about, threads) {
+  if (about.game) return (await import('./thinker.js')).openThinker(about, threads);
   const {open} = await import('./engine.js');
   const file = await fetch(about.model);
   if (!file.ok) throw new Error(`${about.model}: ${file.status} ${file.statusText}`);
-  const model = await open(await file.arrayBuffer(), Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1));
-  const kind = !about.image ? form : about.image.channels === 1 ? classifier : photo;
-  takeFiles(kind(part('view'), about, model));
+  return open(await file.arrayBuffer(), threads);
+}
+
+async function start() {
+  const kept = await keepForLater();
+  const about = await (await fetch('model.json')).json();
+  const game = about.game && (await import(`./${about.game.family}.js`));
+  titles(about, game);
+  part('status').textContent = `Loading ${about.engine}…`;
+  const model = await opened(about, Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1));
+  const show = game ? game.view : !about.image ? form : about.image.channels === 1 ? classifier : photo;
+  takeFiles(await show(part('view'), about, model));
   facts(about, model, kept);
   document.body.dataset.state = 'ready';
 }

@@ -14,6 +14,7 @@ from toolkit.runtimes import all_runtimes
 from toolkit.runtimes.browser import BrowserRuntime
 
 from ...inspect import describe_file
+from .boards import Board, board_of, files_of_board
 
 ABOUT = "model.json"
 """What the page knows of its model; by this file an exported page is known."""
@@ -48,7 +49,9 @@ class Image:
 
 @dataclass(frozen=True)
 class About:
-    """What ``model.json`` holds. ``image`` is None for a model that is no classifier of images; ``files`` are SHA-256 by name."""
+    """What ``model.json`` holds. ``image`` is None for a model that is no classifier of images, ``game`` for one that plays no game with a board
+    here; ``files`` are SHA-256 by name.
+    """
 
     title: str
     artifact: str
@@ -59,6 +62,7 @@ class About:
     outputs: tuple[TensorSpec, ...]
     labels: tuple[str, ...]
     image: Image | None
+    game: Board | None
     files: dict[str, str]
     schema: int = 1
 
@@ -92,7 +96,9 @@ def export_web(model: Path, out: Path) -> Site:
         raise InputError(f"'{model}' has more files than a page can load", expected=file.name, got=", ".join(sorted(manifest.files)))
     if out.is_symlink() or (out.exists() and not (out / ABOUT).is_file()):
         raise InputError(f"'{out}' is there already", expected="a new folder, or a page that this command made")
-    sources = {name: _HERE / name for name in _PAGE} | runtime.web.installed_files() | {file.name: file}
+    game = board_of(manifest)
+    page = {name: _HERE / name for name in _PAGE} | (files_of_board(game) if game else {})
+    sources = page | runtime.web.installed_files() | {file.name: file}
     with new_folder(out) as work:
         for name, source in sources.items():
             shutil.copyfile(source, work / name)
@@ -109,10 +115,11 @@ def export_web(model: Path, out: Path) -> Site:
             outputs=manifest.signature.outputs,
             labels=manifest.labels,
             image=_image(manifest.signature, manifest.preprocessing),
+            game=game,
             files=hashes,
         )
         (work / ABOUT).write_bytes(msgspec.json.format(msgspec.json.encode(about), indent=2) + b"\n")
-        _write_worker(work)
+        _write_worker(work, [*page, ABOUT])
         files = hashes | {name: sha256_of(work / name) for name in (ABOUT, _WORKER)}
         sizes = {name: (work / name).stat().st_size for name in files}
     return Site(out, runtime.name, files, sizes)
@@ -161,9 +168,9 @@ def _image(signature: Signature, preprocessing: Preprocessing | None) -> Image |
     return Image(height, width, channels, each[0], each[1], layout)
 
 
-def _write_worker(work: Path) -> None:
+def _write_worker(work: Path, shell: list[str]) -> None:
     """The service worker keeps a version by its own text: another page, model or engine is another worker."""
     version = sha256_of(work / ABOUT)[:16]
     text = (_HERE / _WORKER).read_text(encoding="utf-8")
-    shell = json.dumps([*_PAGE, ABOUT])
-    (work / _WORKER).write_text(text.replace("'VERSION'", f"'{version}'").replace("['SHELL']", shell), encoding="utf-8")
+    filled = text.replace("'VERSION'", f"'{version}'").replace("['SHELL']", json.dumps(shell))
+    (work / _WORKER).write_text(filled, encoding="utf-8")
