@@ -39,7 +39,7 @@ def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
     assert {name for name in names if name.endswith(".html")} == {
         f"toolkit/{path.relative_to(source / 'toolkit')}" for path in (source / "toolkit").rglob("*.html")
     }
-    own = ("toolkit/pipeline/export/web", "runtimes/browser")
+    own = ("toolkit/pipeline/export/web", "toolkit/pipeline/export/web/games", "runtimes/browser")
     pages = {path for folder in own for kind in ("js", "css", "json") for path in (source / folder).glob(f"*.{kind}")}
     assert {str(path.relative_to(source)).removeprefix("toolkit/") for path in pages} <= {name.removeprefix("toolkit/") for name in names}
     nets = {f"toolkit/{path.relative_to(source)}" for path in (source / "models/alphago/nets").rglob("*") if path.is_file()}

@@ -49,8 +49,8 @@ class Image:
 
 @dataclass(frozen=True)
 class About:
-    """What ``model.json`` holds. ``image`` is None for a model that is no classifier of images, ``game`` for one that plays no game with a board
-    here; ``files`` are SHA-256 by name.
+    """What ``model.json`` holds. ``image`` is None for a model that is no classifier of images, ``game`` for one without a board here;
+    ``files`` are SHA-256 by name.
     """
 
     title: str

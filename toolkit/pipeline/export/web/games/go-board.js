@@ -12,7 +12,7 @@ const ARROWS = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowD
 export function board(element, rules, onPlay) {
   const {size} = rules;
   const wide = size - 1 + BEFORE + BEHIND;
-  const lettering = Math.max(0.34, 0.028 * wide);
+  const lettering = Math.min(0.56, 0.034 * wide); // as large on every board, but for the largest
   const column = cell => BEFORE + (cell % size);
   const row = cell => BEHIND + Math.trunc(cell / size);
   let focused = Math.trunc((rules.cells - 1) / 2);
@@ -23,7 +23,7 @@ export function board(element, rules, onPlay) {
     drawing.append(
       shape('line', {x1: BEFORE, x2: BEFORE + size - 1, y1: BEHIND + k, y2: BEHIND + k}),
       shape('line', {x1: BEFORE + k, x2: BEFORE + k, y1: BEHIND, y2: BEHIND + size - 1}),
-      text(rules.name(k)[0], BEFORE + k, wide - 0.28, lettering),
+      text(rules.name(k)[0], BEFORE + k, wide - 0.34, lettering),
       text(size - k, 0.32, BEHIND + k, lettering),
     );
   }

@@ -133,7 +133,7 @@ export async function view(element, about, net) {
     part('turn').textContent = game.isOver ? ending() : thinking ? 'The network thinks…' : isYours() ? passed + mine : "The network's turn";
     part('detail').textContent = failed || detail();
     part('detail').classList.toggle('wrong', Boolean(failed));
-    part('pass').disabled = part('hint').disabled = !isYours() || thinking;
+    part('pass').disabled = part('advice').disabled = !isYours() || thinking;
     part('undo').disabled = !canUndo();
     part('save').disabled = !game.moves.length;
     element.dataset.moves = game.moves.map(([, action]) => game.rules.name(action)).join(' ');
@@ -156,7 +156,7 @@ export async function view(element, about, net) {
     part('white').textContent = thought ? `White ${rate(1 - black)}` : 'White';
     part('candidates').hidden = !thought;
     if (!thought) return;
-    part('whose').textContent = `The network looked at, as ${NAMES[thought.mover]}`;
+    part('whose').textContent = `What the network looked at as ${NAMES[thought.mover]}`;
     part('candidates').tBodies[0].replaceChildren(...thought.candidates.slice(0, SHOWN).map(({action, visits, winRate}) => {
       const line = document.createElement('tr');
       for (const words of [game.rules.name(action), visits, '', rate(winRate)]) line.insertCell().textContent = words;
@@ -168,7 +168,7 @@ export async function view(element, about, net) {
 
   part('pass').addEventListener('click', () => playYours(game.rules.pass));
   part('undo').addEventListener('click', undo);
-  part('hint').addEventListener('click', hint);
+  part('advice').addEventListener('click', hint);
   part('new').addEventListener('submit', event => {
     event.preventDefault();
     begin(GoGame.withHandicap(about.game, Number(part('handicap').value), Number(part('komi').value)), Number(part('colour').value));
