@@ -59,7 +59,7 @@ def stones(page: Page) -> dict[str, str]:
     """What the points say to a screen reader that are not empty."""
     labels: list[str] = page.eval_on_selector_all(".points button", "points => points.map(point => point.ariaLabel)")
     assert len(labels) == 49
-    return dict(label.split(", ", 1) for label in labels if not label.endswith("empty"))  # type: ignore[misc]
+    return dict(label.split(", ", 1) for label in labels if not label.endswith("empty"))
 
 
 def test_a_move_is_answered_shown_spoken_and_taken_back(page: Page) -> None:
