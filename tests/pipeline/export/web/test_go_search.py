@@ -72,6 +72,10 @@ def check(made: list[tuple[Position, dict[str, Any]]], found: list[dict[str, Any
             assert candidate["prior"] == pytest.approx(want.priors[0, candidate["action"]], abs=1e-7)
         assert visits.tolist() == want.visits[0].tolist(), given
         assert thought["action"] == want.action[0]
+        first, again = thought["asked"]
+        assert 0 < first <= given["playouts"] + 1
+        assert again == 0, "all of it is kept"
+        assert thought["again"] == [candidate["visits"] for candidate in thought["candidates"]]
         assert 2 * thought["winRate"] - 1 == pytest.approx(want.value[0], abs=1e-6)
         np.testing.assert_allclose(q, want.q[0], atol=1e-6)
 

@@ -1,11 +1,12 @@
 // The thread of a page that plays: it holds the network and searches, so that the page answers meanwhile. Its other side is thinker.js.
+import {cached} from './cache.js';
 import {open} from './engine.js';
 import {evaluatorOf} from './net.js';
 import {Search} from './search.js';
 
 const PAUSE_MS = 60; // between looks at what the page wants now
 let about;
-let model;
+let evaluate;
 let makeGame;
 let wanted = 0; // the last search that was asked for; others end at their next look
 
@@ -15,7 +16,9 @@ const calls = {
     ({makeGame} = await import(`./${about.game.family}-rules.js`));
     const file = await fetch(about.model);
     if (!file.ok) throw new Error(`${about.model}: ${file.status} ${file.statusText}`);
-    model = await open(await file.arrayBuffer(), threads);
+    const model = await open(await file.arrayBuffer(), threads);
+    const game = makeGame(about.game);
+    evaluate = cached(evaluatorOf(model, game), {size: game.planes * game.height * game.width, actions: game.actions});
     return {threads: model.threads};
   },
 
@@ -27,7 +30,7 @@ const calls = {
       if (player !== state.turn) game.setToMove(state, player);
       game.play(state, action);
     }
-    const search = new Search(game, evaluatorOf(model, game));
+    const search = new Search(game, evaluate);
     let looked = performance.now();
     return search.run(state, playouts, async () => {
       if (performance.now() - looked < PAUSE_MS) return true;

@@ -1,0 +1,88 @@
+"""What a page with a board weighs, and how long its moves take in headless Chromium on one core: docs/browser.md, "Play in the browser".
+
+python -m benchmarks.board models/alphago/nets/go-9x9/onnx-int8 --playouts 400 --moves 8
+
+The network plays itself. Its first move finds nothing in the cache; each later one has what the search before it looked at. Playwright and
+Chromium share the one core, so that nothing of a move runs beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import os
+import statistics
+import tempfile
+import threading
+import time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from toolkit.core import load_average
+from toolkit.pipeline.export.web import Site, export_web
+from toolkit.runtimes.browser.packages import chromium
+
+_ENGINE = ("engine.js", "gunzip.js", "ort.mjs", "ort.wasm.gz")
+_MOVE = """async ([playouts, moves]) => {
+  const about = await (await fetch('model.json')).json();
+  const {openThinker} = await import('./thinker.js');
+  globalThis.thinker ??= await openThinker(about, 1);
+  const start = performance.now();
+  const {action} = await thinker.think({options: {}, setup: {}, moves}, playouts);
+  return [action, performance.now() - start];
+}"""
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def measured(site: Site, *, playouts: int, moves: int) -> tuple[float, list[float]]:
+    """Seconds until the page is ready, and of each move."""
+    from playwright.sync_api import sync_playwright
+
+    host = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Silent, directory=str(site.folder)))
+    threading.Thread(target=host.serve_forever, daemon=True).start()
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=chromium(), args=["--disable-gpu"])
+        page = browser.new_page()
+        start = time.perf_counter()
+        page.goto(f"http://127.0.0.1:{host.server_port}/")
+        page.wait_for_selector("body[data-state=ready]", timeout=120_000)
+        ready = time.perf_counter() - start
+        played: list[Any] = []
+        seconds = []
+        for count in range(moves):
+            action, milliseconds = page.evaluate(_MOVE, [playouts, played])
+            played.append([1 + count % 2, action])
+            seconds.append(milliseconds / 1000)
+        browser.close()
+    host.shutdown()
+    return ready, seconds
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("net", type=Path)
+    parser.add_argument("--playouts", type=int, default=400)
+    parser.add_argument("--moves", type=int, default=8)
+    options = parser.parse_args()
+    # What is started from here, Chromium with all its processes, stays on this core.
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    with tempfile.TemporaryDirectory() as folder:
+        site = export_web(options.net, Path(folder) / "site")
+        net = site.sizes["model.onnx"]
+        engine = sum(site.sizes[name] for name in _ENGINE)
+        print(f"bytes: page {site.size_bytes - engine - net}, engine {engine}, net {net}, all {site.size_bytes}")
+        before = load_average()
+        ready, seconds = measured(site, playouts=options.playouts, moves=options.moves)
+    print(f"load average {before} before, {load_average()} after; page ready in {ready:.2f} s")
+    print(f"first move of {options.playouts} playouts: {seconds[0]:.2f} s")
+    if later := seconds[1:]:
+        print(f"later moves: median {statistics.median(later):.2f} s, {min(later):.2f} to {max(later):.2f} s, n={len(later)}")
+
+
+if __name__ == "__main__":
+    main()
