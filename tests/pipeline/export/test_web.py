@@ -245,6 +245,6 @@ def test_a_wrong_artifact_or_folder_is_one_line_and_nothing_is_written(
 def test_the_document_shows_what_the_command_prints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.chdir(tmp_path)
-    result = CliRunner().invoke(toolkit, ["export", "web", str(ROOT / "models/alphago/nets/go-5x5/onnx-int8"), "--out", "site"])
+    result = CliRunner().invoke(toolkit, ["export", "web", str(ROOT / "models/alphago/nets/go-9x9/onnx-int8"), "--out", "site"])
     printed = "\n".join(line.rstrip() for line in result.output.strip().splitlines())
     assert printed in (ROOT / "docs" / "browser.md").read_text()

@@ -2,28 +2,13 @@
 // thinks, and how many positions were asked for when it searched once, and again with the answers that the cache has kept.
 import {existsSync, readFileSync} from 'node:fs';
 import {readFile} from 'node:fs/promises';
+import {hashed} from './hashed.mjs';
 
 const folder = process.argv[2];
 const {Go} = await import(`${folder}/go-rules.js`);
 const {Search} = await import(`${folder}/search.js`);
 const {cached} = await import(`${folder}/cache.js`);
 const {evaluatorOf} = await import(`${folder}/net.js`);
-
-// As `hashed` in test_go_search.py.
-function hashed({actions, planes, cells}) {
-  const size = planes * cells;
-  return async (data, count) => {
-    const logits = new Float32Array(count * actions);
-    const values = new Float32Array(count);
-    for (let k = 0; k < count; k += 1) {
-      let hash = 1;
-      for (let bit = 0; bit < size; bit += 1) if (data[k * size + bit]) hash = (hash + Math.imul(bit + 1, 2654435761)) >>> 0;
-      for (let a = 0; a < actions; a += 1) logits[k * actions + a] = ((Math.imul(hash, 2 * a + 1) >>> 16) % 1024) / 256;
-      values[k] = ((hash >>> 8) % 256) / 128 - 1;
-    }
-    return {logits, values};
-  };
-}
 
 let model;
 if (existsSync(`${folder}/engine.js`)) {

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.pipeline.export.web.answers import hashed
 from tests.pipeline.export.web.nodes import modules, run_node
 from toolkit.core import Artifact
 from toolkit.models.alphago.games import Go, Position
@@ -21,15 +22,6 @@ from toolkit.runtimes import SessionOptions, open_session
 from toolkit.runtimes.browser.packages import NODE_PARTS, ONNXRUNTIME_IN_NODE, missing, repair
 
 ROW = np.zeros(1, np.int64)
-
-
-def hashed(planes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logits and values made of the bits of ``planes [B, 17, N, N]``, exact in float32: as `hashed` in go_search.mjs."""
-    bits, actions = planes.reshape(len(planes), -1).astype(np.uint32), planes.shape[2] * planes.shape[3] + 1
-    weights = np.arange(1, bits.shape[1] + 1, dtype=np.uint32) * np.uint32(2654435761)
-    keys = (bits * weights).sum(axis=1, dtype=np.uint32) + np.uint32(1)
-    spread = keys[:, None] * (2 * np.arange(actions, dtype=np.uint32) + 1)
-    return ((spread >> 16) % 1024).astype(np.float32) / 256, ((keys >> 8) % 256).astype(np.float32) / 128 - 1
 
 
 def cases(sizes: tuple[int, ...], count: int, playouts: tuple[int, ...], weight: float) -> list[tuple[Position, dict[str, Any]]]:

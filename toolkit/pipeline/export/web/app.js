@@ -1,8 +1,4 @@
 // Loads the model and shows what fits it: a pad to draw on, a picture, the board of a game, or a form.
-import {classifier} from './classifier.js';
-import {form} from './form.js';
-import {photo} from './photo.js';
-
 const MOST_THREADS = 4;
 const PATIENCE_MS = 4000;
 const part = name => document.querySelector(`#${name}`);
@@ -33,12 +29,12 @@ function facts(about, model, kept) {
 
 const size = bytes => (bytes < 1e3 ? `${bytes} bytes` : bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`);
 
-function titles(about, game) {
+function titles(about, shown) {
   const digits = about.labels.length === 10 && about.labels.every(label => /^\d$/.test(label));
   const drawn = about.image?.channels === 1;
-  const title = game ? game.title : drawn ? (digits ? 'Draw a digit' : 'Draw a picture') : about.image ? 'Show a picture' : about.title;
+  const title = shown.title ?? (drawn ? (digits ? 'Draw a digit' : 'Draw a picture') : about.image ? 'Show a picture' : about.title);
   document.title = part('title').textContent = title;
-  part('lead').textContent = `A network of ${size(about.size_bytes)} answers right here: nothing that you ${game ? 'play' : drawn ? 'draw' : about.image ? 'show' : 'enter'} leaves your device.`;
+  part('lead').textContent = `A network of ${size(about.size_bytes)} answers right here: nothing that you ${about.game ? 'play' : drawn ? 'draw' : about.image ? 'show' : 'enter'} leaves your device.`;
 }
 
 // Whatever is tried next, an old error and an old answer are gone.
@@ -73,7 +69,7 @@ function takeFiles({clear, opened, bind}) {
     take(event.dataTransfer.files[0]);
   });
   addEventListener('paste', event => {
-    if (event.target.matches?.('textarea')) return;
+    if (event.target.matches?.('textarea, input')) return;
     take(event.clipboardData.files[0] ?? new File([event.clipboardData.getData('text')], 'pasted.json'));
   });
 }
@@ -96,12 +92,12 @@ async function opened(about, threads) {
 async function start() {
   const kept = await keepForLater();
   const about = await (await fetch('model.json')).json();
-  const game = about.game && (await import(`./${about.game.family}.js`));
-  titles(about, game);
+  const kind = about.game?.family ?? (!about.image ? 'form' : about.image.channels === 1 ? 'classifier' : 'photo');
+  const shown = await import(`./${kind}.js`);
+  titles(about, shown);
   part('status').textContent = `Loading ${about.engine}…`;
   const model = await opened(about, Math.min(MOST_THREADS, navigator.hardwareConcurrency || 1));
-  const show = game ? game.view : !about.image ? form : about.image.channels === 1 ? classifier : photo;
-  takeFiles(await show(part('view'), about, model));
+  takeFiles(await shown[about.game ? 'view' : kind](part('view'), about, model));
   facts(about, model, kept);
   document.body.dataset.state = 'ready';
 }

@@ -21,7 +21,9 @@ ABOUT = "model.json"
 
 _HERE = Path(__file__).parent
 _WORKER = "sw.js"
-_PAGE = ("index.html", "style.css", "answers.js", "app.js", "arrays.js", "classifier.js", "drawing.js", "form.js", "photo.js")
+_PAGE = ("index.html", "style.css", "app.js")
+_ANSWERS = ("answers.js", "arrays.js", "classifier.js", "drawing.js", "form.js", "photo.js")
+"""What a page without a board is made of beside `_PAGE`."""
 _MOST_PIXELS = {1: 256, 3: 1024}
 """The longest side of a grey image that is drawn, and of a colour image."""
 
@@ -97,7 +99,8 @@ def export_web(model: Path, out: Path) -> Site:
     if out.is_symlink() or (out.exists() and not (out / ABOUT).is_file()):
         raise InputError(f"'{out}' is there already", expected="a new folder, or a page that this command made")
     game = board_of(manifest)
-    page = {name: _HERE / name for name in _PAGE} | (files_of_board(game) if game else {})
+    shown = files_of_board(game) if game else {name: _HERE / name for name in _ANSWERS}
+    page = {name: _HERE / name for name in _PAGE} | shown
     sources = page | runtime.web.installed_files() | {file.name: file}
     with new_folder(out) as work:
         for name, source in sources.items():

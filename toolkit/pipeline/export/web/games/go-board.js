@@ -82,7 +82,7 @@ export function board(element, rules, onPlay) {
       button.ariaLabel = [rules.name(cell), ...words.filter(Boolean)].join(', ');
     });
     for (const {action, winRate} of tips.slice(0, MOST_TIPS).filter(tip => tip.action !== rules.pass)) {
-      const tip = shape('g', {class: 'tip'});
+      const tip = shape('g', {class: action === tips[0].action ? 'tip best' : 'tip'});
       tip.append(shape('circle', {cx: column(action), cy: row(action), r: 0.44}), text(Math.round(100 * winRate), column(action), row(action), lettering));
       shapes.push(tip);
     }

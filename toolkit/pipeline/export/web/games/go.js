@@ -5,6 +5,7 @@ import {BLACK, WHITE} from './go-rules.js';
 
 const NAMES = {[BLACK]: 'Black', [WHITE]: 'White'};
 const SHOWN = 5;
+const LEAST_SHARE = 0.02; // of the visits, for a move to be shown on the board
 const NOBODY = 0;
 
 export const title = 'Play Go';
@@ -79,7 +80,7 @@ export async function view(element, about, net) {
     if (!isYours() || thinking) return;
     const found = await search();
     if (!found) return;
-    tips = found.candidates;
+    tips = found.candidates.filter(({visits}) => visits >= LEAST_SHARE * found.playouts);
     draw();
     say(`The network would play ${game.rules.name(found.action)}, and wins ${rate(found.winRate)} as ${NAMES[game.toMove]}.`);
   }
