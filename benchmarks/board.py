@@ -80,7 +80,7 @@ def measured(site: Site, *, playouts: int, moves: int) -> tuple[float, list[Move
 def _processor_s() -> float:
     """Of all processes below this one so far."""
     times = [process.cpu_times() for process in psutil.Process().children(recursive=True)]
-    return sum(each.user + each.system for each in times)
+    return float(sum(each.user + each.system for each in times))
 
 
 def _told(times: list[float]) -> str:

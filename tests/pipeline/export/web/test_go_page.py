@@ -86,6 +86,37 @@ def test_a_move_is_answered_shown_spoken_and_taken_back(page: Page) -> None:
     assert page.is_disabled("#undo")
 
 
+LARGE = """async () => {
+  const {board} = await import('./go-board.js');
+  const {Go} = await import('./go-rules.js');
+  const rules = new Go({size: 19, komi: 7});
+  const state = rules.start();
+  for (const cell of [0, 18, 342, 360, 180]) rules.play(state, cell);
+  const tips = [{action: 200, winRate: 0.51}, {action: 201, winRate: 0.49}];
+  board(document.querySelector('#goban'), rules, () => {}).show(state, {last: 180, turn: 2, tips});
+}"""
+OFFSETS = """() => {
+  const stones = [...document.querySelectorAll('#goban .stone')];
+  const taken = [...document.querySelectorAll('.points button')].filter(button => !button.ariaLabel.endsWith('empty'));
+  const middle = ({left, top, width, height}) => [left + width / 2, top + height / 2];
+  return taken.map((button, place) => {
+    const [[x, y], [u, v]] = [button, stones[place]].map(each => middle(each.getBoundingClientRect()));
+    return Math.hypot(x - u, y - v);
+  });
+}"""
+
+
+def test_a_point_is_where_its_stone_is_drawn_and_the_largest_board_fits(page: Page) -> None:
+    page.click("[data-cell=A1]")
+    moves(page, expect=2)
+    assert max(page.evaluate(OFFSETS)) < 1
+    page.evaluate(LARGE)
+    offsets = page.evaluate(OFFSETS)
+    assert len(offsets) == 5
+    assert max(offsets) < 1
+    assert faults_of(page) == []
+
+
 def test_the_keyboard_plays_passes_asks_and_takes_back(page: Page) -> None:
     for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Enter"):  # The first one goes into the board.
         page.keyboard.press(key)

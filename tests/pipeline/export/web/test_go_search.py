@@ -87,7 +87,7 @@ def test_so_they_are_with_a_net_that_comes_with_the_project(tmp_path: Path) -> N
     for name, source in (ONNXRUNTIME_IN_NODE.installed_files() | {"model.onnx": artifact.model_file}).items():
         (page / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, page / name)
-    made = cases((5,), 6, (50,), weight=float(artifact.manifest.details["score_weight"]))
+    made = cases((5,), 4, (40,), weight=float(artifact.manifest.details["score_weight"]))
     found = run_node("go_search.mjs", page, [given for _, given in made])
     with open_session(artifact, engine="onnxruntime-web-node", options=SessionOptions(threads=1)) as session:
         check(made, found, lambda game: SessionEvaluator(session, game))

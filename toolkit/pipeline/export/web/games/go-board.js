@@ -2,8 +2,8 @@
 import {BLACK, WHITE} from './go-rules.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
-const BEFORE = 1; // from the drawing's edge to the first line, in distances of lines: room for the names
-const BEHIND = 0.62;
+const BEHIND = 0.62; // from the last line to the drawing's edge, in distances of lines
+const TO_NAME = 0.67; // from the first line to the middle of its name
 const MOST_TIPS = 4;
 const COLOURS = {[BLACK]: 'black', [WHITE]: 'white'};
 const ARROWS = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
@@ -11,9 +11,10 @@ const ARROWS = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowD
 // `onPlay(cell)` is called for a point that was chosen, whether or not it is free.
 export function board(element, rules, onPlay) {
   const {size} = rules;
-  const wide = size - 1 + BEFORE + BEHIND;
+  const before = Math.max(1, 0.065 * size); // room for the names, which grow beside the lines of a large board
+  const wide = size - 1 + before + BEHIND;
   const lettering = Math.min(0.56, 0.034 * wide); // as large on every board, but for the largest
-  const column = cell => BEFORE + (cell % size);
+  const column = cell => before + (cell % size);
   const row = cell => BEHIND + Math.trunc(cell / size);
   let focused = Math.trunc((rules.cells - 1) / 2);
 
@@ -21,10 +22,10 @@ export function board(element, rules, onPlay) {
   drawing.append(gradients());
   for (let k = 0; k < size; k += 1) {
     drawing.append(
-      shape('line', {x1: BEFORE, x2: BEFORE + size - 1, y1: BEHIND + k, y2: BEHIND + k}),
-      shape('line', {x1: BEFORE + k, x2: BEFORE + k, y1: BEHIND, y2: BEHIND + size - 1}),
-      text(rules.name(k)[0], BEFORE + k, wide - 0.34, lettering),
-      text(size - k, 0.32, BEHIND + k, lettering),
+      shape('line', {x1: before, x2: before + size - 1, y1: BEHIND + k, y2: BEHIND + k}),
+      shape('line', {x1: before + k, x2: before + k, y1: BEHIND, y2: BEHIND + size - 1}),
+      text(rules.name(k)[0], before + k, BEHIND + size - 1 + TO_NAME, lettering),
+      text(size - k, before - TO_NAME, BEHIND + k, lettering),
     );
   }
   for (const cell of stars(rules)) drawing.append(shape('circle', {class: 'star', cx: column(cell), cy: row(cell), r: 0.09}));
@@ -33,7 +34,7 @@ export function board(element, rules, onPlay) {
   const points = document.createElement('div');
   Object.assign(points, {className: 'points', role: 'grid', ariaLabel: `Board, ${size} by ${size}`});
   const percent = length => `${(100 * length) / wide}%`;
-  Object.assign(points.style, {left: percent(BEFORE - 0.5), top: percent(BEHIND - 0.5), width: percent(size), height: percent(size)});
+  Object.assign(points.style, {left: percent(before - 0.5), top: percent(BEHIND - 0.5), width: percent(size), height: percent(size)});
   points.style.gridTemplate = `repeat(${size}, 1fr) / repeat(${size}, 1fr)`;
   const buttons = [];
   for (let line = 0; line < size; line += 1) {
