@@ -97,7 +97,7 @@ def _decoded(rows: list[Row], spec: TensorSpec, sound: Sound) -> Iterator[Row]:
     with ThreadPoolExecutor(available_threads()) as pool:
         for start in range(0, len(rows), at_once):
             some = rows[start : start + at_once]
-            arrays = pool.map(lambda row: _input(row[1][_FILE], spec, sound), some)
+            arrays = pool.map(lambda row: input_of(row[1][_FILE], spec, sound), some)
             yield from ((place, {**row, _SOUND: array}) for (place, row), array in zip(some, arrays, strict=True))
 
 
@@ -133,7 +133,7 @@ def _listed(path: Path, target: str) -> tuple[Path, list[Row], str]:
     return table, rows, wanted
 
 
-def _input(file: Path, spec: TensorSpec, sound: Sound) -> np.ndarray:
+def input_of(file: Path, spec: TensorSpec, sound: Sound) -> np.ndarray:
     """The input of a recording, in the shape of the network's."""
     samples, rate = recording(file)
     values = sound.resampled(samples.mean(axis=1), rate)
