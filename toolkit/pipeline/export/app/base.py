@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import string
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -132,6 +133,10 @@ class Language(ABC):
     kinds: ClassVar[frozenset[str]]
     one_file: ClassVar[bool] = False
     lacks: ClassVar[frozenset[str]] = frozenset()
+
+    def prepares(self, kind: str, preparation: Mapping[str, object]) -> bool:  # noqa: ARG002 - for those that lack a part
+        """Whether its programs prepare files of a kind in this way."""
+        return kind in self.kinds
 
     @abstractmethod
     def texts(self, program: Program) -> dict[str, str]:

@@ -167,8 +167,8 @@ def _write_outputs(folder: Path, language: Language, manifest: Manifest, model: 
 
 
 def _program(language: Language, manifest: Manifest, kind: Kind | None, computed_by: str) -> Program:
-    own = kind if kind is not None and kind.name in language.kinds else None
-    note = own.note if own else f"Nothing in it makes the tokens of a {kind.name}: it takes what the network itself takes." if kind else ""
+    own = kind if kind is not None and language.prepares(kind.name, kind.preparation) else None
+    note = own.note if own else f"Nothing in it prepares a {kind.name}: it takes what the network itself takes." if kind else ""
     about = About(
         title=printable(manifest.model),
         artifact=f"{manifest.format} {manifest.precision}",
