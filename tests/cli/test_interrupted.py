@@ -28,8 +28,8 @@ BY_OPTION = {"train", "go train"}
 ITSELF = {"benchmark", "check", "clean", "convert", "data", "demo", "optimize", "quantize", "tune", "verify"}
 ANEW = {"go match", "go selfplay"}
 NOTHING_TO_RESUME = {
-    "bundle", "cache", "cache clear", "debug", "doctor", "embed", "evaluate", "export bom", "export c", "export card", "export web",
-    "formats", "gate", "generate", "go demo", "go gtp", "go play", "go strength", "inspect", "models", "pull", "push", "recipes",
+    "bundle", "cache", "cache clear", "debug", "doctor", "embed", "evaluate", "export app", "export bom", "export c", "export card",
+    "export web", "formats", "gate", "generate", "go demo", "go gtp", "go play", "go strength", "inspect", "models", "pull", "push", "recipes",
     "report", "run",
 }  # fmt: skip
 

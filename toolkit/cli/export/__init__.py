@@ -13,6 +13,7 @@ def command() -> None:
 
     \b
     toolkit export web artifacts/cnn/onnx-int8 --out site
+    toolkit export app artifacts/cnn/onnx-int8 --lang python --out app
     toolkit export c artifacts/cnn/tflite-int8 --out firmware
     toolkit export card artifacts/cnn --out artifacts/cnn/README.md
     toolkit export bom artifacts/cnn --out cnn.cdx.json

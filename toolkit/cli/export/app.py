@@ -15,9 +15,19 @@ def _languages() -> list[str]:
     return [language.name for language in all_languages()]
 
 
+class _Language(click.ParamType):
+    """A name, which is looked up where it is used; what names there are is asked for when the help is shown."""
+
+    name = "language"
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:  # noqa: ARG002 - click's interface
+        """As click shows a choice."""
+        return f"[{'|'.join(_languages())}]"
+
+
 @click.command(short_help="Write a small program that runs an artifact.")
 @click.argument("artifact", type=click.Path(path_type=Path))
-@click.option("--lang", required=True, shell_complete=complete(_languages), metavar="NAME", help="Its language: cpp, js or python.")
+@click.option("--lang", required=True, type=_Language(), shell_complete=complete(_languages), help="Its language.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The folder to write; an earlier export in it is replaced.")
 @click.option(
     "--input",

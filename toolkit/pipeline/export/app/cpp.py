@@ -98,20 +98,18 @@ def _lowered(known: str) -> tuple[str, ...]:
 
 def _typed(name: str, value: object) -> str:
     """A constant with its type."""
-    if isinstance(value, bool):
-        return f"bool {name} = {str(value).lower()}"
-    if isinstance(value, int):
-        return f"long long {name} = {value}"
-    if isinstance(value, float):
-        return f"double {name} = {value!r}"
-    if isinstance(value, str):
-        return f"char *const {name} = {_text(value)}"
-    assert isinstance(value, tuple)
-    if value and isinstance(value[0], float):
-        return f"std::vector<double> {name} = {_list(map(repr, value))}"
-    if value and isinstance(value[0], int):
-        return f"std::vector<long long> {name} = {_list(map(str, value))}"
-    return f"std::vector<std::string> {name} = {_list(_text(str(each)) for each in value)}"
+    if isinstance(value, tuple):
+        kind = _kind(value[0]) if value and not isinstance(value[0], str) else "std::string"
+        return f"std::vector<{kind}> {name} = {_list(map(_literal, value))}"
+    return f"{_kind(value)} {name} = {_literal(value)}"
+
+
+def _kind(value: object) -> str:
+    return {bool: "bool", int: "long long", float: "double", str: "char *const"}[type(value)]
+
+
+def _literal(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else _text(value) if isinstance(value, str) else repr(value)
 
 
 def _specs(specs: Sequence[TensorSpec]) -> str:

@@ -271,14 +271,19 @@ class TextKind(Kind):
 
 
 def kind_of(manifest: Manifest, signature: Signature, preparation: Preparation, example: Path | None) -> Kind | None:
-    """The kind of files of which the only input of a network is one row; None where it takes none. `signature` has the sizes of the example,
-    `example` is a file that must be of that kind.
+    """The kind of files of which one is a row of the network's only input; None where it takes arrays alone.
+
+    Args:
+        signature: with numbers for the free sizes that are known.
+        preparation: what a user says.
+        example: a file that must be of that kind.
 
     Raises:
         DataError: the example is no file of the kind that the network takes, or something that it needs is not said.
     """
     if len(signature.inputs) != 1 or signature.inputs[0].shape[:1] not in {(1,), (signature.rows,)}:
-        return _none(signature, example)
+        _check_arrays(signature, example)
+        return None
     about = manifest.preprocessing or Preprocessing()
     spec = signature.inputs[0]
     makers: list[Callable[[], Kind | None]] = [
@@ -297,7 +302,8 @@ def kind_of(manifest: Manifest, signature: Signature, preparation: Preparation, 
             if example is not None and suffix_kind(example) != kind.name:
                 raise DataError(f"'{example}'", expected=f"a {kind.name} ({', '.join(kind.suffixes)}), or .npy", got=f"'{example.suffix}'")
             return kind
-    return _none(signature, example)
+    _check_arrays(signature, example)
+    return None
 
 
 def suffix_kind(file: Path) -> str:
@@ -307,10 +313,11 @@ def suffix_kind(file: Path) -> str:
     return next((name for suffixes, name in kinds if suffix in suffixes), "")
 
 
-def _none(signature: Signature, example: Path | None) -> None:
+def _check_arrays(signature: Signature, example: Path | None) -> None:
+    """Raise `DataError` for an example that is no array."""
     if example is not None:
         got = ", ".join(map(str, signature.inputs))
-        raise DataError(f"'{example}' fills no input of this network: {got}", expected=".npy or .npz", hint="see docs/apps.md")
+        raise DataError(f"'{example}' fills no input of this network: {got}", expected=".npy or .npz")
 
 
 def _text(spec: TensorSpec, tokens: Tokens | Vocabulary | None) -> Kind | None:
@@ -337,13 +344,14 @@ def _picture(signature: Signature, preparation: Preparation, known: Preprocessin
     if known is not None and known.size is None and preparation.scale is None and spec.dtype != "uint8":
         # A set of images of one size, whose raw values need not be those of files: white is 1, as for an exported page.
         known = replace(known, scale=1 / 255)
-    if preparation.size is None and not (known and known.size) and example is not None:
+    free = all(isinstance(size, str) for size in _sizes(spec, preparation)) and preparation.size is None and not (known and known.size)
+    if free and example is not None and suffix_kind(example) == PictureKind.name:
         with opened(example) as image:
-            preparation = replace(preparation, size=_free(spec, image.size))
+            preparation = replace(preparation, size=(image.height, image.width))
     return PictureKind(picture_input(signature, preparation, known, fit="stretch"))
 
 
-def _free(spec: TensorSpec, size: tuple[int, int]) -> tuple[int, int] | None:
-    """Height and width of the example where the network fixes neither; None where it fixes one, and so says more than a picture does."""
-    sizes = [axis for axis in spec.shape[1:] if isinstance(axis, str)]
-    return (size[1], size[0]) if len(sizes) == 2 else None
+def _sizes(spec: TensorSpec, preparation: Preparation) -> tuple[int | str, ...]:
+    """Height and width; the channels are first unless somebody says otherwise, or their number does."""
+    last = preparation.layout == "NHWC" or spec.layout == "NHWC" or (spec.shape[3] in {1, 3} and spec.shape[1] not in {1, 3})
+    return spec.shape[1:3] if last else spec.shape[2:4]

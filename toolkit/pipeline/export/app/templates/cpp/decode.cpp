@@ -56,7 +56,9 @@ void from_png(Source &source, Picture &picture, std::vector<png_bytep> &rows, st
     }
     png_set_read_fn(png, &source, png_next);
     png_read_info(png, info);
-    if (allowed(png_get_image_width(png, info), png_get_image_height(png, info), problem)) {
+    if (png_get_color_type(png, info) == PNG_COLOR_TYPE_GRAY && png_get_bit_depth(png, info) == 16) {
+        problem = "its gray has 16 bits, expected 8";
+    } else if (allowed(png_get_image_width(png, info), png_get_image_height(png, info), problem)) {
         png_set_expand(png);
         png_set_strip_16(png);
         png_set_strip_alpha(png);

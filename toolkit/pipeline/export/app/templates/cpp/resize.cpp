@@ -1,5 +1,5 @@
-// A triangle whose support grows where a picture shrinks, half-pixel centres, rows before columns, each sum in whole numbers of 22 bits
-// behind the point and rounded to 8 bits.
+// As of Pillow 13: a triangle whose support grows where a picture shrinks, half-pixel centres, one direction after the other, each sum in
+// whole numbers of 22 bits behind the point and rounded to 8 bits.
 #include "resize.h"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ std::vector<Filter> filters(std::size_t from, std::size_t to) {
         std::vector<double> weights;
         double sum = 0;
         for (std::size_t at = first; at < end; ++at) {
-            weights.push_back(std::max(0.0, 1 - std::fabs((static_cast<double>(at) - center + 0.5) / stretch)));
+            weights.push_back(std::max(0.0, 1 - std::fabs((static_cast<double>(at) - center + 0.5) * (1 / stretch))));
             sum += weights.back();
         }
         Filter filter{first, {}};
@@ -62,18 +62,25 @@ std::vector<std::uint8_t> pass(const std::vector<std::uint8_t> &data, std::size_
     return found;
 }
 
+Picture across(const Picture &picture, std::size_t width) {
+    if (width == picture.width) return picture;
+    const std::size_t height = picture.height, channels = picture.channels;
+    const Strides before = {picture.width * channels, channels}, behind = {width * channels, channels};
+    return {width, height, channels, pass(picture.data, height, filters(picture.width, width), channels, before, behind)};
+}
+
+Picture down(const Picture &picture, std::size_t height) {
+    if (height == picture.height) return picture;
+    const std::size_t width = picture.width, channels = picture.channels;
+    const Strides strides = {channels, width * channels};
+    return {width, height, channels, pass(picture.data, width, filters(picture.height, height), channels, strides, strides)};
+}
+
 }  // namespace
 
 Picture resized(const Picture &picture, std::size_t width, std::size_t height) {
-    const std::size_t channels = picture.channels;
-    Picture found{width, height, channels, picture.data};
-    if (width != picture.width) {
-        found.data = pass(found.data, picture.height, filters(picture.width, width), channels, {picture.width * channels, channels},
-                          {width * channels, channels});
-    }
-    if (height != picture.height) {
-        found.data = pass(found.data, width, filters(picture.height, height), channels, {channels, width * channels},
-                          {channels, width * channels});
-    }
-    return found;
+    const auto less = [](std::size_t before, std::size_t behind) { return static_cast<long long>(before) - static_cast<long long>(behind); };
+    // Columns come first where the height shrinks by far more than the width.
+    const bool tall = picture.height > height && less(picture.height, height) > 2 * less(picture.width, width);
+    return tall ? across(down(picture, height), width) : down(across(picture, width), height);
 }

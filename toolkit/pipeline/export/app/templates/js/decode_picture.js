@@ -24,6 +24,7 @@ function fromPng(bytes, most) {
   if (bytes.length < 33) throw new Error('it is cut short');
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   check(view.getUint32(16), view.getUint32(20), most);
+  if (bytes[24] === 16 && bytes[25] === 0) throw new Error('its gray has 16 bits, expected 8');
   const {width, height, data} = PNG.sync.read(Buffer.from(bytes));
   return {width, height, data};
 }

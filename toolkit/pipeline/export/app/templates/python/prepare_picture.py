@@ -23,6 +23,8 @@ def picture(file: Path, about: dict[str, Any]) -> Image.Image:
         with Image.open(file) as image:
             if image.width * image.height > about["most_pixels"]:
                 raise ValueError(f"{image.width} x {image.height} pixels, expected at most {about['most_pixels']:,}")
+            if image.mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}:
+                raise ValueError(f"its values are {image.mode}, expected 8 bits")
             return image.convert("L" if about["channels"] == "gray" else "RGB")
     except (FileNotFoundError, MemoryError):
         raise

@@ -72,7 +72,6 @@ def log_mel(mono: np.ndarray, about: dict[str, Any]) -> np.ndarray:
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
     power = np.abs(np.fft.rfft(frames * hann, axis=1)) ** 2
     bands = np.maximum(np.load(HERE / "bands.npy") @ power.T, 1e-10)
-    if about["log"] == "natural":
-        return np.log(bands)
-    decades = np.log10(bands)
-    return (np.maximum(decades, decades.max() - 8) + 4) / 4
+    decades: np.ndarray = np.log10(bands)
+    found: np.ndarray = np.log(bands) if about["log"] == "natural" else (np.maximum(decades, decades.max() - 8) + 4) / 4
+    return found

@@ -25,7 +25,7 @@ def encode(text: str, about: dict[str, Any]) -> list[int]:
     """The numbers of a text, cut and filled up to the input's length."""
     numbers = {token: number for number, token in enumerate(about["tokens"], about["first"])}
     text = text.lower() if about["lower"] else text
-    pieces = {"words": str.split, "characters": list, "vocabulary": _words}[about["split"]](text)
+    pieces = list(text) if about["split"] == "characters" else text.split() if about["split"] == "words" else _words(text)
     found = [numbers.get(piece, about["unknown"]) for piece in pieces]
     if None in found:
         raise ValueError(f"'{pieces[found.index(None)]}' is none of the {len(numbers)} tokens")

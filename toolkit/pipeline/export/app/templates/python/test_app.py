@@ -13,6 +13,7 @@ EXAMPLE = HERE / "example"
 
 
 def test_the_example_is_prepared_alike() -> None:
+    """By at most one grey level, where it is a picture."""
     if ABOUT["example"]:
         (prepared,) = read([str(EXAMPLE / ABOUT["example"])])
         expected = np.load(EXAMPLE / "prepared.npy")
@@ -22,6 +23,7 @@ def test_the_example_is_prepared_alike() -> None:
 
 
 def test_the_outputs_are_those_expected() -> None:
+    """Within the limits of about.json."""
     found = Network().run([np.load(file) for file in files("inputs")])
     for spec, output, file in zip(ABOUT["outputs"], found, files("outputs"), strict=True):
         expected = np.load(file)
