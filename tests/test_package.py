@@ -42,6 +42,9 @@ def test_the_wheel_holds_every_module_and_nothing_else(tmp_path: Path) -> None:
     own = ("toolkit/pipeline/export/web", "toolkit/pipeline/export/web/games", "runtimes/browser")
     pages = {path for folder in own for kind in ("js", "css", "json") for path in (source / folder).glob(f"*.{kind}")}
     assert {str(path.relative_to(source)).removeprefix("toolkit/") for path in pages} <= {name.removeprefix("toolkit/") for name in names}
+    apps = {str(path.relative_to(source)) for path in (source / "toolkit/pipeline/export/app/templates").rglob("*") if path.is_file()}
+    assert {name for name in names if "/export/app/templates/" in name} == apps
+    assert apps
     nets = {f"toolkit/{path.relative_to(source)}" for path in (source / "models/alphago/nets").rglob("*") if path.is_file()}
     assert {name for name in names if "/nets/" in name} == nets
     assert nets

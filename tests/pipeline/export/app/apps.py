@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import functools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,11 +22,6 @@ from toolkit.runtimes.browser import ONNXRUNTIME_IN_NODE
 LANGUAGES = [language.name for language in all_languages()]
 NEEDED = {"python": (), "js": ("node", "npm"), "cpp": ("cmake", "g++", "make")}
 _RUN = {"python": (sys.executable, "app.py"), "js": ("node", "app.js"), "cpp": ("build/app",)}
-_TEST = {
-    "python": (sys.executable, "test_app.py"),
-    "js": ("npm", "test"),
-    "cpp": ("ctest", "--test-dir", "build", "--output-on-failure"),
-}
 
 
 def need(language: str) -> None:
@@ -35,8 +31,16 @@ def need(language: str) -> None:
             pytest.skip(f"{name} is not installed; run: apt-get install {' '.join(NEEDED[language])}")
 
 
-def call(words: tuple[str | Path, ...], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(word) for word in words], cwd=folder, capture_output=True, text=True, check=False, timeout=600)
+def call(words: tuple[str | Path, ...], folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, with this Python as the first and more variables."""
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", **more}
+    command = [str(word) for word in words]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=600)
+
+
+def steps(folder: Path) -> list[str]:
+    """The commands that the README of a program says."""
+    return (folder / "README.md").read_text().partition("```console\n")[2].partition("\n```")[0].splitlines()
 
 
 def packages(common: Path) -> Path:
@@ -71,11 +75,11 @@ def build(language: str, folder: Path, common: Path) -> None:
     if language == "cpp":
         pytest.importorskip("openvino")
         # Not Release: compiling takes most of the time.
-        configured = call(("cmake", "-B", "build", f"-DOpenVINO_DIR={openvino_cmake()}", "-DCMAKE_BUILD_TYPE=Debug"), folder)
+        configured = call(("bash", "-c", steps(folder)[0]), folder, CMAKE_BUILD_TYPE="Debug")
         if "Could NOT find" in configured.stderr:
             pytest.skip("libpng or libjpeg is not installed; run: apt-get install libpng-dev libjpeg-dev")
         assert configured.returncode == 0, configured.stderr
-        made = call(("cmake", "--build", "build"), folder)
+        made = call(("bash", "-c", steps(folder)[1]), folder)
         assert made.returncode == 0, made.stdout + made.stderr
         assert "warning" not in made.stdout + made.stderr
 
@@ -84,8 +88,9 @@ def run(language: str, folder: Path, *words: str | Path) -> subprocess.Completed
     return call((*_RUN[language], *words), folder)
 
 
-def tested(language: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return call(_TEST[language], folder)
+def own_test(folder: Path) -> subprocess.CompletedProcess[str]:
+    """What the README says of the test."""
+    return call(("bash", "-c", steps(folder)[-2]), folder)
 
 
 def echo(

@@ -63,8 +63,9 @@ void print(const std::vector<Array> &outputs) {
             }
             continue;
         }
+        const bool is_real = output.dtype.rfind("float", 0) == 0;
         std::printf("%s: %s %s", about::outputs[place].name.c_str(), output.dtype.c_str(), words(output.shape).c_str());
-        for (std::size_t shown = 0; shown < std::min(SHOWN, size); ++shown) std::printf(" %.6g", value(output, shown));
+        for (std::size_t shown = 0; shown < std::min(SHOWN, size); ++shown) std::printf(is_real ? " %.6g" : " %.0f", value(output, shown));
         std::printf("%s\n", size > SHOWN ? " ..." : "");
     }
 }

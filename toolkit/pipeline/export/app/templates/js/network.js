@@ -50,7 +50,7 @@ export function lines(outputs, about) {
       const classes = about.labels.length;
       return Array.from({length: data.length / classes}, (_, row) => best(data.subarray(row * classes, (row + 1) * classes), about.labels)).flat();
     }
-    const values = Array.from(data.subarray(0, SHOWN), (value) => Number(Number(value).toPrecision(6)));
+    const values = Array.from(data.subarray(0, SHOWN), (value) => (dtype.startsWith('float') ? Number(value.toPrecision(6)) : value));
     return [`${about.outputs[place].name}: ${dtype} [${shape.join(', ')}] ${values.join(' ')}${data.length > SHOWN ? ' ...' : ''}`];
   });
 }

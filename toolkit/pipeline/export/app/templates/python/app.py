@@ -68,7 +68,8 @@ def lines(outputs: Sequence[np.ndarray]) -> list[str]:
                 best = np.argsort(-scores.astype(np.float64), kind="stable")[:BEST]
                 told += [f"{ABOUT['labels'][number]}  {float(scores[number]):.4f}" for number in best]
         else:
-            values = " ".join(f"{float(value):.6g}" for value in array.ravel()[:SHOWN])
+            form = ".6g" if array.dtype.kind == "f" else "d"
+            values = " ".join(format(value, form) for value in array.ravel()[:SHOWN].tolist())
             told.append(f"{spec['name']}: {array.dtype} {[*array.shape]} {values}{' ...' if array.size > SHOWN else ''}")
     return told
 
