@@ -28,6 +28,9 @@ class _Graph:
     """So many bytes of weights its constants reach up to."""
 
 
+_WEIGHTS = "model.bin"
+
+
 class OpenVino(FileFormat):
     """OpenVINO's intermediate representation."""
 
@@ -35,6 +38,11 @@ class OpenVino(FileFormat):
     title = "OpenVINO IR"
     suffixes = (".xml",)
     default_engine = "openvino"
+
+    def files(self, path: Path) -> dict[str, Path]:
+        """The graph, and the file of its weights, which is called as it is."""
+        weights = path.with_suffix(".bin")
+        return super().files(path) | ({_WEIGHTS: weights} if weights.is_file() else {})
 
     def _check(self, file: Path) -> None:
         wanted = max((graph.weights for graph in _graphs(file)), default=0)

@@ -19,6 +19,8 @@ from toolkit.pipeline.export.app import all_languages
 from toolkit.pipeline.export.app.js import _PICTURES
 from toolkit.runtimes.browser import ONNXRUNTIME_IN_NODE
 
+TRAINED = Path(__file__).parents[3] / "data" / "0.1.0" / "perceptron"
+"""A bundle that was trained on digits."""
 LANGUAGES = [language.name for language in all_languages()]
 NEEDED = {"python": (), "js": ("node", "npm"), "cpp": ("cmake", "g++", "make")}
 _RUN = {"python": (sys.executable, "app.py"), "js": ("node", "app.js"), "cpp": ("build/app",)}

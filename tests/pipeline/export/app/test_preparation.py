@@ -34,7 +34,7 @@ SOUNDS = {
     "log-mel": ("x:float32[batch,40,100]", Sound(features="log-mel", mels=40)),
     "whisper": ("x:float32[batch,50,20]", Sound(rate=11025, features="log-mel", mels=20, window=256, hop=200, log="whisper", scale="htk")),
 }
-TEXTS = {
+TEXTS: dict[str, tuple[str, Tokens | Vocabulary]] = {
     "words": ("x:int64[batch,6]", Tokens(tokens=("a", "über", "σ", "b", "?"), lower=True, unknown=4, pad=2)),
     "characters": ("x:int32[batch,9]", Tokens(tokens=tuple("abcdeö ’"), split="characters", unknown=0)),
     "vocabulary": ("x:int64[batch,7]", Vocabulary(("it's", "a", "naïve", "test", "!"), 7)),

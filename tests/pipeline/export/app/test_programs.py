@@ -7,6 +7,7 @@ import shutil
 import struct
 import sys
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,9 @@ import pytest
 from PIL import Image
 
 import toolkit
-from tests.conftest import Trained
-from tests.pipeline.export.app.apps import LANGUAGES, build, call, echo, need, own_test, run, steps
+from tests.pipeline.export.app.apps import LANGUAGES, TRAINED, build, call, echo, need, own_test, run, steps
 from toolkit.core import Artifact
+from toolkit.core.reading import write_arrays
 from toolkit.pipeline.data._preparation import Preparation
 from toolkit.pipeline.export.app import export
 from toolkit.pipeline.export.app.kinds import kind_of
@@ -31,12 +32,10 @@ class Program:
 
 
 @pytest.fixture(scope="module", params=LANGUAGES)
-def classifier(
-    request: pytest.FixtureRequest, trained_cnn: Trained, tmp_path_factory: pytest.TempPathFactory, common_folder: Path
-) -> Program:
+def classifier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, common_folder: Path) -> Program:
     """The int8 file of the trained net, with a picture of a digit as its example."""
     need(request.param)
-    home, model = tmp_path_factory.mktemp("program"), trained_cnn.bundle / "onnx-int8"
+    home, model = tmp_path_factory.mktemp("program"), TRAINED / "onnx-int8"
     digit().save(home / "digit.jpg")
     export(model, home / "my app", lang=request.param, inputs=[str(home / "digit.jpg")])
     build(request.param, home / "my app", common_folder)
@@ -101,7 +100,8 @@ def test_what_cannot_be_read_is_one_line_and_exit_code_2(classifier: Program, tm
     (tmp_path / "cut.npy").write_bytes((tmp_path / "shape.npy").read_bytes()[:200])
     (tmp_path / "text.npy").write_text("this is no array, however long it is")
     bad = sorted({*tmp_path.iterdir()} - {*tmp_path.glob("whole.*")})
-    for words in ([], ["missing.png"], [bad[0], bad[1]], *([file] for file in bad)):
+    ways: list[Sequence[str | Path]] = [[], ["missing.png"], bad[:2], *([file] for file in bad)]
+    for words in ways:
         done = run(classifier.language, classifier.folder, *words)
         assert done.returncode == 2, (words, done.stdout, done.stderr)
         assert done.stdout == ""
@@ -112,14 +112,14 @@ def test_what_cannot_be_read_is_one_line_and_exit_code_2(classifier: Program, tm
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_several_inputs_of_any_type_and_size_by_name_or_in_order(language: str, tmp_path: Path, common_folder: Path) -> None:
     model = echo(tmp_path / "net", "a.b:float32[batch,n]", "mask:uint8[batch,3]", "ids:int64[batch,n]", plus=1)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "a.b": np.array([[1.5, -2, 3, 4], [5, 6, 7, 8]], np.float32),
         "mask": np.array([[1, 2, 3], [4, 5, 254]], np.uint8),
         "ids": np.arange(8, dtype=np.int64).reshape(2, 4) - 10**9,
     }
     for name, array in arrays.items():
         np.save(tmp_path / f"{name}.npy", array)
-    np.savez(tmp_path / "all.npz", **arrays)
+    write_arrays(tmp_path / "all.npz", arrays)
     folder = tmp_path / "app"
     need(language)
     export(model, folder, lang=language, inputs=[str(tmp_path / "all.npz")])
@@ -128,7 +128,7 @@ def test_several_inputs_of_any_type_and_size_by_name_or_in_order(language: str, 
     assert done.returncode == 0, done.stdout + done.stderr
     files = [tmp_path / f"{name}.npy" for name in arrays]
     by_name = [f"ids={files[2]}", f"mask={files[1]}", f"a.b={files[0]}"]
-    ways = [files, by_name] if language == "cpp" else [files, by_name, [tmp_path / "all.npz"]]
+    ways: list[Sequence[str | Path]] = [files, by_name] if language == "cpp" else [files, by_name, [tmp_path / "all.npz"]]
     for words in ways:
         done = run(language, folder, *words)
         assert done.returncode == 0, done.stderr
@@ -144,8 +144,8 @@ def test_several_inputs_of_any_type_and_size_by_name_or_in_order(language: str, 
 
 
 @pytest.mark.parametrize("artifact", ["tflite-int8", "openvino-fp16"])
-def test_python_runs_every_engine_without_the_toolkit(artifact: str, trained_cnn: Trained, tmp_path: Path) -> None:
-    made = export(trained_cnn.bundle / artifact, tmp_path / "app", lang="python")
+def test_python_runs_every_engine_without_the_toolkit(artifact: str, tmp_path: Path) -> None:
+    made = export(TRAINED / artifact, tmp_path / "app", lang="python")
     done = own_test(tmp_path / "app")
     assert done.returncode == 0, done.stderr
     code = "import sys, app\napp.Network()\nprint([name for name in sys.modules if name.split('.')[0] == 'toolkit'])"
@@ -156,7 +156,7 @@ def test_python_runs_every_engine_without_the_toolkit(artifact: str, trained_cnn
     assert made.kind == "picture"
 
 
-def test_a_page_answers_as_the_program_does(trained_cnn: Trained, tmp_path: Path, common_folder: Path) -> None:
+def test_a_page_answers_as_the_program_does(tmp_path: Path, common_folder: Path) -> None:
     from tests.pipeline.export.test_web import hosted
     from toolkit.runtimes.browser import missing, repair
 
@@ -167,7 +167,7 @@ def test_a_page_answers_as_the_program_does(trained_cnn: Trained, tmp_path: Path
     from toolkit.runtimes.browser.packages import chromium
 
     folder = tmp_path / "app"
-    export(trained_cnn.bundle / "onnx-fp32", folder, lang="js")
+    export(TRAINED / "onnx-fp32", folder, lang="js")
     build("js", folder, common_folder)
     node = run("js", folder, "example/input.png")
     assert node.returncode == 0, node.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import wave
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from tests.pipeline.export.app.apps import LANGUAGES, echo
+from tests.pipeline.export.app.apps import LANGUAGES, TRAINED, echo, own_test
 from tests.tiny import tiny_artifact
 from toolkit.cli import toolkit
 from toolkit.core import DataError, InputError, Preprocessing, Sound, StorageError, Tokens, UnknownNameError, rule_for
@@ -62,6 +63,20 @@ def test_the_example_is_what_a_user_gives(tmp_path: Path) -> None:
     assert np.load(tmp_path / "app" / "example" / "prepared.npy").shape == (1, 3, 30, 20), "a free size is the example's"
 
 
+@pytest.mark.parametrize("name", ["onnx-fp32", "openvino-fp32"])
+def test_a_bare_file_brings_its_companions(name: str, tmp_path: Path) -> None:
+    for file in (TRAINED / name).iterdir():
+        if file.name.startswith("model."):
+            shutil.copyfile(file, tmp_path / file.name.replace("model.", "mine."))
+    model = tmp_path / ("mine.onnx" if "onnx" in name else "mine.xml")
+    made = export(model, tmp_path / "app", lang="python")
+    assert {file for file in made.files if file.startswith("model.")} == {
+        file.name for file in (TRAINED / name).iterdir() if file.name.startswith("model.")
+    }
+    done = own_test(tmp_path / "app")
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_recording_and_a_text_are_examples_too(tmp_path: Path) -> None:
     sound = echo(tmp_path / "sound", "x:float32[batch,8000]", preprocessing=Preprocessing(sound=Sound()))
     text = echo(tmp_path / "text", "x:int64[batch,4]", preprocessing=Preprocessing(text=Tokens(tokens=("a", "b"), pad=1)))
@@ -80,6 +95,7 @@ def test_bad_input_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
     half = echo(tmp_path / "half", "x:float16[batch,3]")
     (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     (tmp_path / "a.wav").write_bytes(b"RIFF")
+    missing = str(tmp_path / "missing.png")
     np.save(tmp_path / "x.npy", np.zeros((1, 3), np.float32))
     out = tmp_path / "out"
     for words, kind, message in (
@@ -88,12 +104,13 @@ def test_bad_input_is_one_line_and_writes_nothing(tmp_path: Path) -> None:
         ((model, "python", str(tmp_path / "x.npy")), InputError, "wrong shape"),
         ((model, "python", str(tmp_path / "cut.png")), DataError, "fills no input"),
         ((pictured, "python", str(tmp_path / "cut.png")), DataError, "cannot be read as a picture"),
+        ((pictured, "python", missing), DataError, "there is no file"),
         ((pictured, "python", str(tmp_path / "a.wav")), DataError, "expected a picture"),
         ((pictured, "python", str(tmp_path / "a.wav"), str(tmp_path / "x.npy")), InputError, "alone"),
         ((tmp_path / "nothing", "python"), InputError, "not an artifact folder"),
     ):
         with pytest.raises(kind, match=message):
-            export(words[0], out, lang=words[1], inputs=words[2:])  # type: ignore[arg-type]
+            export(words[0], out, lang=words[1], inputs=words[2:])
         assert not out.exists()
     (tmp_path / "prepare.toml").write_text("scale = 1\n")
     with pytest.raises(InputError, match="prepares no input"):

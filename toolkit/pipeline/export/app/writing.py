@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -13,6 +13,7 @@ import numpy as np
 from toolkit.core import (
     Artifact,
     ArtifactError,
+    DataError,
     InputError,
     Manifest,
     new_folder,
@@ -21,6 +22,7 @@ from toolkit.core import (
     scores_classes,
     sha256_of,
 )
+from toolkit.formats import find_format
 from toolkit.pipeline.data._preparation import Preparation
 from toolkit.runtimes import find_runtime
 from toolkit.runtimes.parity.probes import probe
@@ -65,17 +67,17 @@ def export(model: Path, out: Path, *, lang: str, inputs: Sequence[str] = (), pre
         StorageError: the folder cannot be written.
     """
     language = find_language(lang)
-    manifest, file = _read(model)
-    _check(language, manifest, model, file)
+    manifest, sources = _read(model)
+    _check(language, manifest, model)
     if out.is_symlink() or (out.exists() and not (out / ABOUT).is_file() and (not out.is_dir() or any(out.iterdir()))):
         raise InputError(f"'{out}' holds something else", expected="a new folder, or one of an earlier export")
     example = _example(manifest, inputs, prepare)
     with new_folder(out) as work:
-        for name in sorted(manifest.files):
+        for name, source in sources.items():
             (work / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file.parent / name, work / name)
+            shutil.copyfile(source, work / name)
             if sha256_of(work / name) != manifest.files[name]:
-                raise ArtifactError(f"'{file.parent / name}' changed while it was copied", hint="run the command again")
+                raise ArtifactError(f"'{source}' changed while it was copied", hint="run the command again")
         arrays = _write_inputs(work / EXAMPLE, example)
         computed_by = _write_outputs(work / EXAMPLE, language, manifest, model, arrays)
         program = _program(language, manifest, example.kind, computed_by)
@@ -90,14 +92,17 @@ def export(model: Path, out: Path, *, lang: str, inputs: Sequence[str] = (), pre
     return App(out, language.name, computed_by, program.about.kind, limits.text, files, language.steps(program))
 
 
-def _read(model: Path) -> tuple[Manifest, Path]:
+def _read(model: Path) -> tuple[Manifest, dict[str, Path]]:
+    """What is known of the model, and its files by their names in an artifact."""
     if model.is_file():
-        return describe_file(model), model
+        manifest = describe_file(model)
+        sources = find_format(manifest.format).files(model)
+        return replace(manifest, files={name: sha256_of(source) for name, source in sources.items()}), sources
     artifact = Artifact.load(model)
-    return artifact.manifest, artifact.model_file
+    return artifact.manifest, {name: artifact.path / name for name in sorted(artifact.manifest.files)}
 
 
-def _check(language: Language, manifest: Manifest, model: Path, file: Path) -> None:
+def _check(language: Language, manifest: Manifest, model: Path) -> None:
     """Raise `InputError` for an artifact that the language's program could not run."""
     if manifest.format not in language.engines:
         able = ", ".join(each.name for each in all_languages() if manifest.format in each.engines)
@@ -107,9 +112,9 @@ def _check(language: Language, manifest: Manifest, model: Path, file: Path) -> N
             got=manifest.format,
             hint=f"--lang {able} runs {manifest.format}" if able else "convert it to one of those",
         )
-    if language.one_file and set(manifest.files) != {file.name}:
+    if language.one_file and len(manifest.files) > 1:
         got = ", ".join(sorted(manifest.files))
-        raise InputError(f"'{model}' has more files than a program in {language.name} loads", expected=file.name, got=got)
+        raise InputError(f"'{model}' has more files than a program in {language.name} loads", expected="one", got=got)
     for spec in (*manifest.signature.inputs, *manifest.signature.outputs):
         if spec.dtype in language.lacks:
             raise InputError(f"'{model}' in {language.name}", expected=f"no {spec.dtype} in inputs and outputs", got=str(spec))
@@ -118,7 +123,9 @@ def _check(language: Language, manifest: Manifest, model: Path, file: Path) -> N
 def _example(manifest: Manifest, words: Sequence[str], prepare: str) -> _Example:
     """What a user gives, else what is seeded."""
     signature = manifest.signature
-    raw = next((Path(word) for word in words if suffix_kind(Path(word)) and "=" not in Path(word).parts[0]), None)
+    raw = next((Path(word) for word in words if suffix_kind(Path(word)) and ("=" not in word or Path(word).is_file())), None)
+    if raw is not None and not raw.is_file():
+        raise DataError(f"there is no file '{raw}'", expected="a picture, a recording, a text, or .npy and .npz files")
     if raw is not None:
         if len(words) > 1:
             raise InputError("the example", expected=f"'{raw}' alone", got=f"{len(words)} files")
@@ -172,7 +179,7 @@ def _program(language: Language, manifest: Manifest, kind: Kind | None, computed
     about = About(
         title=printable(manifest.model),
         artifact=f"{manifest.format} {manifest.precision}",
-        model=manifest.format.file_name if manifest.format.file_name in manifest.files else next(iter(manifest.files)),
+        model=manifest.format.file_name,
         precision=manifest.precision,
         inputs=manifest.signature.inputs,
         outputs=manifest.signature.outputs,
