@@ -341,9 +341,6 @@ def _picture(signature: Signature, preparation: Preparation, known: Preprocessin
         return None
     with needs("pictures"):
         import PIL  # noqa: F401 - asked for before the work
-    if known is not None and known.size is None and preparation.scale is None and spec.dtype != "uint8":
-        # A set of images of one size, whose raw values need not be those of files: white is 1, as for an exported page.
-        known = replace(known, scale=1 / 255)
     free = all(isinstance(size, str) for size in _sizes(spec, preparation)) and preparation.size is None and not (known and known.size)
     if free and example is not None and suffix_kind(example) == PictureKind.name:
         with opened(example) as image:

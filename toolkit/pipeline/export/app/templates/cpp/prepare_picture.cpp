@@ -1,6 +1,5 @@
 // One size, one order of channels, scaled.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <string>
 
@@ -34,11 +33,12 @@ Picture as_channels(const Picture &picture) {
 Picture placed(const Picture &picture) {
     const long width = preparation::width, height = preparation::height;
     if (std::string(preparation::fit) == "stretch") return resized(picture, width, height);
-    const double own_width = static_cast<double>(picture.width), own_height = static_cast<double>(picture.height);
-    const double across = width / own_width, down = height / own_height;
-    const double ratio = std::string(preparation::fit) == "letterbox" ? std::min(across, down) : std::max(across, down);
-    // Halves to the even number, as Python rounds.
-    const long wide = std::max(1L, std::lrint(own_width * ratio)), high = std::max(1L, std::lrint(own_height * ratio));
+    const bool letterbox = std::string(preparation::fit) == "letterbox";
+    const auto choose = [&](long one, long other) { return std::max(1L, letterbox ? std::min(one, other) : std::max(one, other)); };
+    const auto rounded = [](long long above, long long below) { return static_cast<long>((2 * above + below) / (2 * below)); };
+    const long own_width = static_cast<long>(picture.width), own_height = static_cast<long>(picture.height);
+    const long wide = choose(width, rounded(static_cast<long long>(own_width) * height, own_height));
+    const long high = choose(height, rounded(static_cast<long long>(own_height) * width, own_width));
     const auto half = [](long size) { return size >= 0 ? size / 2 : -((1 - size) / 2); };
     const long left = half(width - wide), top = half(height - high);
     const Picture sized = resized(picture, wide, high);

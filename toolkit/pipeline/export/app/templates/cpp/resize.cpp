@@ -1,4 +1,4 @@
-// As of Pillow 13: a triangle whose support grows where a picture shrinks, half-pixel centres, one direction after the other, each sum in
+// A triangle whose support grows where a picture shrinks, half-pixel centres, across and then down, each sum in
 // whole numbers of 22 bits behind the point and rounded to 8 bits.
 #include "resize.h"
 
@@ -79,8 +79,5 @@ Picture down(const Picture &picture, std::size_t height) {
 }  // namespace
 
 Picture resized(const Picture &picture, std::size_t width, std::size_t height) {
-    const auto less = [](std::size_t before, std::size_t behind) { return static_cast<long long>(before) - static_cast<long long>(behind); };
-    // Columns come first where the height shrinks by far more than the width.
-    const bool tall = picture.height > height && less(picture.height, height) > 2 * less(picture.width, width);
-    return tall ? across(down(picture, height), width) : down(across(picture, width), height);
+    return down(across(picture, width), height);
 }

@@ -32,9 +32,9 @@ function as({width, height, data}, order) {
 // The picture in the size of the input: stretched, whole with a border, or its middle.
 function placed(picture, {width, height, fit, pad}) {
   if (fit === 'stretch') return resized(picture, width, height);
-  const [across, down] = [width / picture.width, height / picture.height];
-  const ratio = fit === 'letterbox' ? Math.min(across, down) : Math.max(across, down);
-  const [wide, high] = [picture.width, picture.height].map((size) => Math.max(1, rounded(size * ratio)));
+  const choose = fit === 'letterbox' ? Math.min : Math.max;
+  const wide = Math.max(1, choose(width, Math.floor((2 * picture.width * height + picture.height) / (2 * picture.height))));
+  const high = Math.max(1, choose(height, Math.floor((2 * picture.height * width + picture.width) / (2 * picture.width))));
   const [left, top] = [Math.floor((width - wide) / 2), Math.floor((height - high) / 2)];
   const {data, channels} = resized(picture, wide, high);
   const whole = new Uint8Array(width * height * channels).fill(pad);
@@ -44,10 +44,4 @@ function placed(picture, {width, height, fit, pad}) {
     whole.set(data.subarray((row * wide + first) * channels, (row * wide + last) * channels), ((row + top) * width + first + left) * channels);
   }
   return {width, height, channels, data: whole};
-}
-
-// To the nearest whole number, halves to the even one, as Python rounds.
-function rounded(value) {
-  const down = Math.floor(value);
-  return value - down === 0.5 ? down + (down % 2) : Math.round(value);
 }

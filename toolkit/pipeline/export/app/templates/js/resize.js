@@ -1,11 +1,10 @@
-// Pillow's antialiased bilinear filter in its own arithmetic, as of Pillow 13: a triangle whose support grows where a picture shrinks,
-// half-pixel centres, one direction after the other, each sum in whole numbers of 22 bits behind the point and rounded to 8 bits.
+// Pillow's antialiased bilinear filter in its own arithmetic: a triangle whose support grows where a picture shrinks,
+// half-pixel centres, across and then down, each sum in whole numbers of 22 bits behind the point and rounded to 8 bits.
 const BITS = 22;
 
-// A picture {width, height, channels, data} in another size. Columns come first where the height shrinks by far more than the width.
+// A picture {width, height, channels, data} in another size.
 export function resized(picture, width, height) {
-  const tall = picture.height > height && picture.height - height > 2 * (picture.width - width);
-  return tall ? across(down(picture, height), width) : down(across(picture, width), height);
+  return down(across(picture, width), height);
 }
 
 function across(picture, width) {
