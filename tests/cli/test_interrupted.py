@@ -29,8 +29,8 @@ ITSELF = {"benchmark", "check", "clean", "convert", "data", "demo", "optimize", 
 ANEW = {"go match", "go selfplay"}
 NOTHING_TO_RESUME = {
     "bundle", "cache", "cache clear", "debug", "doctor", "embed", "evaluate", "export app", "export bom", "export c", "export card",
-    "export web", "formats", "gate", "generate", "go demo", "go gtp", "go play", "go strength", "inspect", "models", "pull", "push", "recipes",
-    "report", "run",
+    "export web", "formats", "gate", "generate", "go demo", "go gtp", "go play", "go strength", "inspect", "models", "pull", "push",
+    "recipes", "report", "run",
 }  # fmt: skip
 
 
