@@ -157,7 +157,7 @@ def test_python_runs_every_engine_without_the_toolkit(artifact: str, tmp_path: P
 
 
 def test_a_page_answers_as_the_program_does(tmp_path: Path, common_folder: Path) -> None:
-    from tests.pipeline.export.test_web import hosted
+    from tests.pipeline.export.visits import hosted
     from toolkit.runtimes.browser import missing, repair
 
     if absent := missing():
