@@ -22,6 +22,8 @@ from toolkit.runtimes.browser import ONNXRUNTIME_IN_NODE
 TRAINED = Path(__file__).parents[3] / "data" / "0.1.0" / "perceptron"
 """A bundle that was trained on digits."""
 LANGUAGES = [language.name for language in all_languages()]
+# A C++ compiler takes a quarter of a minute for each of these.
+BUILT = [pytest.param(name, marks=pytest.mark.slow) if name == "cpp" else name for name in LANGUAGES]
 NEEDED = {"python": (), "js": ("node", "npm"), "cpp": ("cmake", "g++", "make")}
 _RUN = {"python": (sys.executable, "app.py"), "js": ("node", "app.js"), "cpp": ("build/app",)}
 

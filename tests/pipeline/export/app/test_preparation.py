@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pipeline.export.app.apps import LANGUAGES, call, echo, need, openvino_cmake, packages
+from tests.pipeline.export.app.apps import BUILT, call, echo, need, openvino_cmake, packages
 from toolkit.core import Artifact, Preprocessing, Sound, Tokens, Vocabulary
 from toolkit.pipeline.data._preparation import Preparation
 from toolkit.pipeline.export.app import export
@@ -177,7 +177,7 @@ def pictures(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", BUILT)
 def test_pictures_become_what_pillow_makes_of_them(language: str, way: str, tmp_path: Path, common_folder: Path) -> None:
     spec, preprocessing = WAYS[way]
     kind = exported(language, echo(tmp_path / "net", spec, preprocessing=preprocessing), tmp_path / "app")
@@ -190,7 +190,7 @@ def test_pictures_become_what_pillow_makes_of_them(language: str, way: str, tmp_
         assert np.abs(found.astype(np.float64) - expected).max() == 0, file.name
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", BUILT)
 def test_jpeg_is_alike_but_for_its_decoders(language: str, tmp_path: Path, common_folder: Path) -> None:
     spec, preprocessing = WAYS["raw"]
     kind = exported(language, echo(tmp_path / "net", spec, preprocessing=preprocessing), tmp_path / "app")
@@ -207,7 +207,7 @@ def test_jpeg_is_alike_but_for_its_decoders(language: str, tmp_path: Path, commo
 
 
 @pytest.mark.parametrize("name", SOUNDS)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", BUILT)
 def test_recordings_become_samples_or_bands(language: str, name: str, tmp_path: Path, common_folder: Path) -> None:
     spec, sound = SOUNDS[name]
     kind = exported(language, echo(tmp_path / "net", spec, preprocessing=Preprocessing(sound=sound)), tmp_path / "app")
@@ -228,7 +228,7 @@ def test_recordings_become_samples_or_bands(language: str, name: str, tmp_path: 
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", BUILT)
 def test_texts_become_numbers(language: str, name: str, tmp_path: Path, common_folder: Path) -> None:
     spec, tokens = TEXTS[name]
     about = Preprocessing(vocabulary=tokens) if isinstance(tokens, Vocabulary) else Preprocessing(text=tokens)

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 import toolkit
-from tests.pipeline.export.app.apps import LANGUAGES, TRAINED, build, call, echo, need, own_test, run, steps
+from tests.pipeline.export.app.apps import BUILT, LANGUAGES, TRAINED, build, call, echo, need, own_test, run, steps
 from toolkit.core import Artifact
 from toolkit.core.reading import write_arrays
 from toolkit.pipeline.data._preparation import Preparation
@@ -31,7 +31,7 @@ class Program:
     model: Path
 
 
-@pytest.fixture(scope="module", params=LANGUAGES)
+@pytest.fixture(scope="module", params=BUILT)
 def classifier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, common_folder: Path) -> Program:
     """The int8 file of the trained net, with a picture of a digit as its example."""
     need(request.param)
@@ -109,7 +109,7 @@ def test_what_cannot_be_read_is_one_line_and_exit_code_2(classifier: Program, tm
         assert done.stderr.count("\n") == 1, (words, done.stderr)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", BUILT)
 def test_several_inputs_of_any_type_and_size_by_name_or_in_order(language: str, tmp_path: Path, common_folder: Path) -> None:
     model = echo(tmp_path / "net", "a.b:float32[batch,n]", "mask:uint8[batch,3]", "ids:int64[batch,n]", plus=1)
     arrays: dict[str, np.ndarray] = {
