@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .base import HALF, INPUT, SIDES, Picture
+from .base import GROUP, HALF, INPUT, SIDES, Picture
 
 OPSET, IR_VERSION = 13, 7
 """The first operator set in which all of it can be said."""
@@ -19,37 +19,32 @@ def graph(picture: Picture, *, opset: int = OPSET, ir_version: int = IR_VERSION)
     from onnx import parser
 
     height, width = picture.size
-    about, channels, given = picture.about, len(picture.mix), len(picture.mix[0])
+    channels, given = len(picture.mix), len(picture.mix[0])
     dtype = _TYPES[picture.dtype]
-    shape = ("n", channels, height, width) if about.layout == "NCHW" else ("n", height, width, channels)
+    shape = ("n", height, width, channels) if picture.about.layout == "NHWC" else ("n", channels, height, width)
     lines = [
         "shape = Shape(picture)",
-        *_constant("second", "int64", [1]),
-        *_constant("third", "int64", [2], []),
         "h = Gather(shape, one_i)",
-        "w = Gather(shape, third)",
+        "w = Gather(shape, two)",
         *_placed(picture),
-        *_weights("rows", "h", "high", "top", height),
-        *_weights("columns", "w", "wide", "left", width),
-        "turned = Transpose<perm=[1,0]>(columns)",
-        "moved = Transpose<perm=[0,3,1,2]>(picture)",
-        "raw = Cast<to=1>(moved)",
         *_mixed(picture),
-        "across_f = MatMul(levels, turned)",
-        *_rounded("across", 3, width),
-        "down_f = MatMul(rows, across)",
-        *_rounded("down", 2, height),
+        "turned = Transpose<perm=[0,2,1,3]>(raw)",
+        *_resized("across", "turned", ("w", "wide", "left"), width, given=len(picture.mix) if picture.is_mixed else given),
+        "across_u = Cast<to=2>(across)",
+        "back = Transpose<perm=[0,2,1,3]>(across_u)",
+        *_resized("down", "back", ("h", "high", "top"), height, given=len(picture.mix) if picture.is_mixed else given),
+        *_ordered(picture),
         *_bordered(picture),
         *_scaled(picture),
-        "placed = Transpose<perm=[0,2,3,1]>(values)" if about.layout == "NHWC" else "placed = Identity(values)",
+        "placed = Identity(values)" if picture.about.layout == "NHWC" else "placed = Transpose<perm=[0,3,1,2]>(values)",
         f"{OUTPUT} = Identity(placed)" if dtype == "float" else f"{OUTPUT} = Cast<to={_NUMBERS[dtype]}>(placed)",
     ]
     body = "\n  ".join(lines)
     return parser.parse_model(f"""
 <ir_version: {ir_version}, opset_import: ["" : {opset}]>
 preparation (uint8[n, {", ".join(SIDES)}, {given}] {INPUT}) => ({dtype}[{", ".join(map(str, shape))}] {OUTPUT})
-<int64 zero_i = {{0}}, int64 one_i = {{1}}, float zero = {{0}}, float half = {{0.5}}, float one = {{1}}, float most = {{255}},
-  float eleven = {{{HALF}}}, float both = {{{HALF**2}}}>
+<int64 zero_i = {{0}}, int64 one_i = {{1}}, int64 two = {{2}}, int64[1] last = {{-1}},
+  float zero = {{0}}, float half = {{0.5}}, float one = {{1}}, float most = {{255}}, float eleven = {{{HALF}}}, float both = {{{HALF**2}}}>
 {{
   {body}
 }}""")
@@ -68,7 +63,7 @@ def _placed(picture: Picture) -> list[str]:
         names = {"high": height, "wide": width, "top": 0, "left": 0}
         return [line for name, value in names.items() for line in _constant(name, "int64", [value], [])]
     choose = "Min" if fit == "letterbox" else "Max"
-    lines = [line for name, value in {"two": 2, "height": height, "width": width}.items() for line in _constant(name, "int64", [value], [])]
+    lines = [line for name, value in {"height": height, "width": width}.items() for line in _constant(name, "int64", [value], [])]
     for target, own, other, size, across in (("high", "h", "w", "height", "width"), ("wide", "w", "h", "width", "height")):
         lines += [
             f"{target}_a = Mul({own}, {across})",
@@ -92,47 +87,86 @@ def _placed(picture: Picture) -> list[str]:
     return lines
 
 
-def _weights(name: str, size: str, resized: str, start: str, count: int) -> list[str]:
-    """`name` ``[2 count, size]``: what each row of the picture counts for each of the input, 0 outside of the picture; in 22 bits, of which
-    the upper eleven come first.
-    """
+def _mixed(picture: Picture) -> list[str]:
+    """``raw`` ``uint8[n, h, w, c]``: grey where the app has colours and the network takes none."""
+    if not picture.is_mixed:
+        return ["raw = Identity(picture)"]
     return [
-        *_constant(f"{name}_i", "int64", list(range(count)), [count, 1]),
-        f"{name}_at = Sub({name}_i, {start})",
-        f"{name}_odd = Add({name}_at, {name}_at)",
-        f"{name}_mid = Add({name}_odd, one_i)",
-        f"{name}_centre = Mul({name}_mid, {size})",
-        f"{name}_j = Range(zero_i, {size}, one_i)",
-        f"{name}_odder = Add({name}_j, {name}_j)",
-        f"{name}_middle = Add({name}_odder, one_i)",
-        f"{name}_place = Mul({name}_middle, {resized})",
-        f"{name}_d = Sub({name}_centre, {name}_place)",
-        f"{name}_a = Abs({name}_d)",
-        f"{name}_support = Max({size}, {resized})",
-        f"{name}_reach = Add({name}_support, {name}_support)",
-        f"{name}_t = Sub({name}_reach, {name}_a)",
-        f"{name}_tri = Max({name}_t, zero_i)",
-        f"{name}_f = Cast<to=1>({name}_tri)",
-        f"{name}_sum = ReduceSum<keepdims=1>({name}_f, second)",
-        f"{name}_whole = Max({name}_sum, one)",
-        f"{name}_up = Mul({name}_f, eleven)",
-        f"{name}_q = Div({name}_up, {name}_whole)",
-        f"{name}_high = Floor({name}_q)",
-        f"{name}_p = Mul({name}_high, {name}_whole)",
-        f"{name}_r = Sub({name}_up, {name}_p)",
-        f"{name}_down = Mul({name}_r, eleven)",
-        f"{name}_l = Div({name}_down, {name}_whole)",
-        f"{name}_lh = Add({name}_l, half)",
-        f"{name}_low = Floor({name}_lh)",
-        f"{name} = Concat<axis=0>({name}_high, {name}_low)",
+        *_constant("luma", "float", [float(part) for part in picture.mix[0]]),
+        *_constant("luma_half", "float", [picture.mix_of / 2], []),
+        *_constant("luma_whole", "float", [float(picture.mix_of)], []),
+        "colours = Cast<to=1>(picture)",
+        "weighed = Mul(colours, luma)",
+        "summed = ReduceSum<keepdims=1>(weighed, last)",
+        "upped = Add(summed, luma_half)",
+        "divided = Div(upped, luma_whole)",
+        "floored = Floor(divided)",
+        "raw = Cast<to=2>(floored)",
     ]
 
 
-def _rounded(name: str, axis: int, count: int) -> list[str]:
-    """`name`: whole levels of ``<name>_f``, sums that have the upper bits before the lower ones on `axis`."""
+def _resized(name: str, source: str, sizes: tuple[str, str, str], count: int, *, given: int) -> list[str]:
+    """`name` ``float[n, count, k, c]``, whole levels, of `source` ``uint8[n, size, k, c]``: each group of results from a window of the
+    source that holds all it needs.
+
+    The weights are whole numbers of 22 bits, of which the upper eleven come first.
+    """
+    size, resized, start = sizes
+    group = min(GROUP, count)
+    groups = -(-count // group)
     return [
-        *_constant(f"{name}_halves", "int64", [count, count]),
-        f"{name}_high, {name}_low = Split<axis={axis}>({name}_f, {name}_halves)",
+        f"{name}_wider = Max({size}, {resized})",
+        f"{name}_reach = Mul({name}_wider, two)",
+        # How long a window is, and where each begins.
+        *_constant(f"{name}_rest", "int64", [group - 1], []),
+        *_constant(f"{name}_spare", "int64", [3], []),
+        f"{name}_l1 = Mul({size}, {name}_rest)",
+        f"{name}_l2 = Add({name}_l1, {name}_reach)",
+        f"{name}_l3 = Div({name}_l2, {resized})",
+        f"{name}_l4 = Add({name}_l3, {name}_spare)",
+        f"{name}_length = Min({size}, {name}_l4)",
+        *_centres(f"{name}_first", list(range(0, groups * group, group)), [groups, 1], size, start),
+        f"{name}_s1 = Sub({name}_first, {name}_reach)",
+        f"{name}_s2 = Max({name}_s1, zero_i)",
+        f"{name}_s3 = Mul({resized}, two)",
+        f"{name}_s4 = Div({name}_s2, {name}_s3)",
+        f"{name}_s5 = Sub({size}, {name}_length)",
+        f"{name}_begin = Min({name}_s4, {name}_s5)",
+        f"{name}_along = Range(zero_i, {name}_length, one_i)",
+        f"{name}_places = Add({name}_begin, {name}_along)",
+        # The triangle over each window, in whole numbers.
+        *_centres(f"{name}_centre", list(range(groups * group)), [groups, group, 1], size, start),
+        *_constant(f"{name}_middle", "int64", [1]),
+        f"{name}_p1 = Mul({name}_places, two)",
+        f"{name}_p2 = Add({name}_p1, one_i)",
+        f"{name}_p3 = Mul({name}_p2, {resized})",
+        f"{name}_p4 = Unsqueeze({name}_p3, {name}_middle)",
+        f"{name}_d = Sub({name}_centre, {name}_p4)",
+        f"{name}_away = Abs({name}_d)",
+        f"{name}_t = Sub({name}_reach, {name}_away)",
+        f"{name}_tri = Max({name}_t, zero_i)",
+        f"{name}_f = Cast<to=1>({name}_tri)",
+        f"{name}_sum = ReduceSum<keepdims=1>({name}_f, last)",
+        f"{name}_whole = Max({name}_sum, one)",
+        f"{name}_up = Mul({name}_f, eleven)",
+        f"{name}_q = Div({name}_up, {name}_whole)",
+        f"{name}_upper = Floor({name}_q)",
+        f"{name}_b1 = Mul({name}_upper, {name}_whole)",
+        f"{name}_b2 = Sub({name}_up, {name}_b1)",
+        f"{name}_b3 = Mul({name}_b2, eleven)",
+        f"{name}_b4 = Div({name}_b3, {name}_whole)",
+        f"{name}_b5 = Add({name}_b4, half)",
+        f"{name}_lower = Floor({name}_b5)",
+        f"{name}_weights = Concat<axis=1>({name}_upper, {name}_lower)",
+        # The windows, and their sums.
+        f"{name}_windows = Gather<axis=1>({source}, {name}_places)",
+        *_constant(f"{name}_flat", "int64", [0, 0, 0, -1]),
+        f"{name}_lines = Reshape({name}_windows, {name}_flat)",
+        f"{name}_levels = Cast<to=1>({name}_lines)",
+        f"{name}_sums = MatMul({name}_weights, {name}_levels)",
+        # Rounded: the whole levels of the upper part, and what its rest makes with the lower one.
+        *_constant(f"{name}_halves", "int64", [group, group]),
+        f"{name}_high, {name}_low = Split<axis=2>({name}_sums, {name}_halves)",
         f"{name}_a = Div({name}_high, eleven)",
         f"{name}_w = Floor({name}_a)",
         f"{name}_x = Sub({name}_a, {name}_w)",
@@ -140,41 +174,43 @@ def _rounded(name: str, axis: int, count: int) -> list[str]:
         f"{name}_y = Add({name}_x, {name}_b)",
         f"{name}_z = Add({name}_y, half)",
         f"{name}_o = Floor({name}_z)",
-        f"{name}_s = Add({name}_w, {name}_o)",
-        f"{name} = Clip({name}_s, zero, most)",
+        f"{name}_r = Add({name}_w, {name}_o)",
+        f"{name}_c = Clip({name}_r, zero, most)",
+        *_constant(f"{name}_shape", "int64", [0, groups * group, -1, given]),
+        f"{name}_all = Reshape({name}_c, {name}_shape)",
+        *_constant(f"{name}_from", "int64", [0]),
+        *_constant(f"{name}_to", "int64", [count]),
+        f"{name} = Slice({name}_all, {name}_from, {name}_to, {name}_middle)",
     ]
 
 
-def _mixed(picture: Picture) -> list[str]:
-    """``levels`` ``[n, channels, h, w]``, of whole numbers, of the app's channels."""
-    mix = picture.mix
-    if len(mix) == len(mix[0]) and all(row[place] == picture.mix_of for place, row in enumerate(mix)):
-        return ["levels = Identity(raw)"]
-    if picture.mix_of == 1:
-        return [*_constant("order", "int64", [row.index(1) for row in mix]), "levels = Gather<axis=1>(raw, order)"]
-    shape = [len(mix[0]), 1, 1]
+def _centres(name: str, places: Sequence[int], shape: Sequence[int], size: str, start: str) -> list[str]:
+    """`name`: twice the centre in the source of each result at these places, times the size to which the source is resized."""
     return [
-        *_constant("luma", "float", [float(part) for part in mix[0]], shape),
-        "weighed = Mul(raw, luma)",
-        "summed = ReduceSum<keepdims=1>(weighed, second)",
-        *_constant("luma_half", "float", [picture.mix_of / 2], []),
-        *_constant("luma_whole", "float", [float(picture.mix_of)], []),
-        "upped = Add(summed, luma_half)",
-        "divided = Div(upped, luma_whole)",
-        "levels = Floor(divided)",
+        *_constant(f"{name}_i", "int64", places, shape),
+        f"{name}_at = Sub({name}_i, {start})",
+        f"{name}_twice = Mul({name}_at, two)",
+        f"{name}_odd = Add({name}_twice, one_i)",
+        f"{name} = Mul({name}_odd, {size})",
     ]
+
+
+def _ordered(picture: Picture) -> list[str]:
+    """``ordered``: the network's channels."""
+    if picture.order is None:
+        return ["ordered = Identity(down)"]
+    return [*_constant("order", "int64", picture.order), "ordered = Gather<axis=3>(down, order)"]
 
 
 def _bordered(picture: Picture) -> list[str]:
     """``whole``: the border where the picture does not reach."""
     if picture.about.fit != "letterbox":
-        return ["whole = Identity(down)"]
+        return ["whole = Identity(ordered)"]
+    height, width = picture.size
     lines = []
-    for name, start, target, count, shape in (("v", "top", "high", 0, [-1, 1]), ("u", "left", "wide", 1, [-1])):
-        places = picture.size[count]
-        sizes = [places if size == -1 else size for size in shape]
+    for name, start, target, count, shape in (("v", "top", "high", height, [height, 1, 1]), ("u", "left", "wide", width, [width, 1])):
         lines += [
-            *_constant(f"{name}_i", "int64", list(range(places)), sizes),
+            *_constant(f"{name}_i", "int64", list(range(count)), shape),
             f"{name}_end = Add({start}, {target})",
             f"{name}_before = Less({name}_i, {start})",
             f"{name}_below = Less({name}_i, {name}_end)",
@@ -185,7 +221,7 @@ def _bordered(picture: Picture) -> list[str]:
         *lines,
         "outside = Or(v_out, u_out)",
         *_constant("pad", "float", [float(picture.about.pad)], []),
-        "whole = Where(outside, pad, down)",
+        "whole = Where(outside, pad, ordered)",
     ]
 
 
@@ -196,8 +232,8 @@ def _scaled(picture: Picture) -> list[str]:
     about = picture.about
     return [
         *_constant("scale", "float", [about.scale], []),
-        *_constant("mean", "float", list(about.mean), [len(about.mean), 1, 1]),
-        *_constant("std", "float", list(about.std), [len(about.std), 1, 1]),
+        *_constant("mean", "float", list(about.mean)),
+        *_constant("std", "float", list(about.std)),
         "scaled = Mul(whole, scale)",
         "centred = Sub(scaled, mean)",
         "values = Div(centred, std)",

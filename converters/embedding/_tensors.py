@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .base import HALF, INPUT, Picture
+from .base import GROUP, HALF, INPUT, Picture
 
 
 def tflite_of(picture: Picture, shape: Sequence[int]) -> bytes:
@@ -24,23 +24,22 @@ def _function(picture: Picture, shape: Sequence[int]) -> Callable[[Any], Any]:
 
     height, width = picture.size
     about = picture.about
-    channels = len(picture.mix)
 
     def prepare(given: Any) -> Any:
         sides = tf.shape(given)
         (high, top), (wide, left) = _placed(picture, sides[1], sides[2])
-        rows, columns = _weights(sides[1], high, top, height), _weights(sides[2], wide, left, width)
-        levels = _mixed(picture, tf.cast(tf.transpose(given, [0, 3, 1, 2]), tf.float32))
-        across = _rounded(tf.matmul(levels, columns, transpose_b=True), 3)
-        whole = _rounded(tf.matmul(rows, across), 2)
+        raw = tf.transpose(_mixed(picture, given), [0, 2, 1, 3])
+        across = tf.cast(_resized(raw, sides[2], wide, left, width), tf.uint8)
+        whole = _resized(tf.transpose(across, [0, 2, 1, 3]), sides[1], high, top, height)
+        if picture.order is not None:
+            whole = tf.gather(whole, picture.order, axis=3)
         if about.fit == "letterbox":
-            inside = _inside(top, high, height)[:, None] & _inside(left, wide, width)[None]
+            inside = _inside(top, high, height)[:, None, None] & _inside(left, wide, width)[:, None]
             whole = tf.where(inside, whole, float(about.pad))
         if not picture.is_plain:
-            mean, std = (tf.constant(values, tf.float32, [len(values), 1, 1]) for values in (about.mean, about.std))
-            whole = (whole * about.scale - mean) / std
+            whole = (whole * about.scale - tf.constant(about.mean, tf.float32)) / tf.constant(about.std, tf.float32)
         # By its fixed shape the network's own tensors are of known size again, without which XNNPACK leaves them alone.
-        return tf.reshape(whole if shape[1] == channels else tf.transpose(whole, [0, 2, 3, 1]), shape)
+        return tf.reshape(whole if list(shape) == [1, height, width, len(picture.mix)] else tf.transpose(whole, [0, 3, 1, 2]), shape)
 
     return prepare
 
@@ -58,38 +57,40 @@ def _placed(picture: Picture, h: Any, w: Any) -> tuple[tuple[Any, Any], tuple[An
     return (high, (height - high) // 2), (wide, (width - wide) // 2)
 
 
-def _weights(size: Any, resized: Any, start: Any, count: int) -> Any:
-    """``[2 count, size]``: what each row of the picture counts for each of the input, 0 outside of the picture; in 22 bits, of which the
-    upper eleven come first.
+def _mixed(picture: Picture, given: Any) -> Any:
+    """``uint8[1, h, w, c]``: grey where the app has colours and the network takes none."""
+    import tensorflow as tf
+
+    if not picture.is_mixed:
+        return given
+    weighed = tf.cast(given, tf.float32) * tf.constant(picture.mix[0], tf.float32)
+    return tf.cast(tf.floor((tf.reduce_sum(weighed, -1, keepdims=True) + picture.mix_of / 2) / picture.mix_of), tf.uint8)
+
+
+def _resized(source: Any, size: Any, resized: Any, start: Any, count: int) -> Any:
+    """Whole levels ``float[1, count, k, c]`` of ``uint8[1, size, k, c]``: each group of results from a window of the source that holds all
+    it needs. The weights are whole numbers of 22 bits, of which the upper eleven come first.
     """
     import tensorflow as tf
 
-    apart = (2 * (tf.range(count) - start) + 1)[:, None] * size - (2 * tf.range(size) + 1)[None] * resized
-    triangle = tf.cast(tf.maximum(2 * tf.maximum(size, resized) - tf.maximum(apart, -apart), 0), tf.float32)
-    whole = tf.maximum(tf.reduce_sum(triangle, 1, keepdims=True), 1.0)
-    high = tf.floor(triangle * HALF / whole)
-    low = tf.floor((triangle * HALF - high * whole) * HALF / whole + 0.5)
-    return tf.concat([high, low], 0)
-
-
-def _mixed(picture: Picture, raw: Any) -> Any:
-    """Whole numbers ``[1, channels, h, w]`` of the app's channels."""
-    import tensorflow as tf
-
-    if picture.mix_of == 1:
-        places = [row.index(1) for row in picture.mix]
-        return raw if places == list(range(len(picture.mix[0]))) else tf.gather(raw, places, axis=1)
-    luma = tf.constant(picture.mix[0], tf.float32, [len(picture.mix[0]), 1, 1])
-    return tf.floor((tf.reduce_sum(raw * luma, 1, keepdims=True) + picture.mix_of / 2) / picture.mix_of)
-
-
-def _rounded(sums: Any, axis: int) -> Any:
-    """Whole levels of sums that have the upper bits before the lower ones on `axis`."""
-    import tensorflow as tf
-
-    upper, low = tf.split(sums, 2, axis)
-    whole = tf.floor(upper / HALF)
-    return tf.clip_by_value(whole + tf.floor(upper / HALF - whole + low / HALF**2 + 0.5), 0.0, 255.0)
+    group = min(GROUP, count)
+    groups = -(-count // group)
+    reach = 2 * tf.maximum(size, resized)
+    length = tf.minimum(size, ((group - 1) * size + reach) // resized + 3)
+    centre = (2 * (tf.range(groups * group) - start) + 1) * size
+    begin = tf.minimum(tf.maximum(centre[::group] - reach, 0) // (2 * resized), size - length)
+    places = begin[:, None] + tf.range(length)[None]
+    away = tf.reshape(centre, [groups, group, 1]) - ((2 * places + 1) * resized)[:, None]
+    triangle = tf.cast(tf.maximum(reach - tf.maximum(away, -away), 0), tf.float32)
+    whole = tf.maximum(tf.reduce_sum(triangle, -1, keepdims=True), 1.0)
+    upper = tf.floor(triangle * HALF / whole)
+    lower = tf.floor((triangle * HALF - upper * whole) * HALF / whole + 0.5)
+    shape = tf.shape(source)
+    windows = tf.reshape(tf.gather(source, places, axis=1), [groups, length, shape[2] * shape[3]])
+    high, low = tf.split(tf.matmul(tf.concat([upper, lower], 1), tf.cast(windows, tf.float32)), 2, 1)
+    full = tf.floor(high / HALF)
+    levels = tf.clip_by_value(full + tf.floor(high / HALF - full + low / HALF**2 + 0.5), 0.0, 255.0)
+    return tf.reshape(levels, [1, groups * group, shape[2], shape[3]])[:, :count]
 
 
 def _inside(start: Any, size: Any, count: int) -> Any:

@@ -36,6 +36,8 @@ INPUT = "picture"
 SIDES = ("picture_height", "picture_width")
 HALF = 2**11
 """Of the 22 bits of a weight: in float32 a sum of levels times either half is exact."""
+GROUP = 16
+"""So many results are summed up from one window of the picture: one for all would hold a weight, mostly 0, for every pixel of a row."""
 _LUMA = (19595, 38470, 7471)
 """What red, green and blue count for grey, of 65536: ITU-R 601-2 as Pillow rounds it."""
 
@@ -75,6 +77,19 @@ class Picture:
     def mix_of(self) -> int:
         """The sum of each row of `mix`."""
         return sum(self.mix[0])
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether the network takes grey and the app has colours."""
+        return self.mix_of > 1
+
+    @property
+    def order(self) -> tuple[int, ...] | None:
+        """Which of the channels that are resized each of the network's is; None where they are the same."""
+        if self.is_mixed:
+            return None
+        places = tuple(row.index(1) for row in self.mix)
+        return None if places == tuple(range(len(self.mix[0]))) else places
 
     @property
     def is_plain(self) -> bool:
