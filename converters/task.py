@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -94,28 +95,46 @@ def convert_isolated(
     log: Path | None = None,
 ) -> Artifact:
     """`converter.convert` in a fresh process, without the cache; arguments and errors as `obtain`."""
-    with new_folder(out) as work, tempfile.TemporaryDirectory(prefix="toolkit-") as scratch:
-        samples = recipe.calibration if converter.is_calibrated or converter.uses_samples else None
+    samples = recipe.calibration if converter.is_calibrated or converter.uses_samples else None
+    with tempfile.TemporaryDirectory(prefix="toolkit-") as scratch:
         if samples is not None:
             samples.share(Path(scratch))
-        task = Task(
-            converter=converter.name,
-            source=str(source.path.absolute()),
-            # Below the folder that this process removes on failure: a killed child cannot clean up after itself.
-            out=str((work / "made").absolute()),
-            calibration=scratch if samples is not None else None,
-            batch_sizes=recipe.batch_sizes,
-            keep_float=recipe.keep_float,
-            choices=recipe.choices,
-            variant=recipe.variant,
-            effort=recipe.effort,
-            seeks_layers=recipe.seeks_layers,
-            limits=recipe.limits,
-            search_s=timeout_s / 2,
-        )
-        most = memory_bytes or memory_limit()
-        run_isolated("toolkit.converters.task:convert_task", task, timeout_s=timeout_s, memory_bytes=most, log=log, environment=QUIET)
+
+        def task(folder: str) -> Task:
+            return Task(
+                converter=converter.name,
+                source=str(source.path.absolute()),
+                out=folder,
+                calibration=scratch if samples is not None else None,
+                batch_sizes=recipe.batch_sizes,
+                keep_float=recipe.keep_float,
+                choices=recipe.choices,
+                variant=recipe.variant,
+                effort=recipe.effort,
+                seeks_layers=recipe.seeks_layers,
+                limits=recipe.limits,
+                search_s=timeout_s / 2,
+            )
+
+        return made_isolated(out, f"{__name__}:convert_task", task, timeout_s=timeout_s, memory_bytes=memory_bytes, log=log)
+
+
+def made_isolated(
+    out: Path,
+    function: str,
+    task: Callable[[str], object],
+    *,
+    timeout_s: float = 600.0,
+    memory_bytes: int | None = None,
+    log: Path | None = None,
+) -> Artifact:
+    """The artifact that a child's `function` writes into the folder that its `task` is made for; it appears at `out` whole or not at all,
+    because a killed child cannot clean up after itself. Raises as `run_isolated`.
+    """
+    with new_folder(out) as work:
         made = work / "made"
+        most = memory_bytes or memory_limit()
+        run_isolated(function, task(str(made.absolute())), timeout_s=timeout_s, memory_bytes=most, log=log, environment=QUIET)
         for file in made.iterdir():
             file.rename(work / file.name)
         made.rmdir()

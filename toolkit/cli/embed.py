@@ -14,7 +14,9 @@ from ._request import source_argument
 @source_argument
 @click.option("--out", type=click.Path(path_type=Path), help="The folder of the new bundle. Default: SOURCE-embedded.")
 @click.option(
-    "--channels", type=click.Choice(["rgb", "bgr", "gray"]), help="Of the app's pictures. Default: gray for a grey network, else rgb."
+    "--channels",
+    type=click.Choice(["rgb", "bgr", "gray"]),
+    help="Order of the channels of the app's pictures. Default: gray for a grey network, else rgb.",
 )
 @click.option("--prepare", metavar="FILE", help="A prepare.toml. Default: as the manifest says, else stretched.")
 @click.option(

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 
 from toolkit.converters.embedding import GIVEN, Picture, all_embedders, find_embedder
-from toolkit.converters.task import QUIET
+from toolkit.converters.task import made_isolated
 from toolkit.core import (
     MANIFEST,
     Artifact,
@@ -26,7 +26,6 @@ from toolkit.core import (
     Verdict,
     instruction_sets,
     memory_limit,
-    new_folder,
     run_isolated,
     write_arrays,
 )
@@ -160,14 +159,7 @@ def _given(channels: str, own: PictureInput) -> str:
 
 def _make(artifact: Artifact, out: Path, picture: Picture) -> Artifact:
     """`artifact` with the preparation inside, in a process of its own."""
-    with new_folder(out) as work:
-        task = Task(str(artifact.path.resolve()), str((work / "made").resolve()), picture)
-        run_isolated(f"{__name__}:embed_task", task, memory_bytes=memory_limit(), environment=QUIET)
-        made = work / "made"
-        for file in made.iterdir():
-            file.rename(work / file.name)
-        made.rmdir()
-    return Artifact.load(out)
+    return made_isolated(out, f"{__name__}:embed_task", lambda folder: Task(str(artifact.path.resolve()), folder, picture))
 
 
 @dataclass(frozen=True)
