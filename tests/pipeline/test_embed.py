@@ -77,6 +77,8 @@ def test_one_artifact_and_another_folder(bundle: Path, tmp_path: Path) -> None:
     assert made.artifact is not None
     assert made.artifact.path == tmp_path / "app" / "onnx-fp32"
     assert made.artifact.manifest.signature.inputs[0].shape[-1] == 1  # The network's own grey.
+    with pytest.raises(InputError, match="prepares its pictures already"):
+        embed(made.artifact.path)
 
 
 def test_without_samples_drawn_pictures_verify(bundle: Path, tmp_path: Path) -> None:

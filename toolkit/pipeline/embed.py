@@ -144,7 +144,9 @@ def _check_home(home: Path, chosen: Sequence[Artifact]) -> None:
 
 
 def _unable(artifact: Artifact) -> str:
-    """Why a file of this kind takes no preparation; nothing where it does."""
+    """Why a file takes no preparation; nothing where it does."""
+    if "prepares" in artifact.manifest.details:
+        return f"{artifact.name} prepares its pictures already"
     if artifact.manifest.precision is Precision.BF16:
         return f"{artifact.name} computes in bfloat16, in which no level of a picture survives"
     able = {each.format for each in all_embedders()}
@@ -196,9 +198,8 @@ def _pictures(samples: Samples, own: PictureInput, picture: Picture) -> _Picture
         levels = (_levels(np.asarray(row), own, samples.origin) for row in rows)
     raw: list[np.ndarray] = []
     prepared: list[np.ndarray] = []
+    left = _MOST_BYTES
     for level, share in zip(levels, itertools.cycle(_SHARES), strict=False):
-        if sum(each.nbytes for each in raw) > _MOST_BYTES:
-            break
         image = Image.fromarray(level[..., 0] if level.shape[2] == 1 else level)
         size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
         image = image.resize(size, Image.Resampling.BICUBIC)
@@ -206,6 +207,9 @@ def _pictures(samples: Samples, own: PictureInput, picture: Picture) -> _Picture
         array = np.asarray(image)
         raw.append(np.ascontiguousarray(array[..., None] if array.ndim == 2 else array[..., ::-1] if picture.given == "bgr" else array))
         prepared.append(own.array(image))
+        left -= raw[-1].nbytes
+        if left < 0:
+            break
     return _Pictures(raw, replace(samples.rows(slice(len(raw))), inputs={own.name: np.stack(prepared)}))
 
 
