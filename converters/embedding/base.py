@@ -84,6 +84,11 @@ class Picture:
         return self.mix_of > 1
 
     @property
+    def resized(self) -> int:
+        """How many channels are resized: the app's, or the one that is mixed of them."""
+        return 1 if self.is_mixed else len(self.mix[0])
+
+    @property
     def order(self) -> tuple[int, ...] | None:
         """Which of the channels that are resized each of the network's is; None where they are the same."""
         if self.is_mixed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -95,21 +95,21 @@ def _join(model: Any, graph: Any, front: Any, entry: int, *, is_real: bool) -> N
     graph.tensors += before.tensors
     picture, prepared = before.inputs[0] + tensors, before.outputs[0] + tensors
     graph.tensors[picture].name = INPUT.encode()
-    after = graph.operators
-    graph.operators = before.operators
-    graph.operators = [*before.operators, *_typed(model, graph, prepared, entry, is_real=is_real), *after]
+    graph.operators = [*before.operators, *_typed(model, graph, before.operators, prepared, entry, is_real=is_real), *graph.operators]
     graph.inputs = [picture]
     for definition in model.signatureDefs:
         definition.inputs[0].name, definition.inputs[0].tensorIndex = INPUT.encode(), picture
 
 
-def _typed(model: Any, graph: Any, prepared: int, entry: int, *, is_real: bool) -> list[Any]:
-    """The operators that make the network's own input of a float32: by its scale where it stands for real numbers in integers."""
+def _typed(model: Any, graph: Any, operators: Sequence[Any], prepared: int, entry: int, *, is_real: bool) -> list[Any]:
+    """The operators that make the network's own input of the float32 that `operators` prepare, none where it is one too: by its scale where
+    it stands for real numbers in integers.
+    """
     from ai_edge_litert import schema_py_generated as schema
 
     own = graph.tensors[entry]
     if own.type == schema.TensorType.FLOAT32:
-        (last,) = (operator for operator in graph.operators if prepared in operator.outputs)
+        (last,) = (operator for operator in operators if prepared in operator.outputs)
         last.outputs = [entry]
         return []
     kind = schema.BuiltinOperator.QUANTIZE if is_real and own.quantization is not None else schema.BuiltinOperator.CAST

@@ -52,6 +52,10 @@ class Tokens:
             raise InputError(f"'{pieces[found.index(None)]}' is no token", expected=f"one of {len(self.tokens)}", hint="say: unknown = 1")
         return [number for number in found if number is not None]
 
+    def row(self, numbers: Sequence[int], length: int) -> list[int]:
+        """The first `length` numbers of a text, filled up behind."""
+        return [*numbers[:length], *[self.pad] * (length - len(numbers))]
+
     def decode(self, numbers: Iterable[int]) -> str:
         """The text of some numbers; those that are none are left out."""
         known = range(len(self.tokens))

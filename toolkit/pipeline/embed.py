@@ -31,14 +31,14 @@ from toolkit.core import (
 )
 from toolkit.runtimes import find_runtime
 from toolkit.runtimes.base import Actual
-from toolkit.runtimes.parity import Observation, judge, observe
+from toolkit.runtimes.parity import Observation
 from toolkit.tasks import Limits
 
 from .data._preparation import PictureInput, Preparation, picture_input
 from .in_memory import named_data
 from .source.remembered import limits_for
 from .source.samples import split_samples
-from .verify import default_engine
+from .verify import Verifier, default_engine
 
 MOST_PICTURES = 1000
 """So many verify at most: each is of a size of its own, and a call."""
@@ -104,7 +104,8 @@ def embed(
     picture = Picture(_given(channels, own), own.preprocessing, own.dtype)
     limits, _ = limits_for(Limits(), bundle.path)
     split = split_samples(first, given, evaluation=evaluation, only_judged=True, may_draw=True, limits=limits)
-    verifier = _Verifier(_pictures(split.evaluation, own, picture), first, limits)
+    pictures = _pictures(split.evaluation, own, picture)
+    verifier = Verifier(first, pictures.prepared, limits, made=chosen)
     results = []
     for artifact in chosen:
         if reason := _unable(artifact):
@@ -113,7 +114,8 @@ def embed(
         try:
             made = _make(artifact, home / artifact.name, picture)
             report(artifact.name, "embedded")
-            results.append(Embedded(artifact.name, verifier.verify(made, artifact)))
+            reports = verifier.compared(made, [_answers(made, pictures.raw)])
+            results.append(Embedded(artifact.name, made.with_evidence(tuple(reports))))
         except ToolkitError as error:
             results.append(Embedded(artifact.name, None, str(error)))
         report(artifact.name, "verified")
@@ -241,31 +243,6 @@ def _drawn(count: int, own: PictureInput, picture: Picture) -> Iterator[np.ndarr
         noise = generator.integers(-20, 21, array.shape)
         level = np.clip(array + noise, 0, 255).astype(np.uint8)
         yield level[..., None] if level.ndim == 2 else level
-
-
-class _Verifier:
-    """Compares what a file answers to pictures with what the trained network, and the file that it was made from, answer to what Python's
-    preparation makes of them.
-    """
-
-    def __init__(self, pictures: _Pictures, root: Artifact, limits: Limits) -> None:
-        self._pictures, self._root, self._limits = pictures, root, limits
-        self._seen: dict[str, Observation] = {}
-
-    def verify(self, artifact: Artifact, parent: Artifact) -> Artifact:
-        """`artifact` with fresh evidence."""
-        seen = _answers(artifact, self._pictures.raw)
-        references = {each.path: each for each in (self._root, parent)}.values()
-        samples = self._pictures.prepared
-        return artifact.with_evidence(
-            tuple(judge(artifact, seen, self._reference(each), samples, limits=self._limits) for each in references)
-        )
-
-    def _reference(self, artifact: Artifact) -> Observation:
-        content = artifact.manifest.content_sha256
-        if content not in self._seen:
-            self._seen[content] = observe(artifact, default_engine(artifact), self._pictures.prepared)
-        return self._seen[content]
 
 
 @dataclass(frozen=True)

@@ -89,7 +89,14 @@ class Verifier:
         return kept_evidence(parts, lambda: self._fresh(artifact, engine, log))
 
     def _fresh(self, artifact: Artifact, engine: str, log: Path | None) -> list[ParityReport]:
-        candidate = self._answers(artifact, engine, log, device=self.device)
+        return self.compared(artifact, self._answers(artifact, engine, log, device=self.device))
+
+    def compared(self, artifact: Artifact, candidate: Sequence[Observation]) -> list[ParityReport]:
+        """A report of what `artifact` answered for each reference: the trained model, and the artifact that it was made from.
+
+        Args:
+            candidate: its answers to the samples, and with folds those to the rows that calibrated.
+        """
         reports = [self._judge(artifact, candidate, self.root)]
         parent = self._known.get(artifact.manifest.parent)
         if parent is not None and parent != self.root:

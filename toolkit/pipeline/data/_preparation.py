@@ -234,8 +234,7 @@ def picture_input(signature: Signature, preparation: Preparation, known: Preproc
     with needs("pictures"):
         import PIL  # noqa: F401 - asked for before the work
     spec = _spec(signature)
-    layout = preparation.layout or _layout(spec)
-    sizes = spec.shape[1:3] if layout == "NHWC" else spec.shape[2:4]
+    layout, sizes = sides_of(spec, preparation)
     count = spec.shape[3 if layout == "NHWC" else 1]
     height, width = _size(preparation.size or (known.size if known else None), sizes, spec)
     channels = preparation.channels or (
@@ -282,10 +281,11 @@ def _spec(signature: Signature) -> TensorSpec:
     return signature.inputs[0]
 
 
-def _layout(spec: TensorSpec) -> str:
-    if spec.layout in {"NCHW", "NHWC"}:
-        return spec.layout
-    return "NHWC" if spec.shape[3] in {1, 3} and spec.shape[1] not in {1, 3} else "NCHW"
+def sides_of(spec: TensorSpec, preparation: Preparation) -> tuple[str, tuple[int | str, ...]]:
+    """The layout of a picture's input, with its height and width there."""
+    said = preparation.layout or (spec.layout if spec.layout in {"NCHW", "NHWC"} else "")
+    layout = said or ("NHWC" if spec.shape[3] in {1, 3} and spec.shape[1] not in {1, 3} else "NCHW")
+    return layout, spec.shape[1:3] if layout == "NHWC" else spec.shape[2:4]
 
 
 def _size(wanted: int | tuple[int, int] | None, sizes: tuple[int | str, ...], spec: TensorSpec) -> tuple[int, int]:

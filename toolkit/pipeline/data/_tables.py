@@ -225,8 +225,7 @@ class Reading:
         length = spec.shape[1] if len(spec.shape) == 2 and isinstance(spec.shape[1], int) else tokens.length
         if len(spec.shape) != 2 or length is None:
             raise DataError(f"a text does not fill the input {spec}", expected="[batch, LENGTH]", hint="say length in prepare.toml: [text]")
-        numbers = self._encoded(tokens, text, name, place)[:length]
-        return np.array([*numbers, *[tokens.pad] * (length - len(numbers))], spec.dtype)
+        return np.array(tokens.row(self._encoded(tokens, text, name, place), length), spec.dtype)
 
     def _encoded(self, tokens: Tokens, text: str, name: str, place: str) -> list[int]:
         try:

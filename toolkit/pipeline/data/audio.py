@@ -142,8 +142,12 @@ def input_of(file: Path, spec: TensorSpec, sound: Sound) -> np.ndarray:
     if sound.features == "waveform":
         return values.astype(spec.dtype).reshape(shape)
     bands = sound.log_mel(values)
-    frames_first = spec.shape[-1] == sound.mels and spec.shape[-2] != sound.mels
-    return (bands.T if frames_first else bands).astype(spec.dtype).reshape(shape)
+    return (bands.T if frames_first(spec, sound) else bands).astype(spec.dtype).reshape(shape)
+
+
+def frames_first(spec: TensorSpec, sound: Sound) -> bool:
+    """Whether an input has its frames before their bands."""
+    return spec.shape[-1] == sound.mels and spec.shape[-2] != sound.mels
 
 
 def length_of(spec: TensorSpec, sound: Sound) -> int:

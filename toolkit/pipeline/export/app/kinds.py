@@ -16,9 +16,9 @@ from toolkit.core.reading import read_file
 from toolkit.core.sounds import mel_bands
 from toolkit.pipeline.data._pictures import SUFFIXES as PICTURES
 from toolkit.pipeline.data._pictures import opened
-from toolkit.pipeline.data._preparation import PictureInput, Preparation, picture_input
+from toolkit.pipeline.data._preparation import PictureInput, Preparation, picture_input, sides_of
 from toolkit.pipeline.data.audio import SUFFIXES as RECORDINGS
-from toolkit.pipeline.data.audio import input_of, length_of, note_of
+from toolkit.pipeline.data.audio import frames_first, input_of, length_of, note_of
 
 MOST_PIXELS = 100_000_000
 """Of a picture that a program decodes: more is refused by its header, before there is memory for it."""
@@ -167,7 +167,7 @@ class SoundKind(Kind):
             "log": sound.log,
             "length": length_of(spec, sound),
             "shape": self._shape,
-            "frames_first": sound.features == "log-mel" and spec.shape[-1] == sound.mels and spec.shape[-2] != sound.mels,
+            "frames_first": sound.features == "log-mel" and frames_first(spec, sound),
             "dtype": spec.dtype,
         }
 
@@ -245,10 +245,10 @@ class TextKind(Kind):
             text = read_file(file).decode().strip()
             if isinstance(self.tokens, Vocabulary):
                 return self.tokens.encode([text]).astype(self.spec.dtype)
-            numbers = self.tokens.encode(text)[: self.length]
+            numbers = self.tokens.row(self.tokens.encode(text), self.length)
         except (OSError, UnicodeDecodeError, InputError) as error:
             raise DataError(f"'{file}' cannot be read as a text: {error}") from error
-        return np.array([numbers + [self.tokens.pad] * (self.length - len(numbers))], self.spec.dtype)
+        return np.array([numbers], self.spec.dtype)
 
     def seeded(self, file: Path) -> None:
         """Some of the tokens."""
@@ -336,19 +336,14 @@ def _sound(spec: TensorSpec, sound: Sound | None) -> Kind | None:
 
 
 def _picture(signature: Signature, preparation: Preparation, known: Preprocessing | None, example: Path | None) -> Kind | None:
-    spec = signature.inputs[0]
+    (spec,) = signature.inputs
     if len(spec.shape) != 4 or not any(isinstance(size, str) or size in {1, 3} for size in (spec.shape[1], spec.shape[3])):
         return None
     with needs("pictures"):
         import PIL  # noqa: F401 - asked for before the work
-    free = all(isinstance(size, str) for size in _sizes(spec, preparation)) and preparation.size is None and not (known and known.size)
+    _, sides = sides_of(spec, preparation)
+    free = all(isinstance(size, str) for size in sides) and preparation.size is None and not (known and known.size)
     if free and example is not None and suffix_kind(example) == PictureKind.name:
         with opened(example) as image:
             preparation = replace(preparation, size=(image.height, image.width))
     return PictureKind(picture_input(signature, preparation, known, fit="stretch"))
-
-
-def _sizes(spec: TensorSpec, preparation: Preparation) -> tuple[int | str, ...]:
-    """Height and width; the channels are first unless somebody says otherwise, or their number does."""
-    last = preparation.layout == "NHWC" or spec.layout == "NHWC" or (spec.shape[3] in {1, 3} and spec.shape[1] not in {1, 3})
-    return spec.shape[1:3] if last else spec.shape[2:4]
