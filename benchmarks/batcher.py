@@ -21,8 +21,10 @@ from pathlib import Path
 
 import numpy as np
 
-from toolkit.core import EngineError, load_average, this_machine, write_file
+from toolkit.core import EngineError, load_average, this_machine
 from toolkit.runtimes import Batcher, Session, SessionOptions, open_session
+
+from .pages import write_measured
 
 ROOT = Path(__file__).resolve().parents[1]
 ENGINES = ("onnxruntime", "openvino")
@@ -193,9 +195,7 @@ def main() -> None:
             for engine in ENGINES:
                 rows.append(measure(name, engine, Path(folder)))
                 print(f"{len(rows)}/{len(NETWORKS) * len(ENGINES)} {name} in {engine}: {rows[-1].gains}", file=sys.stderr, flush=True)
-    text = options.out.read_text(encoding="utf-8")
-    head, _, _ = text.partition(_MARK)
-    write_file(options.out, f"{head}{_MARK}\n\n{page(rows)}\n".encode())
+    write_measured(options.out, _MARK, page(rows))
 
 
 if __name__ == "__main__":

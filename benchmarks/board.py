@@ -10,14 +10,11 @@ processes: it is what a move would take if no other program wanted the core.
 from __future__ import annotations
 
 import argparse
-import functools
 import os
 import statistics
 import tempfile
-import threading
 import time
 from dataclasses import dataclass
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,7 @@ import psutil
 from toolkit.core import load_average
 from toolkit.pipeline.export.web import Site, export_web
 from toolkit.runtimes.browser.packages import chromium
+from toolkit.runtimes.browser.server import FileServer
 
 _ENGINE = ("engine.js", "gunzip.js", "ort.mjs", "ort.wasm.gz")
 _MOVE = """async ([playouts, moves]) => {
@@ -36,11 +34,6 @@ _MOVE = """async ([playouts, moves]) => {
   const {action} = await thinker.think({options: {}, setup: {}, moves}, playouts);
   return [action, performance.now() - start];
 }"""
-
-
-class _Silent(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
 
 
 @dataclass(frozen=True)
@@ -55,13 +48,14 @@ def measured(site: Site, *, playouts: int, moves: int) -> tuple[float, list[Move
     """Seconds until the page is ready, and of each move."""
     from playwright.sync_api import sync_playwright
 
-    host = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Silent, directory=str(site.folder)))
-    threading.Thread(target=host.serve_forever, daemon=True).start()
+    host = FileServer()
+    files = {name: site.folder / name for name in site.files}
+    address = host.publish({"": files["index.html"], **files})
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium(), args=["--disable-gpu"])
         page = browser.new_page()
         start = time.perf_counter()
-        page.goto(f"http://127.0.0.1:{host.server_port}/")
+        page.goto(f"{address}index.html")
         page.wait_for_selector("body[data-state=ready]", timeout=120_000)
         ready = time.perf_counter() - start
         played: list[Any] = []
@@ -73,7 +67,7 @@ def measured(site: Site, *, playouts: int, moves: int) -> tuple[float, list[Move
             made.append(Moved(milliseconds / 1000, _processor_s() - before))
             played.append([1 + count % 2, action])
         browser.close()
-    host.shutdown()
+    host.stop()
     return ready, made
 
 

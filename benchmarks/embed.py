@@ -20,10 +20,12 @@ import torch
 from PIL import Image
 
 import toolkit
-from toolkit.core import load_average, this_machine, write_file
+from toolkit.core import load_average, this_machine
 from toolkit.core.statistics import Interval, bootstrap_ratio
 from toolkit.pipeline.data._preparation import PictureInput, Preparation, picture_input
 from toolkit.runtimes import Session, open_session
+
+from .pages import write_measured
 
 ROOT = Path(__file__).resolve().parents[1]
 INPUTS, PICTURES, ROUNDS, CALLS = (8, 224), ((240, 320), (480, 640), (1080, 1920)), 7, 5
@@ -119,9 +121,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         rows = [row for side in INPUTS for row in measure(side, Path(folder))]
-    head, _, rest = options.out.read_text(encoding="utf-8").partition(_MARK)
-    _, _, after = rest.partition("\n## ")
-    write_file(options.out, f"{head}{_MARK}\n\n{page(rows)}\n\n## {after}".encode())
+    write_measured(options.out, _MARK, page(rows))
 
 
 if __name__ == "__main__":

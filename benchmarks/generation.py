@@ -21,12 +21,13 @@ import numpy as np
 import torch
 
 import toolkit
-from toolkit.core import Artifact, load_average, this_machine, write_file
+from toolkit.core import Artifact, load_average, this_machine
 from toolkit.core.statistics import Interval, bootstrap_ratio
 from toolkit.pipeline.generate import timed
 from toolkit.runtimes import Session, SessionOptions, open_session, runtimes_for
 
 from .decoder import HEADS, LAYERS, LENGTH, SIZE, VOCABULARY, Decoder, Growing, Step
+from .pages import write_measured
 
 ROOT = Path(__file__).resolve().parents[1]
 PROMPT, COUNT, ROUNDS = [3, 1, 4, 1, 5, 9, 2, 6], 248, 5
@@ -180,9 +181,7 @@ def main() -> None:
                 for runtime in [each for each in runtimes_for(format, artifact.manifest.precision) if each.in_process][:1]:
                     rows.append(measure(form, artifact, whole, runtime.name))
                     print(rows[-1], file=sys.stderr, flush=True)
-    head, _, rest = options.out.read_text(encoding="utf-8").partition(_MARK)
-    _, _, after = rest.partition("\n## ")
-    write_file(options.out, f"{head}{_MARK}\n\n{page(rows)}\n\n## {after}".encode())
+    write_measured(options.out, _MARK, page(rows))
 
 
 if __name__ == "__main__":

@@ -15,10 +15,11 @@ from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress, Task
+    from rich.progress import Progress, Task, TaskID
 
     from toolkit.core import Artifact
     from toolkit.pipeline.data import Given
+    from toolkit.pipeline.progress import OnCount
 
 F = TypeVar("F", bound=Callable[..., Any])
 WIDE = 120
@@ -267,6 +268,11 @@ def progress() -> Iterator[Progress]:
     seconds = 0.0 if out.is_terminal else _line_every_s()
     with display, _lines(display, every_s=seconds) if seconds else contextlib.nullcontext():
         yield display
+
+
+def counted(display: Progress, bar: TaskID) -> OnCount:
+    """What shows on a bar how far a long piece of work is."""
+    return lambda what, done, total: display.update(bar, description=what, completed=done, total=total or None)
 
 
 def _line_every_s() -> float:

@@ -10,7 +10,7 @@ import click
 from toolkit._interrupted import RESUMES
 
 from ._commands import Command
-from ._common import console, data_options, json_option, plain, print_json, print_table, progress, size
+from ._common import console, counted, data_options, json_option, plain, print_json, print_table, progress, size
 from ._request import (
     batch_sizes_option,
     calibration_option,
@@ -119,11 +119,7 @@ def command(
     plan = say_plan(request, divide(request.split, choice)[1] if chooses else None, among=True)
     with progress() as display:
         bar = display.add_task("converting", total=None)
-
-        def on_progress(what: str, done: int, total: int) -> None:
-            display.update(bar, description=what, completed=done, total=total or None)
-
-        result = optimize(request, choice=choice, budget=Budget(budget), on_progress=on_progress)
+        result = optimize(request, choice=choice, budget=Budget(budget), on_progress=counted(display, bar))
     result = replace(result, samples=plan)
     if json_to:
         print_json(result, json_to)

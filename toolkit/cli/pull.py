@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ._common import console, json_option, plain, print_json, progress, size
+from ._common import console, counted, json_option, plain, print_json, progress, size
 
 
 @click.command(short_help="Download a bundle from a store.")
@@ -44,7 +44,7 @@ def command(url: str, out: Path | None, trust: Path | None, overwrite: bool, jso
             out,
             trust=trust,
             overwrite=overwrite,
-            on_progress=lambda what, done, total: display.update(bar, description=what, completed=done, total=total or None),
+            on_progress=counted(display, bar),
         )
     if json_to:
         print_json(done, json_to)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ._common import console, json_option, plain, print_json, progress, say, size
+from ._common import console, counted, json_option, plain, print_json, progress, say, size
 
 
 @click.command(short_help="Upload a bundle to a store.")
@@ -35,7 +35,7 @@ def command(bundle: Path, url: str, sign: Path | None, overwrite: bool, json_to:
             url,
             sign=sign,
             overwrite=overwrite,
-            on_progress=lambda what, done, total: display.update(bar, description=what, completed=done, total=total or None),
+            on_progress=counted(display, bar),
         )
     say([done.note] if done.note else [])
     if json_to:
